@@ -1,0 +1,105 @@
+"""The commands that answer why: `explain` for what was decided, `refused` for what was not counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+import rich_click as click
+
+from flowwatch.cli import options
+from flowwatch.cli.exits import CommandError, Exit
+from flowwatch.cli.moments import moment
+from flowwatch.cli.output import line, table
+from flowwatch.cli.workspace import need_journal, need_log
+from flowwatch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from flowwatch.core.readings import Reason
+
+LINES: Final = 20
+"""Refused records that are shown to people unless they ask for more."""
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@options.data
+@options.as_json
+@options.lang
+def explain(workspace: Workspace, id_: str, as_json: bool, lang: options.Language) -> None:
+    """Why something was decided: from a gate command, alert, stage or operator's record back to the readings.
+
+    ID is an entry's (yuyuan-17), an incident's (yuyuan-i3) or an operator's record's, as `flowwatch journal show` prints them.
+    """
+    show(workspace, id_, as_json=as_json, lang=lang)
+
+
+def show(workspace: Workspace, id_: str, *, as_json: bool, lang: options.Language) -> None:
+    """Print the explanation of `id_`. Raises `UnknownIdError`, `LogError`."""
+    from flowwatch.explain import explain as in_words
+    from flowwatch.explain import explanation
+    from flowwatch.journal import Journal
+
+    log = need_log(workspace)
+    with Journal.open(need_journal(workspace), create=False) as journal:
+        if as_json:
+            line(explanation(journal, log, id_, lang))
+        else:
+            click.echo(in_words(journal, log, id_, lang))
+
+
+@click.command()
+@options.data
+@options.as_json
+@options.lang
+@click.option("--reason", "name", metavar="REASON", help="Only this one, as the totals name it: duplicate, too_late, ...")
+@click.option("--since", metavar="TIME", help="From this moment on: 2026-10-01T09:00+08:00, or 90m (before now).")
+@click.option("--until", metavar="TIME", help="Before this moment.")
+@click.option("--limit", type=click.IntRange(1), help=f"At most so many records. [default: {LINES}, with --json all]")
+def refused(
+    workspace: Workspace, as_json: bool, lang: options.Language, name: str | None, since: str | None, until: str | None, limit: int | None
+) -> None:
+    """What was not counted, and why: totals by reason, and the records themselves as they came. With --json the records only."""
+    import time
+
+    from flowwatch import refused as refusals
+    from flowwatch import texts
+    from flowwatch.journal import Journal
+
+    log, now, reason = need_log(workspace), time.time_ns() // 1000, _reason(name)
+    since_us, until_us = (None if text is None else moment(text, now, UTC, back=True) for text in (since, until))
+    with Journal.open(need_journal(workspace), create=False) as journal:
+        if as_json:
+            for row in refusals.refused(journal, log, since_us, until_us, reason, limit):
+                line(refusals.plain(row))
+            return
+        counts: Counter[Reason] = Counter()
+        for minute in refusals.totals(journal, since_us, until_us, reason):
+            counts[minute.reason] += minute.count
+        if not counts:
+            click.echo("没有拒收的记录" if lang == "zh" else "nothing was refused")
+            return
+        head = ("条数", "原因", "说明") if lang == "zh" else ("records", "reason", "which says")
+        table(head, ((f"{count:,}", reason.name.lower(), texts.REASONS[reason][lang]) for reason, count in counts.most_common()))
+        click.echo()
+        for row in refusals.refused(journal, log, since_us, until_us, reason, limit or LINES):
+            line(refusals.plain(row))
+        left = counts.total() - (limit or LINES)
+        if left > 0:
+            click.echo(f"……还有 {left:,} 条（--limit）" if lang == "zh" else f"... and {left:,} more (--limit)")
+
+
+def _reason(name: str | None) -> Reason | None:
+    from difflib import get_close_matches
+
+    from flowwatch.core.readings import Reason
+
+    if name is None:
+        return None
+    known = {reason.name.lower(): reason for reason in Reason}
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        expected = f'did you mean "{near[0]}"?' if near else f"expected one of {', '.join(known)}"
+        raise CommandError(Exit.USAGE, f'no reason "{name}"; {expected}')
+    return known[name]

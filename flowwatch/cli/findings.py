@@ -1,0 +1,205 @@
+"""What the doctor can find: each finding's weight, what it says and what to do, in Chinese and in English.
+
+The words stand here, the looking in `health.py`. Names in braces are filled with what was found; a value that differs between the languages
+is given as both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from flowwatch.texts import Language, Text
+
+Value = str | int | Text
+
+
+class Grade(StrEnum):
+    """How much a finding matters."""
+
+    FINE = "fine"
+    NOTE = "note"
+    TROUBLE = "trouble"
+    """Somebody must do something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a finding says, and what to do about it ("" where there is nothing to do)."""
+
+    grade: Grade
+    what: Text
+    do: Text
+
+
+def _fine(zh: str, en: str) -> Saying:
+    return Saying(Grade.FINE, {"zh": zh, "en": en}, {"zh": "", "en": ""})
+
+
+def _note(zh: str, en: str, zh_do: str = "", en_do: str = "") -> Saying:
+    return Saying(Grade.NOTE, {"zh": zh, "en": en}, {"zh": zh_do, "en": en_do})
+
+
+def _trouble(zh: str, en: str, zh_do: str, en_do: str) -> Saying:
+    return Saying(Grade.TROUBLE, {"zh": zh, "en": en}, {"zh": zh_do, "en": en_do})
+
+
+SAYINGS: Final[Mapping[str, Saying]] = {
+    "no_folder": _trouble(
+        "{root} 不存在",
+        "{root} does not exist",
+        "新建：flowwatch log create --data {root}",
+        "`flowwatch log create --data {root}` makes it",
+    ),
+    "no_log": _trouble(
+        "{root} 里没有日志",
+        "{root} holds no log",
+        "新建：flowwatch log create --data {root}",
+        "`flowwatch log create --data {root}` makes one",
+    ),
+    "not_writable": _trouble(
+        "{root} 不可写",
+        "{root} cannot be written",
+        "请检查权限和挂载方式",
+        "check its permissions and how it is mounted",
+    ),
+    "disk_full": _trouble(
+        "磁盘只剩 {free}",
+        "only {free} free on the disk",
+        "请清理或扩容：日志写不进去，就不会再有决策",
+        "make room: no decision is taken once the log cannot be written",
+    ),
+    "disk": _fine("磁盘剩余 {free}", "{free} free on the disk"),
+    "running": _fine("正在运行（进程 {process}）", "running (process {process})"),
+    "not_running": _note(
+        "没有在运行：没有节拍，也没有决策",
+        "not running: no ticks, no decisions",
+        "启动：flowwatch run --data {root}",
+        "`flowwatch run --data {root}` starts it",
+    ),
+    "writing": _note("进程 {process} 正在写日志", "process {process} writes the log"),
+    "log": _fine("日志完整，共 {rows} 条", "the log is whole: {rows} records"),
+    "log_damaged": _trouble(
+        "日志损坏：{fault}",
+        "the log is damaged: {fault}",
+        "请从备份恢复该文件；在此之前，该分区无法继续",
+        "put that file back from a backup; until then its partition cannot go on",
+    ),
+    "log_torn": _note(
+        "{file} 末尾有 {bytes} 字节没有写完",
+        "{file}: the last {bytes} bytes are a write cut short",
+        "无需处理：这些内容从未确认过，下次启动会截去",
+        "nothing to do: nobody was told that they are safe, the next start cuts them off",
+    ),
+    "inbox_waiting": _note(
+        "有 {files} 个文件等待写入日志",
+        "files waiting to enter the log: {files}",
+        "无需处理：下次运行时自动写入",
+        "nothing to do: the next run takes them in",
+    ),
+    "inbox_bad": _trouble(
+        "{file} 无法写入日志，已搁置",
+        "{file} could not enter the log and was set aside",
+        "请查明来源，重新导入后删除它",
+        "find out what it was, ingest it again, then delete it",
+    ),
+    "checkpoints": _fine("检查点完好，共 {count} 个", "checkpoints: {count}, all whole"),
+    "checkpoint_damaged": _note(
+        "检查点损坏：{fault}",
+        "a checkpoint is damaged: {fault}",
+        "无需处理：会改用更早的检查点，启动稍慢",
+        "nothing to do: an older one is used, and the start takes longer",
+    ),
+    "no_beginning": _trouble(
+        "{partition}：日志从第 {row} 条开始，而那里没有完好的检查点",
+        "{partition}: the log begins at record {row}, and no checkpoint is whole there",
+        "请从备份恢复检查点文件",
+        "put the checkpoint file back from a backup",
+    ),
+    "no_journal": _note("还没有决策记录", "there is no journal yet"),
+    "journal_gone": _trouble(
+        "决策记录不见了，而检查点说它曾经写过",
+        "the journal is gone: the checkpoints say that one was written",
+        "请运行 flowwatch journal rebuild --data {root}",
+        "run `flowwatch journal rebuild --data {root}`",
+    ),
+    "journal_unsound": _trouble(
+        "决策记录有问题：{fault}",
+        "the journal is not sound: {fault}",
+        "请运行 flowwatch journal rebuild --data {root}",
+        "run `flowwatch journal rebuild --data {root}`",
+    ),
+    "journal": _fine("决策记录完好：{entries} 条，哈希链全部吻合", "the journal is sound: {entries} entries, every hash chain fits"),
+    "no_site": _note(
+        "日志里还没有任何景区",
+        "the log has no site yet",
+        "首次运行时会采用方案文件",
+        "the first run accepts the documents",
+    ),
+    "documents": _fine("日志中有方案的景区：{sites} 个", "sites with documents in the log: {sites}"),
+    "documents_faulty": _trouble(
+        "{file} 及其方案有 {count} 处错误，第一处：{fault}",
+        "{file} and its plan have faults, {count} in all; the first: {fault}",
+        "改正之前，生效的仍是上一版；flowwatch check 列出全部错误",
+        "until they are mended the last good version stays in force; `flowwatch check` lists all",
+    ),
+    "documents_changed": _note(
+        "{site}：文件是版本 {file}，生效的是 {log}",
+        "{site}: the files are version {file}, in force is {log}",
+        "以 --documents 重新启动后生效",
+        "a start with --documents brings it into force",
+    ),
+    "ticks": _fine("最后一个节拍在 {seconds} 秒前", "the last tick was {seconds} s ago"),
+    "ticks_missing": _trouble(
+        "程序在运行，却已有 {seconds} 秒没有节拍",
+        "flowwatch runs, but the last tick was {seconds} s ago",
+        "请查看它的输出，必要时重启（进程 {process}）",
+        "look at its output; if need be, restart it (process {process})",
+    ),
+    "clock_back": _trouble(
+        "最后一个节拍比现在的时钟快 {seconds} 秒：时钟被往回调过",
+        "the last tick is {seconds} s ahead of the clock: the clock was set back",
+        "请检查时间同步；追上之前，日志按自己的快慢走",
+        "check the time service; until the clock has caught up, the log's time runs at its own pace",
+    ),
+    "incident": _trouble(
+        "{site}：{text}（{incident}）",
+        "{site}: {text} ({incident})",
+        "原因：flowwatch explain --data {root} {incident}",
+        "`flowwatch explain --data {root} {incident}` tells why",
+    ),
+    "unexaminable": _trouble(
+        "“{check}”一项查不下去：{fault}",
+        "could not examine {check}: {fault}",
+        "请先处理这一条，再重新检查",
+        "mend this first, then examine again",
+    ),
+}
+
+
+class Finding:
+    """One thing that was found: the key of its saying, and the values that the saying names."""
+
+    def __init__(self, key: str, **values: Value) -> None:
+        self.key = key
+        self.saying = SAYINGS[key]
+        self.values = values
+
+    @property
+    def grade(self) -> Grade:
+        """How much it matters."""
+        return self.saying.grade
+
+    def what(self, language: Language) -> str:
+        """What was found."""
+        return self._filled(self.saying.what, language)
+
+    def do(self, language: Language) -> str:
+        """What to do about it, "" where there is nothing to do."""
+        return self._filled(self.saying.do, language)
+
+    def _filled(self, text: Text, language: Language) -> str:
+        values = {key: value[language] if isinstance(value, Mapping) else value for key, value in self.values.items()}
+        return text[language].format(**values)

@@ -1,0 +1,246 @@
+"""Looking a working folder over, from disk to clock: what is fine, what is to be known, what somebody must mend. Changes nothing.
+
+Each check is a function that yields findings; `CHECKS` is the order in which they are told. A check that cannot do its work says so as a
+finding and the others go on: a doctor who faints at the sight of a damaged file helps nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from flowwatch import checkpoints, texts
+from flowwatch.cli.findings import Finding
+from flowwatch.cli.holders import holder
+from flowwatch.cli.ticks import log_time
+from flowwatch.core.chains import Chains
+from flowwatch.core.entries import EntryKind
+from flowwatch.core.incidents import Incidents, What
+from flowwatch.core.readings import ABSENT, SECOND
+from flowwatch.core.state import StateError
+from flowwatch.documents import DocumentErrors, find, load, shipped
+from flowwatch.evidence import Evidence
+from flowwatch.journal import Journal, JournalError
+from flowwatch.log import Clock, LogError, Reader, Settings, checkpoint_file, survey
+from flowwatch.log import load as load_settings
+from flowwatch.log.inbox import staged_files
+from flowwatch.log.segments import offsets
+from flowwatch.log.settings import inbox_folder
+from flowwatch.texts import Language, Names
+from flowwatch.workspace import Workspace
+
+LITTLE_BYTES: Final = 1 << 30
+"""Under this a disk counts as nearly full: a few hours of a busy city's log."""
+STILL_US: Final = 10 * SECOND
+"""A log that should tick and has not for so long stands still: ten ticks of the usual length."""
+AHEAD_US: Final = 5 * SECOND
+"""A last tick further ahead of the wall clock than this was not made by a clock that is merely a little off."""
+TOLD: Final = (What.COUNTER_SILENT, What.NEGATIVE_OCCUPANCY, What.OCCUPANCY_UNKNOWN, What.RECOUNT_NEEDED)
+"""The incidents that speak of flowwatch's own eyes rather than of the crowd."""
+
+
+class Patient:
+    """The folder under examination; what several checks look at is read once.
+
+    `documents`: the root of the files that should be in force, None where nobody said. `advance` hears of each segment that was read.
+    """
+
+    def __init__(self, workspace: Workspace, documents: Path | None, now_us: int, advance: Callable[[int], None]) -> None:
+        self.workspace = workspace
+        self.root = str(workspace.root)
+        self.documents = documents
+        self.now = now_us
+        self.advance = advance
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The log's settings. Raises `LogError`."""
+        return load_settings(self.workspace.log)
+
+    @cached_property
+    def runner(self) -> str | None:
+        """The process that runs flowwatch here, None if nobody does."""
+        return holder(self.workspace.run_lock)
+
+    @cached_property
+    def writer(self) -> str | None:
+        """The process that writes the log, None if nobody does."""
+        return holder(self.workspace.log / "writer.lock")
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Site -> version of its newest document in the log. Raises `LogError`."""
+        found: dict[str, str] = {}
+        for name in self.settings.folders:
+            with closing(Reader(self.workspace.log, name)) as reader:
+                found |= reader.documents()
+        return found
+
+    @cached_property
+    def states(self) -> list[dict[str, Any]]:
+        """The engine's newest whole checkpoint of each partition that has one."""
+        newest = (checkpoints.newest(self.workspace.log / name) for name in self.settings.folders)
+        return [found[1] for found in newest if found is not None]
+
+
+def folder(patient: Patient) -> Iterator[Finding]:
+    """Whether the folder can be written, and how much room there is."""
+    if not os.access(patient.workspace.root, os.R_OK | os.W_OK | os.X_OK):
+        yield Finding("not_writable", root=patient.root)
+    free = shutil.disk_usage(patient.workspace.root).free
+    yield Finding("disk" if free >= LITTLE_BYTES else "disk_full", free=f"{free / 1e9:,.1f} GB")
+
+
+def locks(patient: Patient) -> Iterator[Finding]:
+    """Who runs and who writes."""
+    if patient.runner is not None:
+        yield Finding("running", process=patient.runner)
+    elif patient.settings.clock is Clock.WALL:
+        yield Finding("not_running", root=patient.root)
+    if patient.writer is not None and patient.runner is None:
+        yield Finding("writing", process=patient.writer)
+
+
+def segments(patient: Patient) -> Iterator[Finding]:
+    """Whether every frame of the log is whole."""
+    rows = damaged = 0
+    for found in survey(patient.workspace.log):
+        patient.advance(1)
+        rows += found.end - found.first
+        if found.fault is not None:
+            damaged += 1
+            yield Finding("log_damaged", fault=found.fault)
+        elif found.torn_bytes and patient.writer is None:
+            yield Finding("log_torn", file=str(found.path), bytes=found.torn_bytes)
+    if not damaged:
+        yield Finding("log", rows=f"{rows:,}")
+
+
+def inbox(patient: Patient) -> Iterator[Finding]:
+    """What waits to enter the log, and what could not."""
+    waiting = len(staged_files(patient.workspace.log))
+    if waiting and patient.writer is None:
+        yield Finding("inbox_waiting", files=waiting)
+    for bad in sorted(inbox_folder(patient.workspace.log).glob("*.bad")):
+        yield Finding("inbox_bad", file=str(bad))
+
+
+def states(patient: Patient) -> Iterator[Finding]:
+    """Whether a restart, and a replay, find their checkpoints."""
+    whole = 0
+    for name in patient.settings.folders:
+        path = patient.workspace.log / name
+        readable = []
+        for offset in offsets(path, ".ckpt"):
+            try:
+                checkpoints.read(checkpoint_file(path, offset))
+                readable.append(offset)
+            except StateError as error:
+                yield Finding("checkpoint_damaged", fault=str(error))
+        whole += len(readable)
+        first = min(offsets(path, ".seg"), default=0)
+        if first > 0 and first not in readable:
+            yield Finding("no_beginning", partition=name, row=first)
+    yield Finding("checkpoints", count=whole)
+
+
+def journal(patient: Patient) -> Iterator[Finding]:
+    """Whether the journal is sound, and holds what the checkpoints say was written."""
+    heads = {chain: head for state in patient.states for chain, head in Chains.from_state(state["chains"]).heads.items()}
+    if not patient.workspace.journal.is_file():
+        yield Finding("journal_gone", root=patient.root) if heads else Finding("no_journal")
+        return
+    with closing(Journal.open(patient.workspace.journal, create=False)) as opened:
+        faults = [str(fault) for fault in (*opened.behind(heads), *opened.verify(), *opened.conflicts())]
+        entries = sum(seq for seq, _ in opened.heads().values())
+    for fault in faults:
+        yield Finding("journal_unsound", fault=fault, root=patient.root)
+    if not faults:
+        yield Finding("journal", entries=f"{entries:,}")
+
+
+def documents(patient: Patient) -> Iterator[Finding]:
+    """Whether the log has documents, and whether the files say the same."""
+    versions = patient.versions
+    yield Finding("documents", sites=len(versions)) if versions else Finding("no_site")
+    if patient.documents is None and versions:
+        return
+    for site_file, plan_file in find(shipped() if patient.documents is None else patient.documents):
+        try:
+            loaded = load(site_file, plan_file)
+        except DocumentErrors as errors:
+            yield Finding("documents_faulty", file=str(site_file), count=len(errors.faults), fault=str(errors.faults[0]))
+            continue
+        site = str(loaded.site["site"])
+        if versions.get(site, loaded.version) != loaded.version:
+            yield Finding("documents_changed", site=site, file=loaded.version, log=versions[site])
+
+
+def clock(patient: Patient) -> Iterator[Finding]:
+    """Whether a live log's time goes on, and agrees with the clock on the wall."""
+    tick = log_time(patient.workspace.log)
+    if patient.settings.clock is not Clock.WALL or tick == ABSENT:
+        return
+    age = patient.now - tick
+    if age < -AHEAD_US:
+        yield Finding("clock_back", seconds=-age // SECOND)
+    elif patient.runner is not None and age > max(STILL_US, 10 * patient.settings.tick_us):
+        yield Finding("ticks_missing", seconds=age // SECOND, process=patient.runner)
+    else:
+        yield Finding("ticks", seconds=max(age, 0) // SECOND)
+
+
+def incidents(patient: Patient) -> Iterator[Finding]:
+    """What flowwatch itself cannot see well at present."""
+    present, versions = open_incidents(patient), patient.versions
+    with Evidence(patient.workspace.log) as evidence:
+        for (site, what, subject), name in sorted(present.items()):
+            if what not in TOLD:
+                continue
+            record = evidence.document(site, versions[site]) if site in versions else None
+            body = {"what": what, "subject": subject, "state": "raised", "headline": None}
+            languages: tuple[Language, ...] = ("zh", "en")
+            text = {language: texts.incident(body, Names(record, language)) for language in languages}
+            yield Finding("incident", site=site, text=text, incident=name, root=patient.root)
+
+
+def open_incidents(patient: Patient) -> dict[tuple[str, str, str], str]:
+    """(site, what, subject) -> name of every incident that is open: those of the checkpoints, brought up to date by the journal."""
+    found: dict[tuple[str, str, str], str] = {}
+    for state in patient.states:
+        found |= {(site, what.value, subject): i.name for (site, what, subject), i in Incidents.from_state(state["incidents"]).open.items()}
+    if patient.workspace.journal.is_file():
+        since = min((int(state["tick"]) + 1 for state in patient.states), default=None)
+        with closing(Journal.open(patient.workspace.journal, create=False)) as opened:
+            for entry in opened.entries(kind=EntryKind.INCIDENT, since=since):
+                body = json.loads(entry.body)
+                key = (body["site"], body["what"], body["subject"])
+                if body["state"] == "cleared":
+                    found.pop(key, None)
+                else:
+                    found[key] = body["incident"]
+    return found
+
+
+CHECKS: Final = (folder, locks, segments, inbox, states, journal, documents, clock, incidents)
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    """Every check's findings; a folder without a log has only the first."""
+    if not patient.workspace.root.is_dir():
+        yield Finding("no_folder", root=patient.root)
+        return
+    has_log = (patient.workspace.log / "settings.json").is_file()
+    for check in CHECKS if has_log else (folder,):
+        try:
+            yield from check(patient)
+        except (LogError, JournalError, DocumentErrors, StateError, OSError) as error:
+            yield Finding("unexaminable", check=check.__name__, fault=str(error))
+    if not has_log:
+        yield Finding("no_log", root=patient.root)

@@ -1,0 +1,169 @@
+"""The commands of the people in charge: `operate override | recount | confirm` write records that the engine treats like any other.
+
+A record names who, why and when. It goes into the log, or into its inbox while a `run` holds the log; the engine decides at the next tick
+and says in the journal whether it took it. What can be checked before (names, times) is checked before, so that a slip of the keyboard is
+told at once.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import rich_click as click
+
+from flowwatch.cli import options
+from flowwatch.cli.exits import CommandError, Exit, leave
+from flowwatch.cli.moments import moment
+from flowwatch.cli.output import line
+from flowwatch.cli.workspace import need_log
+from flowwatch.workspace import Workspace
+
+if TYPE_CHECKING:
+    from flowwatch.documents.actions import Action
+
+POLL_S: Final = 0.1
+
+
+@click.group()
+def operate() -> None:
+    """What people in charge decide: override the plan, enter a count by hand, confirm an incident."""
+
+
+@operate.command()
+@options.data
+@click.option("--site", required=True)
+@click.option("--stage", help="The stage to hold.")
+@click.option("--gate", help="The gate to hold, with --mode.")
+@click.option("--mode", type=click.Choice(["in", "out", "both", "closed"]), help="The gate's mode.")
+@click.option("--until", required=True, metavar="TIME", help="Its end: 22:30, 90m, 2026-10-01T22:30+08:00; now ends one in force.")
+@click.option("--reason", required=True, help="Why; it stands in the record for ever.")
+@options.operator
+def override(
+    workspace: Workspace,
+    manner: options.Manner,
+    site: str,
+    stage: str | None,
+    gate: str | None,
+    mode: str | None,
+    until: str,
+    reason: str,
+) -> None:
+    """Hold a stage or a gate elsewhere than the plan asks, until a time. One that would take people's way out is refused."""
+    from flowwatch.core.gates import Mode
+    from flowwatch.documents.actions import Override
+
+    desk = Desk(workspace, site, manner)
+    until_us = max(moment(until, desk.now, desk.site.zone), desk.now + 1)
+    if stage is not None and gate is None and mode is None:
+        desk.site.need("stage", stage)
+        desk.send(Override(**desk.head(reason), stage=stage, until_us=until_us))
+    elif stage is None and gate is not None and mode is not None:
+        desk.site.need("gate", gate)
+        desk.send(Override(**desk.head(reason), gate=gate, mode=Mode(mode), until_us=until_us))
+    else:
+        raise CommandError(Exit.USAGE, "expected either --stage, or --gate with --mode")
+
+
+@operate.command()
+@options.data
+@click.option("--site", required=True)
+@click.option("--zone", required=True, help="The zone that was counted.")
+@click.option("--count", required=True, type=click.IntRange(0, 1_000_000), help="People inside.")
+@click.option("--counted-at", default="now", show_default=True, metavar="TIME", help="When: 21:45, 5m (ago), 2026-10-01T21:45+08:00.")
+@click.option("--reason", default="counted by hand", show_default=True)
+@options.operator
+def recount(workspace: Workspace, manner: options.Manner, site: str, zone: str, count: int, counted_at: str, reason: str) -> None:
+    """Enter a count by hand: from then on the estimate starts from it."""
+    from flowwatch.documents.actions import Recount
+
+    desk = Desk(workspace, site, manner)
+    desk.site.need("zone", zone)
+    counted_at_us = moment(counted_at, desk.now, desk.site.zone, back=True)
+    desk.send(Recount(**desk.head(reason), zone=zone, count=count, counted_at_us=counted_at_us))
+
+
+@operate.command()
+@options.data
+@click.argument("incident")
+@click.option("--reason", default="seen", show_default=True)
+@options.operator
+def confirm(workspace: Workspace, manner: options.Manner, incident: str, reason: str) -> None:
+    """Say that an incident (yuyuan-i3) has been seen and is being handled."""
+    from flowwatch.documents.actions import Confirm
+
+    site, _, number = incident.rpartition("-i")
+    if not site or not number.isdecimal():
+        raise CommandError(Exit.USAGE, f'"{incident}" names no incident; expected <site>-i<number>, as in yuyuan-i3')
+    desk = Desk(workspace, site, manner)
+    desk.send(Confirm(**desk.head(reason), incident=incident))
+
+
+class Desk:
+    """Where one operator's record about one site is written, with the log's idea of now."""
+
+    def __init__(self, workspace: Workspace, site: str, manner: options.Manner) -> None:
+        """Look the site up. Raises `CommandError` for a site that the log does not know."""
+        from flowwatch.cli.sites import Sites
+        from flowwatch.cli.ticks import log_time
+        from flowwatch.log import Clock, load
+
+        self._workspace, self._manner = workspace, manner
+        self._log = need_log(workspace)
+        self.site = Sites(self._log).site(site)
+        live = load(self._log).clock is Clock.WALL
+        self.now = time.time_ns() // 1000 if live else max(log_time(self._log), 0)
+        """Microseconds: the wall clock's for a live log, the last tick's for an archive."""
+
+    def head(self, reason: str) -> dict[str, Any]:
+        """What every record begins with."""
+        from flowwatch.documents.actions import new_id
+
+        site = str(self.site.record["site"])
+        return {"action": new_id(time.time_ns() // 1000), "site": site, "by": self._manner.by, "reason": reason, "at_us": self.now}
+
+    def send(self, action: Action) -> None:
+        """Write the record; where a `run` holds the log, wait for its word and show it (exit code 1: refused)."""
+        import json
+
+        from flowwatch.cli.entrance import entrance
+        from flowwatch.documents.actions import ActionError, payload
+        from flowwatch.log import Inbox
+
+        try:
+            data = payload(action)
+        except ActionError as error:
+            raise CommandError(Exit.USAGE, str(error)) from error
+        with entrance(self._log) as to:
+            to.append_action(action.site, data, self.now)
+        outcome = self._outcome(action) if isinstance(to, Inbox) else None
+        if self._manner.as_json:
+            line({"record": json.loads(data), "outcome": outcome})
+        elif outcome is None:
+            name = action.action
+            click.echo(f"{name}: written to the log; the engine decides when it runs, and `flowwatch explain {name}` tells")
+        else:
+            from flowwatch.cli.explaining import show
+
+            show(self._workspace, outcome["id"], as_json=False, lang=self._manner.lang)
+        if outcome is not None and not outcome["accepted"]:
+            leave(Exit.FINDINGS)
+
+    def _outcome(self, action: Action) -> dict[str, Any] | None:
+        """What the journal says of the record once it does, within the time to wait."""
+        import json
+
+        from flowwatch.core.entries import EntryKind
+        from flowwatch.journal import Journal
+
+        if not self._workspace.journal.is_file():
+            return None
+        until = time.monotonic() + self._manner.wait_s
+        with Journal.open(self._workspace.journal, create=False) as journal:
+            while time.monotonic() < until:
+                for entry in journal.entries(action.site, EntryKind.ACTION, limit=50, newest=True):
+                    body: dict[str, Any] = json.loads(entry.body)
+                    if body["action"] == action.action:
+                        return {"id": entry.id, "accepted": body["accepted"], "refused": body["refused"]}
+                time.sleep(POLL_S)
+        return None

@@ -1,0 +1,75 @@
+"""The sites of a log as its newest documents describe them, for commands that are given names by people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flowwatch.cli.exits import CommandError, Exit
+from flowwatch.evidence import Evidence
+from flowwatch.log import Reader, load
+from flowwatch.log.routing import Routing
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A compiled site as it stands in the log."""
+
+    record: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.record["site"])
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Its time zone."""
+        return ZoneInfo(self.record["time_zone"])
+
+    def need(self, of: str, name: str) -> None:
+        """Raise `CommandError` with the near miss unless `name` is one of the site's zones, gates or stages (`of` in the singular)."""
+        things = (self.record["plan"] or {"stages": ()})["stages"] if of == "stage" else self.record[f"{of}s"]
+        known = [thing[of] for thing in things]
+        if name not in known:
+            raise CommandError(Exit.USAGE, f'site "{self.name}" has no {of} "{name}"{_near(name, known)}')
+
+
+class Sites:
+    """The sites of one log."""
+
+    def __init__(self, log: Path) -> None:
+        """Read nothing but the routing yet. Raises `LogError`."""
+        self._log = log
+        self._places = Routing(log, load(log)).sites
+
+    def names(self) -> list[str]:
+        """All sites that ever had a document."""
+        return sorted(self._places)
+
+    def partition(self, name: str) -> str:
+        """The partition that a site's records are in. Raises `CommandError` for an unknown site."""
+        if name not in self._places:
+            raise CommandError(Exit.USAGE, f'no site "{name}" in {self._log}{_near(name, self.names())}')
+        return self._places[name].partition
+
+    def site(self, name: str) -> Site:
+        """The site's newest document. Raises `CommandError` for an unknown site, `LogError`."""
+        with Reader(self._log, self.partition(name)) as reader:
+            version = reader.documents().get(name)
+        with Evidence(self._log) as evidence:
+            record = None if version is None else evidence.document(name, version)
+        if record is None:
+            raise CommandError(Exit.DAMAGE, f'site "{name}": {self._log} has none of its documents any more')
+        return Site(record)
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f'; did you mean "{near[0]}"?'
+    return f"; it has {', '.join(known[:8])}{' and more' if len(known) > 8 else ''}" if known else ""

@@ -1,0 +1,91 @@
+"""Episodes that a command room must know of: raised once, updated when they change, cleared once.
+
+An incident is one episode of one thing (`What`) about one subject of one site. This module keeps which are open and gives them names; what
+raises and clears them is the engine's, and their texts are the reader's (the plan's own for a stage).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class What(StrEnum):
+    """What an incident is about; the subject is named beside each."""
+
+    STAGE = "stage"
+    """The site's plan is in a stage above the calmest (subject: the plan)."""
+    COUNTER_SILENT = "counter_silent"
+    """No reading within three periods, 60 s at least (subject: the counter)."""
+    NEGATIVE_OCCUPANCY = "negative_occupancy"
+    """More people left than came: the counters drift and need an anchor (subject: the zone)."""
+    OCCUPANCY_UNKNOWN = "occupancy_unknown"
+    """Nothing has anchored the zone yet (subject: the zone)."""
+    RECOUNT_NEEDED = "recount_needed"
+    """A stage would fall, but its evidence is stale: somebody must count (subject: the zone, or "site")."""
+    OVERRIDE_ACTIVE = "override_active"
+    """An operator holds a stage or a gate elsewhere than the plan asks (subject: "stage", or the gate)."""
+    INVARIANT_BROKEN = "invariant_broken"
+    """A gate override was lifted because with the present stage it would take people's way out (subject: the gate)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An incident that has not been cleared: its name, when it was raised (microseconds), its level and its reason code."""
+
+    name: str
+    since: int
+    level: str | None
+    reason: str | None
+
+
+Key = tuple[str, What, str]
+"""(site, what, subject)."""
+
+
+class Incidents:
+    """The open incidents of a partition, and each site's count of incidents so far."""
+
+    def __init__(self) -> None:
+        self.open: dict[Key, Open] = {}
+        self.count: dict[str, int] = {}
+
+    def put(self, key: Key, tick: int, level: str | None, reason: str | None) -> tuple[str, Open] | None:
+        """Raise the incident or change its level or reason: ("raised" | "updated", it), or None when nothing changed."""
+        present = self.open.get(key)
+        if present is None:
+            number = self.count[key[0]] = self.count.get(key[0], 0) + 1
+            self.open[key] = Open(f"{key[0]}-i{number}", tick, level, reason)
+            return "raised", self.open[key]
+        if (present.level, present.reason) == (level, reason):
+            return None
+        self.open[key] = Open(present.name, present.since, level, reason)
+        return "updated", self.open[key]
+
+    def clear(self, key: Key) -> Open | None:
+        """End the incident; None when it was not open."""
+        return self.open.pop(key, None)
+
+    def named(self, site: str, name: str) -> Key | None:
+        """The open incident of `site` with this name."""
+        return next((k for k, v in self.open.items() if k[0] == site and v.name == name), None)
+
+    def of(self, site: str) -> list[Key]:
+        """The keys of all open incidents of `site`, sorted."""
+        return sorted(k for k in self.open if k[0] == site)
+
+    def to_state(self) -> dict[str, Any]:
+        """Everything, for a checkpoint."""
+        return {
+            "open": [[*key, o.name, o.since, o.level, o.reason] for key, o in sorted(self.open.items())],
+            "count": dict(sorted(self.count.items())),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Incidents:
+        """What `to_state` wrote."""
+        made = cls()
+        made.open = {(s, What(w), subject): Open(*rest) for s, w, subject, *rest in state["open"]}
+        made.count = dict(state["count"])
+        return made

@@ -1,0 +1,453 @@
+"""Readings become movements: each counts once, in bounds, or is refused with a reason; nothing is raised, clamped or imputed.
+
+Two steps. `accept` takes the rows that arrived since the last tick and refuses, in this order, what no later reading could change: unknown
+counter, out of service, wrong kind of count, missing, negative or impossible counts, far future, too late, duplicate. `count` takes what is
+due at a tick, in the order of event time, and turns it into people: deltas add within the rate that the counter's lanes allow; cumulative
+totals are differenced; of headcounts the newest per counter stands.
+
+Both steps are functions of the rows in log order and of nothing else, so it does not matter how the log was cut into batches; and since
+counting is ordered by event time, disorder within the declared lateness does not matter either.
+
+A cumulative total that falls is a *wrap* (declared modulus), a *reset* (it fell by more than half, and the new value is within what the
+rate allows since), the device *counting down* (declared, or five falls running), or it is refused. A refused value is kept as a candidate:
+when the next reading continues plausibly from it, counting goes on from there, so one bad value never silences a counter.
+
+This module knows counters, not places: who is inside is `occupancy`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+
+from flowwatch.core.identities import Identities
+from flowwatch.core.network import Network
+from flowwatch.core.pending import Pending, Rows, joined
+from flowwatch.core.readings import ABSENT, MINUTE, SECOND, Block, Bools, Bytes, Int32s, Ints, Kind, Reason
+
+FUTURE_US: Final = 60 * SECOND
+"""How far a device's clock may run ahead of the receipt time (a reading 5 min ahead is a fault seen in the field, domain.md)."""
+MOST_PEOPLE: Final = 1_000_000_000
+"""No message counts more people than this; keeps the arithmetic of rates within 64 bits."""
+MOST_TOTAL: Final = 10**15
+"""No device has counted more than this since it was made."""
+LONGEST_US: Final = 24 * 60 * MINUTE
+"""The longest silence that a count may make good at the counter's full rate."""
+FALLS: Final = 5
+"""Falls running after which a cumulative counter is taken to count down (of 5,000 subway turnstiles 44 do, data/README.md)."""
+NEVER: Final = -(2**61)
+"""Before every time, and far enough from ABSENT that differences do not overflow."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What is remembered of each counter, (C,) arrays at the counter's code."""
+
+    last_at: Ints
+    """Newest event time heard, NEVER before the first."""
+    last_offset: Ints
+    """Where the newest counted reading stands in the log, or -1."""
+    newest_at: Ints
+    """Newest event time among identities without, and newest sequence among those with one."""
+    newest_seq: Ints
+    total_in: Ints
+    total_out: Ints
+    total_at: Ints
+    total_seq: Ints
+    jump_in: Ints
+    """The candidate: the last refused total, if the last one was refused (else jump_at is NEVER)."""
+    jump_out: Ints
+    jump_at: Ints
+    falls: Ints
+    counts_down: Bools
+    """Learned, beside the declared."""
+
+    @classmethod
+    def empty(cls) -> Totals:
+        """For no counters."""
+        return cls(*(np.zeros(0, np.bool_ if f.name == "counts_down" else np.int64) for f in fields(cls)))
+
+    def grow(self, n: int) -> None:
+        """Make room for `n` counters in all."""
+        fresh = {"last_offset": -1, "falls": 0, "counts_down": False, "total_in": ABSENT, "total_out": ABSENT, "total_seq": ABSENT}
+        for f in fields(self):
+            old = getattr(self, f.name)
+            more = np.full(n - len(old), fresh.get(f.name, NEVER), old.dtype)
+            setattr(self, f.name, np.concatenate([old, more]))
+
+
+@dataclass(frozen=True, slots=True)
+class Movements:
+    """What one tick counted: people by counter (C,), and the newest headcounts (their rows, one a counter)."""
+
+    ingress: Ints
+    egress: Ints
+    returned: Ints
+    """Counters heard in this tick (codes, ascending)."""
+    headcounts: Rows | None
+
+
+def _by_counter(counter: Int32s, counters: int) -> Ints:
+    """Stable order by counter; two bytes are sorted by radix, ten times faster than four."""
+    return np.argsort(counter.astype(np.uint16) if counters <= 65_536 else counter, kind="stable")
+
+
+def _starts(sorted_counter: Int32s) -> Ints:
+    """Where each counter's run begins in rows sorted by counter."""
+    heads = np.empty(len(sorted_counter), np.bool_)
+    heads[:1] = True
+    np.not_equal(sorted_counter[1:], sorted_counter[:-1], out=heads[1:])
+    return np.flatnonzero(heads)
+
+
+class Intake:
+    """The state of all counters of a partition."""
+
+    def __init__(self) -> None:
+        self.totals = Totals.empty()
+        self.seen = Identities()
+        self.pending = Pending()
+        self.accepted = 0
+        self._refused: list[tuple[Ints, Bytes]] = []
+
+    # -- refusals ---------------------------------------------------------------------------------------------------------------------
+
+    def refuse(self, offsets: Ints, reasons: Bytes) -> None:
+        """Note rows (by offset) as refused; the engine collects them with `refusals`."""
+        self._refused.append((offsets, reasons))
+
+    def refusals(self) -> tuple[Ints, Bytes]:
+        """Take all refusals noted since the last call: offsets and `Reason` codes, sorted by offset."""
+        if not self._refused:
+            return np.zeros(0, np.int64), np.zeros(0, np.uint8)
+        offsets, reasons = (np.concatenate(column) for column in zip(*self._refused, strict=True))
+        self._refused = []
+        order = np.argsort(offsets, kind="stable")
+        return offsets[order], reasons[order]
+
+    # -- accept -----------------------------------------------------------------------------------------------------------------------
+
+    def accept(self, network: Network, block: Block, offsets: Ints, tick: int) -> Rows | None:
+        """Check `block` (readings only, at `offsets` in the log) against what may be known before its time; what passes comes back.
+
+        `tick` is the time of the last decision (NEVER before the first).
+        """
+        reasons = _static_refusals(network, block, tick)
+        order = _by_counter(block.counter, len(network.counters))
+        if reasons is not None:
+            bad = reasons != 0
+            self.refuse(offsets[bad], reasons[bad])
+            order = order[~bad[order]]
+        if not len(order):
+            return None
+        rows = Rows(block.kind, block.counter, block.at, block.seq, block.ordinal, block.ingress, block.egress, block.headcount, offsets)
+        rows = rows.take(order)
+        again = self._repeats(rows)
+        if again is not None:
+            self.refuse(rows.offset[again], np.full(int(again.sum()), Reason.DUPLICATE, np.uint8))
+            rows = rows.take(np.flatnonzero(~again))
+            if not len(rows):
+                return None
+        self.seen.add(rows.counter, rows.at, rows.seq, rows.ordinal)
+        self.accepted += len(rows)
+        return rows
+
+    def _repeats(self, rows: Rows) -> Bools | None:
+        """Which rows (sorted by counter) repeat a reading already seen; None when none does.
+
+        Only rows of counters where some row is not newer than all before it are looked up.
+        """
+        declared = rows.seq != ABSENT
+        if not declared.any():
+            doubtful = self._not_newer(rows.counter, rows.at, self.totals.newest_at)
+        else:
+            doubtful = np.zeros(len(rows), np.bool_)
+            for mask, ident, newest in ((declared, rows.seq, self.totals.newest_seq), (~declared, rows.at, self.totals.newest_at)):
+                where = np.flatnonzero(mask)
+                part = self._not_newer(rows.counter[where], ident[where], newest) if len(where) else None
+                if part is not None:
+                    doubtful[where] = part
+        if doubtful is None or not doubtful.any():
+            return None
+        where = np.flatnonzero(doubtful)
+        again = self.seen.repeats(rows.counter[where], rows.at[where], rows.seq[where], rows.ordinal[where])
+        if not again.any():
+            return None
+        found = np.zeros(len(rows), np.bool_)
+        found[where] = again
+        return found
+
+    @staticmethod
+    def _not_newer(counter: Int32s, ident: Ints, newest: Ints) -> Bools | None:
+        """Rows of counters where some row is not newer than all before it (None: there are none); moves `newest` on."""
+        starts = _starts(counter)
+        heads = counter[starts]
+        before = np.empty_like(ident)
+        before[1:] = ident[:-1]
+        before[starts] = newest[heads]
+        rising = ident > before
+        if rising.all():
+            newest[heads] = ident[np.append(starts[1:], len(ident)) - 1]
+            return None
+        newest[heads] = np.maximum(newest[heads], np.maximum.reduceat(ident, starts))
+        lengths = np.diff(np.append(starts, len(ident)))
+        return np.asarray(np.repeat(np.logical_or.reduceat(~rising, starts), lengths))
+
+    # -- count ------------------------------------------------------------------------------------------------------------------------
+
+    def due(self, fresh: Rows | None, tick: int) -> Rows | None:
+        """All that counts at `tick`: of `fresh` and of what waited, sorted by counter and then by event time."""
+        if fresh is not None and int(fresh.at.max()) > tick:
+            self.pending.put(fresh)
+            fresh = None
+        waited = self.pending.due(tick) if len(self.pending) else None
+        if waited is None:
+            rows = fresh
+        else:
+            rows = waited if fresh is None else joined([waited, fresh])
+            rows = rows.take(_by_counter(rows.counter, len(self.totals.last_at)))
+        if rows is None:
+            return None
+        same = rows.counter[1:] == rows.counter[:-1]
+        if (same & (rows.at[1:] <= rows.at[:-1])).any() or (rows.seq != ABSENT).any():
+            key = np.where((rows.kind == Kind.CUMULATIVE) & (rows.seq != ABSENT), rows.seq, rows.at)
+            rows = rows.take(np.lexsort((rows.offset, rows.ordinal, key, rows.counter)))
+        return rows
+
+    def count(self, network: Network, rows: Rows | None, tick: int) -> Movements:
+        """Turn rows that are due at `tick` (from `due`) into movements."""
+        n = len(network.counters)
+        self.seen.forget(tick - network.longest_lateness)
+        ingress, egress = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        if rows is None:
+            return Movements(ingress, egress, np.zeros(0, np.int64), None)
+        starts = _starts(rows.counter)
+        heard = rows.counter[starts].astype(np.int64)
+        kinds = rows.kind[starts]
+        if (kinds == Kind.DELTA).all():
+            self._deltas(network, rows, starts, ingress, egress)
+            headcounts = None
+        else:
+            lengths = np.diff(np.append(starts, len(rows)))
+            kind_of = np.repeat(kinds, lengths)
+            for kind, step in ((Kind.DELTA, self._deltas), (Kind.CUMULATIVE, self._totals)):
+                part = rows.take(np.flatnonzero(kind_of == kind))
+                if len(part):
+                    step(network, part, _starts(part.counter), ingress, egress)
+            ends = starts + lengths - 1
+            headcounts = rows.take(ends[kinds == Kind.ABSOLUTE])
+            self.totals.last_offset[headcounts.counter] = headcounts.offset
+        newest = np.maximum.reduceat(rows.at, starts)
+        self.totals.last_at[heard] = np.maximum(self.totals.last_at[heard], newest)
+        return Movements(ingress, egress, heard, headcounts)
+
+    def _deltas(self, network: Network, rows: Rows, starts: Ints, ingress: Ints, egress: Ints) -> None:
+        counter, heads = rows.counter, rows.counter[starts]
+        people_in, people_out = _given(rows.ingress), _given(rows.egress)
+        people = people_in + people_out
+        newest = rows.offset[np.append(starts[1:], len(rows)) - 1]
+        if (people > network.always_fair[counter]).any():
+            before = np.empty_like(rows.at)
+            before[1:] = rows.at[:-1]
+            before[starts] = self.totals.last_at[heads]
+            every = network.every[counter]
+            since = np.where(before == NEVER, every, np.clip(rows.at - before, every, LONGEST_US))
+            over = people * MINUTE > network.max_per_min[counter] * (since + every)
+            self.accepted -= int(over.sum())
+            self.refuse(rows.offset[over], np.full(int(over.sum()), Reason.IMPOSSIBLE_RATE, np.uint8))
+            people_in, people_out = np.where(over, 0, people_in), np.where(over, 0, people_out)
+            counted = np.maximum.reduceat(np.where(over, -1, rows.offset), starts)
+            newest = np.where(counted >= 0, counted, self.totals.last_offset[heads])
+        self.totals.last_offset[heads] = newest
+        ingress[heads] = np.add.reduceat(people_in, starts)
+        egress[heads] = np.add.reduceat(people_out, starts)
+
+    def _totals(self, network: Network, rows: Rows, starts: Ints, ingress: Ints, egress: Ints) -> None:
+        """Difference cumulative totals: whole runs that only rise within the rate at once, the others one reading at a time."""
+        t = self.totals
+        counter, head = rows.counter, rows.counter[starts]
+        ends = np.append(starts[1:], len(rows)) - 1
+        moved_in, fair_in = _rises(rows.ingress, starts, t.total_in[head])
+        moved_out, fair_out = _rises(rows.egress, starts, t.total_out[head])
+        before = np.empty_like(rows.at)
+        before[1:] = rows.at[:-1]
+        before[starts] = t.total_at[head]
+        every = network.every[counter]
+        limit = network.max_per_min[counter] * (np.clip(rows.at - before, every, LONGEST_US) + every)
+        fair = fair_in & fair_out & (rows.at > before) & (rows.seq == ABSENT) & (moved_in + moved_out <= MOST_PEOPLE)
+        fair &= np.minimum(moved_in + moved_out, MOST_PEOPLE) * MINUTE <= limit
+        whole = np.logical_and.reduceat(fair, starts) & (t.total_at[head] != NEVER) & (t.total_seq[head] == ABSENT)
+        whole &= (t.jump_at[head] == NEVER) & ~(network.counts_down[head] ^ t.counts_down[head])
+        plain = head[whole]
+        ingress[plain] = np.add.reduceat(moved_in, starts)[whole]
+        egress[plain] = np.add.reduceat(moved_out, starts)[whole]
+        last = ends[whole]
+        t.total_in[plain], t.total_out[plain], t.total_at[plain] = rows.ingress[last], rows.egress[last], rows.at[last]
+        t.last_offset[plain] = rows.offset[last]
+        moved = (moved_in + moved_out > 0) & np.repeat(whole, ends - starts + 1)
+        t.falls[counter[moved]] = 0
+        for run in np.flatnonzero(~whole):
+            for i in range(int(starts[run]), int(ends[run]) + 1):
+                reason = self._follow(network, rows, i, ingress, egress)
+                if reason is not None:
+                    self.accepted -= 1
+                    self.refuse(rows.offset[i : i + 1], np.full(1, reason, np.uint8))
+                else:
+                    t.last_offset[counter[i]] = rows.offset[i]
+
+    def _follow(self, network: Network, rows: Rows, i: int, ingress: Ints, egress: Ints) -> Reason | None:
+        """Count one cumulative reading, or say why not."""
+        t, c = self.totals, int(rows.counter[i])
+        at, seq = int(rows.at[i]), int(rows.seq[i])
+        value = (int(rows.ingress[i]), int(rows.egress[i]))
+        if t.total_at[c] == NEVER:
+            self._base(c, value, at, seq)
+            return None
+        newer = seq > t.total_seq[c] if ABSENT not in (seq, t.total_seq[c]) else at > t.total_at[c]
+        if not newer:
+            return Reason.SUPERSEDED
+        base = (int(t.total_in[c]), int(t.total_out[c]))
+        moved, reason = self._movement(network, c, base, value, at - int(t.total_at[c]))
+        if moved is None and t.jump_at[c] != NEVER:
+            jumped = (int(t.jump_in[c]), int(t.jump_out[c]))
+            moved, _ = self._movement(network, c, jumped, value, at - int(t.jump_at[c]), resets=False)
+            self._learn_direction(network, c, jumped, value, at - int(t.jump_at[c]))
+        elif moved is None:
+            self._learn_direction(network, c, base, value, at - int(t.total_at[c]))
+        if moved is None and t.falls[c] >= FALLS:
+            t.counts_down[c] = not t.counts_down[c]
+            t.falls[c] = 0
+            since = jumped if t.jump_at[c] != NEVER else base
+            moved, _ = self._movement(network, c, since, value, LONGEST_US, resets=False)
+        if moved is None:
+            t.jump_in[c], t.jump_out[c], t.jump_at[c] = *value, at
+            return reason
+        if any(moved):
+            t.falls[c] = 0
+        ingress[c] += moved[0]
+        egress[c] += moved[1]
+        self._base(c, tuple(b if v == ABSENT else v for v, b in zip(value, base, strict=True)), at, seq)
+        return None
+
+    def _base(self, c: int, value: tuple[int, ...], at: int, seq: int) -> None:
+        t = self.totals
+        t.total_in[c], t.total_out[c] = value
+        t.total_at[c] = max(at, int(t.total_at[c]))
+        t.total_seq[c], t.jump_at[c] = seq, NEVER
+
+    def _movement(
+        self, network: Network, c: int, base: tuple[int, int], value: tuple[int, int], since: int, *, resets: bool = True
+    ) -> tuple[tuple[int, int] | None, Reason]:
+        """People in and out between two totals `since` microseconds apart, or None and the reason."""
+        down = bool(network.counts_down[c]) ^ bool(self.totals.counts_down[c])
+        every, modulus = int(network.every[c]), int(network.modulus[c])
+        limit = int(network.max_per_min[c]) * (min(max(since, every), LONGEST_US) + every)
+        moved, reason = [], Reason.DECREASED
+        for before, after in zip(base, value, strict=True):
+            if ABSENT in (before, after):
+                moved.append(0)
+                continue
+            step = before - after if down else after - before
+            if step < 0 and modulus != ABSENT and step % modulus * MINUTE <= limit:
+                step %= modulus
+            elif step < 0 and resets and not down and 2 * after < before and after * MINUTE <= limit:
+                step = after
+            moved.append(step)
+        if min(moved) >= 0:
+            if sum(moved) * MINUTE <= limit:
+                return (moved[0], moved[1]), reason
+            reason = Reason.IMPOSSIBLE_RATE
+        return None, reason
+
+    def _learn_direction(self, network: Network, c: int, base: tuple[int, int], value: tuple[int, int], since: int) -> None:
+        """Count falls that would be plausible movements of a device that counts the other way."""
+        down = bool(network.counts_down[c]) ^ bool(self.totals.counts_down[c])
+        steps = [0 if ABSENT in (b, v) else (v - b if down else b - v) for b, v in zip(base, value, strict=True)]
+        every = int(network.every[c])
+        limit = int(network.max_per_min[c]) * (min(max(since, every), LONGEST_US) + every)
+        if min(steps) >= 0 and 0 < sum(steps) * MINUTE <= limit:
+            self.totals.falls[c] += 1
+        elif any(steps):
+            self.totals.falls[c] = 0
+
+    # -- state ------------------------------------------------------------------------------------------------------------------------
+
+    def to_state(self) -> dict[str, Any]:
+        """Everything, for a checkpoint."""
+        offsets, reasons = self.refusals()
+        if len(offsets):
+            self.refuse(offsets, reasons)
+        return {
+            "totals": {f.name: getattr(self.totals, f.name) for f in fields(Totals)},
+            "seen": self.seen.to_state(),
+            "pending": self.pending.to_state(),
+            "accepted": self.accepted,
+            "refused": {"offsets": offsets, "reasons": reasons},
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Intake:
+        """What `to_state` wrote."""
+        made = cls()
+        made.totals = Totals(**state["totals"])
+        made.seen = Identities.from_state(state["seen"])
+        made.pending = Pending.from_state(state["pending"])
+        made.accepted = state["accepted"]
+        if len(state["refused"]["offsets"]):
+            made.refuse(state["refused"]["offsets"], state["refused"]["reasons"])
+        return made
+
+
+def _given(counts: Ints) -> Ints:
+    """Counts with "not given" as nobody."""
+    return counts if int(counts.min()) >= 0 else np.maximum(counts, 0)
+
+
+def _rises(values: Ints, starts: Ints, seeds: Ints) -> tuple[Ints, Bools]:
+    """Steps of totals within runs, and which of them neither fall nor gain or lose the direction."""
+    before = np.empty_like(values)
+    before[1:] = values[:-1]
+    before[starts] = seeds
+    given, was = values != ABSENT, before != ABSENT
+    step = np.where(given & was, values - before, 0)
+    return step, (given == was) & (step >= 0)
+
+
+def _static_refusals(network: Network, block: Block, tick: int) -> Bytes | None:
+    """The reason for each row that needs no memory to refuse, 0 where there is none; None when nothing is refused."""
+    counter, at = block.counter, block.at
+    n = len(network.counters)
+    unknown = (counter < 0) | (counter >= n)
+    any_unknown = bool(unknown.any())
+    if n == 0:
+        return np.full(len(block), Reason.UNKNOWN_COUNTER, np.uint8)
+    c: Any = np.where(unknown, 0, counter) if any_unknown else counter
+    doubts: list[tuple[Bools, Reason]] = []
+    other_kind = network.kind[c] != block.kind
+    if any_unknown or other_kind.any():
+        doubts.append((unknown | ~network.known[c], Reason.UNKNOWN_COUNTER))
+        doubts.append((other_kind, Reason.WRONG_KIND))
+    if network.dated:
+        doubts.append(((at < network.valid_from[c]) | (at >= network.valid_to[c]), Reason.NOT_IN_SERVICE))
+    if min(int(block.ingress.min()), int(block.egress.min())) < 0 or max(int(block.ingress.max()), int(block.egress.max())) > MOST_PEOPLE:
+        absolute = block.kind == Kind.ABSOLUTE
+        no_in, no_out, no_head = block.ingress == ABSENT, block.egress == ABSENT, block.headcount == ABSENT
+        doubts.append((np.where(absolute, no_head, no_in & no_out), Reason.MISSING_COUNT))
+        negative = np.where(absolute, block.headcount < 0, ((block.ingress < 0) & ~no_in) | ((block.egress < 0) & ~no_out))
+        doubts.append((negative, Reason.NEGATIVE_COUNT))
+        doubts.append((absolute & (block.headcount > network.headcount_max[c]), Reason.IMPOSSIBLE_HEADCOUNT))
+        most = np.where(block.kind == Kind.DELTA, MOST_PEOPLE, MOST_TOTAL)
+        huge = np.maximum(block.ingress, block.egress) > most
+        doubts.append((huge, Reason.IMPOSSIBLE_RATE))
+    doubts.append((at > block.received + FUTURE_US, Reason.FAR_FUTURE))
+    if int(at.min()) < max(tick - network.shortest_lateness, 0):
+        doubts.append((at < np.maximum(tick - network.lateness[c], 0), Reason.TOO_LATE))
+    reasons: Bytes | None = None
+    for mask, reason in doubts:
+        if mask.any():
+            if reasons is None:
+                reasons = np.zeros(len(block), np.uint8)
+            reasons[mask & (reasons == 0)] = reason
+    return reasons

@@ -1,0 +1,226 @@
+"""Sites compiled to index arrays: what the engine looks up, and nothing that changes between documents.
+
+Counters stand at their *code*, the number that a partition's log gave them for ever, so that nothing about a counter moves when documents
+change. Zones, gates and sites stand in the order of the documents, sites sorted by name. A *target* is what a condition can look at: the
+zones first, then one target for each site as a whole (the sum of its zones that lie in no other zone).
+
+People move over *edges*: a counter on a gate or link counts people from one end to the other; for each zone that such a passage enters or
+leaves (nested zones included: the bridge lies inside the mall, so a step from mall to bridge leaves no mall) there is one edge. The arrays
+`edge_in` and `edge_out` index the concatenation [ingress by counter | egress by counter].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from flowwatch.core.readings import ABSENT, MINUTE, OUTSIDE, SECOND, Bools, Bytes, Floats, Ints, Kind
+
+KINDS: Final = {"delta": Kind.DELTA, "cumulative": Kind.CUMULATIVE, "absolute": Kind.ABSOLUTE}
+STALE_FLOOR_US: Final = 60 * SECOND
+"""A counter is silent after three of its periods, but not before 60 s (architecture.md, rule "rise early, fall late")."""
+STATIC_LIMIT_PER_M2: Final = 7.1
+"""Fruin's static limit, persons/m2 (domain.md): nobody can see more people than that on a floor."""
+FOREVER: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Everything that the documents in force say, as arrays; C counters (codes), Z zones, S sites, T = Z + S targets, E edges."""
+
+    documents: tuple[Mapping[str, Any], ...]
+    """(S,) the compiled sites, sorted by name."""
+    versions: tuple[str, ...]
+    sites: tuple[str, ...]
+    zones: tuple[str, ...]
+    """(Z,) "site/zone"."""
+    zone_site: Ints
+    root: Ints
+    """The zones that lie in no other zone; a site is their sum."""
+    counters: tuple[str, ...]
+    """(C,) "site/counter", at the counter's code."""
+    known: Bools
+    """(C,) whether a document in force declares the counter."""
+    kind: Bytes
+    every: Ints
+    lateness: Ints
+    stale_after: Ints
+    error_ppm: Ints
+    max_per_min: Ints
+    modulus: Ints
+    """(C,) where a cumulative counter wraps, or ABSENT."""
+    counts_down: Bools
+    valid_from: Ints
+    valid_to: Ints
+    counter_site: Ints
+    """(C,) site index, -1 where unknown."""
+    headcount_zone: Ints
+    """(C,) the zone a camera counts, or -1."""
+    coverage: Floats
+    camera_error: Floats
+    headcount_max: Ints
+    edge_counter: Ints
+    edge_zone: Ints
+    edge_in: Ints
+    edge_out: Ints
+    edge_ppm: Floats
+    """(E,) declared error of the edge's counter, parts per million, as weights."""
+    flowless: Bools
+    """(Z,) zones that no passage counter feeds: known by headcounts only."""
+    always_fair: Ints
+    """(C,) people that a message may count however soon it follows the last: two periods at the counter's full rate."""
+    dated: bool
+    """Whether any counter has validity times."""
+    shortest_lateness: int
+    longest_lateness: int
+    zone_index: Mapping[str, int]
+    is_root: Bools
+    feed_counter: Ints
+    """(F,) with feed_target: which counters a target's figure rests on."""
+    feed_target: Ints
+
+    @property
+    def targets(self) -> int:
+        """How many targets there are: zones, then sites."""
+        return len(self.zones) + len(self.sites)
+
+    def target(self, site: int, zone: str) -> int:
+        """The target index of a zone's name within a site, or of the whole site for "site"."""
+        if zone == "site":
+            return len(self.zones) + site
+        return self.zone_index[f"{self.sites[site]}/{zone}"]
+
+    def target_name(self, target: int) -> str:
+        """The name within its site of a target: a zone's, or "site"."""
+        return self.zones[target].split("/", 1)[1] if target < len(self.zones) else "site"
+
+
+def utc_offset(document: Mapping[str, Any], at: int) -> int:
+    """The site's offset from UTC in microseconds at time `at`, from the document's own table."""
+    seconds = document["offsets"][0][1]
+    for since, offset in document["offsets"]:
+        if since > at:
+            break
+        seconds = offset
+    return int(seconds) * SECOND
+
+
+def _ancestry(document: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Each zone with all that it lies in, itself included; nobody is in "outside"."""
+    held: dict[str, frozenset[str]] = {OUTSIDE: frozenset()}
+    for zone in document["zones"]:
+        parent = zone["inside"]
+        held[zone["zone"]] = frozenset({zone["zone"]}) | (held[parent] if parent is not None else frozenset())
+    return held
+
+
+def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters: Sequence[str]) -> Network:
+    """The arrays for compiled `documents` ((version, site) pairs) of one partition, whose log has given codes to `counters` in order."""
+    ordered = sorted(documents, key=lambda pair: str(pair[1]["site"]))
+    sites = tuple(str(d["site"]) for _, d in ordered)
+    code = {name: i for i, name in enumerate(counters)}
+    n = len(counters)
+    zones: list[str] = []
+    zone_site: list[int] = []
+    root: list[int] = []
+    columns = {name: np.zeros(n, np.int64) for name in ("every", "lateness", "error_ppm", "max_per_min", "headcount_max")}
+    known, counts_down = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    kind = np.zeros(n, np.uint8)
+    modulus, valid_from = np.full(n, ABSENT), np.full(n, -FOREVER)
+    valid_to, counter_site, headcount_zone = np.full(n, FOREVER), np.full(n, -1), np.full(n, -1)
+    coverage, camera_error = np.ones(n), np.zeros(n)
+    edges: list[tuple[int, int, int, int]] = []
+    feeds: set[tuple[int, int]] = set()
+    for s, (_, document) in enumerate(ordered):
+        index: dict[str, int] = {}
+        areas: dict[str, float] = {}
+        for zone in document["zones"]:
+            index[zone["zone"]], areas[zone["zone"]] = len(zones), zone["area_m2"]
+            if zone["inside"] is None:
+                root.append(len(zones))
+            zones.append(f"{sites[s]}/{zone['zone']}")
+            zone_site.append(s)
+        ancestry = _ancestry(document)
+        passages = {("gate", g["gate"]): g for g in document["gates"]} | {("link", k["link"]): k for k in document["links"]}
+        for counter in document["counters"]:
+            c = code[f"{sites[s]}/{counter['counter']}"]
+            known[c], counter_site[c], kind[c] = True, s, KINDS[counter["counts"]]
+            columns["every"][c], columns["lateness"][c] = counter["every_us"], counter["lateness_us"]
+            columns["error_ppm"][c], columns["max_per_min"][c] = counter["error_ppm"], counter["max_per_min"]
+            counts_down[c] = counter["counts_down"]
+            modulus[c] = ABSENT if counter["modulus"] is None else counter["modulus"]
+            valid_from[c] = -FOREVER if counter["valid_from_us"] is None else counter["valid_from_us"]
+            valid_to[c] = FOREVER if counter["valid_to_us"] is None else counter["valid_to_us"]
+            if counter["zone"] is not None:
+                z = index[counter["zone"]]
+                headcount_zone[c] = z
+                coverage[c], camera_error[c] = counter["coverage_ppm"] / 1e6, counter["camera_error_ppm"] / 1e6
+                columns["headcount_max"][c] = math.ceil(STATIC_LIMIT_PER_M2 * areas[counter["zone"]] * coverage[c])
+                feeds.add((c, z))
+                continue
+            where = ("gate", counter["gate"]) if counter["gate"] is not None else ("link", counter["link"])
+            ends = (passages[where]["from"], passages[where]["to"])
+            origin, goal = (ancestry[e] for e in (reversed(ends) if counter["swapped"] else ends))
+            for zone in sorted(origin ^ goal):
+                ingress_enters = zone in goal
+                edges.append((c, index[zone], c if ingress_enters else n + c, n + c if ingress_enters else c))
+                feeds.add((c, index[zone]))
+    roots = np.array(root, np.int64)
+    site_of = np.array(zone_site, np.int64)
+    outer = set(root)
+    feeds |= {(c, len(zones) + zone_site[z]) for c, z in feeds if z in outer}
+    edge = np.array(edges, np.int64).reshape(-1, 4)
+    feed = np.array(sorted(feeds), np.int64).reshape(-1, 2)
+    fed = np.zeros(len(zones), np.bool_)
+    fed[edge[:, 1]] = True
+    return Network(
+        documents=tuple(d for _, d in ordered),
+        versions=tuple(v for v, _ in ordered),
+        sites=sites,
+        zones=tuple(zones),
+        zone_site=site_of,
+        root=roots,
+        counters=tuple(counters),
+        known=known,
+        kind=kind,
+        every=columns["every"],
+        lateness=columns["lateness"],
+        stale_after=np.maximum(3 * columns["every"], STALE_FLOOR_US),
+        error_ppm=columns["error_ppm"],
+        max_per_min=columns["max_per_min"],
+        modulus=modulus,
+        counts_down=counts_down,
+        valid_from=valid_from,
+        valid_to=valid_to,
+        counter_site=counter_site,
+        headcount_zone=headcount_zone,
+        coverage=coverage,
+        camera_error=camera_error,
+        headcount_max=columns["headcount_max"],
+        edge_counter=np.ascontiguousarray(edge[:, 0]),
+        edge_zone=np.ascontiguousarray(edge[:, 1]),
+        edge_in=np.ascontiguousarray(edge[:, 2]),
+        edge_out=np.ascontiguousarray(edge[:, 3]),
+        edge_ppm=columns["error_ppm"][edge[:, 0]].astype(np.float64),
+        flowless=~fed,
+        always_fair=columns["max_per_min"] * 2 * columns["every"] // MINUTE,
+        dated=bool((valid_from > -FOREVER).any() or (valid_to < FOREVER).any()),
+        shortest_lateness=int(columns["lateness"][known].min(initial=FOREVER)),
+        longest_lateness=int(columns["lateness"].max(initial=0)),
+        zone_index={name: z for z, name in enumerate(zones)},
+        is_root=np.isin(np.arange(len(zones)), roots),
+        feed_counter=np.ascontiguousarray(feed[:, 0]),
+        feed_target=np.ascontiguousarray(feed[:, 1]),
+    )
+
+
+def carry(old_names: Sequence[str], new_names: Sequence[str]) -> tuple[Ints, Ints]:
+    """Where the state of things with equal names goes when documents change: (indices in old, indices in new), both (k,)."""
+    place = {name: i for i, name in enumerate(old_names)}
+    pairs = [(place[name], i) for i, name in enumerate(new_names) if name in place]
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]

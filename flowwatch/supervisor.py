@@ -1,0 +1,231 @@
+"""`flowwatch run`: one instance on a folder, its worker processes, and the ticks of a live log.
+
+In this order, each with a clear refusal: the lock, which the workers inherit, so that it is free only when the last of them is gone; the
+documents, which enter the log when they changed (a broken one never replaces a good one); the checkpoints, which this engine must be able to
+continue; the journal, which must hold all that the checkpoints wrote. Then the workers start, and a live log begins to tick.
+
+A worker reads "stop" from its pipe and ends cleanly; when the pipe closes without a word, the supervisor has died and the worker dies too. When
+any worker dies, all end: the next start continues where the journal stands.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+from bytewax.recovery import init_db_dir
+
+from flowwatch.core.chains import Chains
+from flowwatch.documents import DocumentErrors, Fault, find, load, shipped
+from flowwatch.host import CHECKPOINT_S, find_start
+from flowwatch.instance import next_generation, sole_instance
+from flowwatch.journal import Journal
+from flowwatch.log.disk import storage
+from flowwatch.log.errors import LogError, LogLocked
+from flowwatch.log.inbox import Inbox
+from flowwatch.log.reader import Reader
+from flowwatch.log.settings import Clock
+from flowwatch.log.settings import load as load_settings
+from flowwatch.log.writer import Writer
+from flowwatch.ticker import Keep, Ticker
+from flowwatch.workspace import Workspace
+
+STOP_S: Final = 60.0
+"""How long workers may take to finish what they hold and write their checkpoints, before they are killed."""
+
+Tell = Callable[[str], None]
+
+
+class WorkerDied(LogError):  # noqa: N818 - named by what it says
+    """A worker process ended by itself."""
+
+
+def run(
+    root: Path,
+    documents: Path | None,
+    *,
+    workers: int = 1,
+    threads: int = 1,
+    until_end: bool = False,
+    checkpoint_s: float = CHECKPOINT_S,
+    keep: Keep = Keep(),  # noqa: B008 - frozen
+    tell: Tell = lambda _: None,
+) -> None:
+    """Run the engine on the folder `root` until SIGTERM or SIGINT, or with `until_end` until the log's end.
+
+    `documents` is the root of site and plan files to keep in force; None keeps what the log holds, or takes the shipped ones where it holds
+    none. `keep` bounds a live log. `workers` counts processes, `threads` Bytewax's workers in each; they write checkpoints every
+    `checkpoint_s` seconds. `tell` hears one line for each event.
+
+    Raises `AlreadyRunning`, `DocumentErrors` (nothing to run on), `JournalError` (behind the checkpoints), `LogError`, `StateError`.
+    """
+    workspace = Workspace(root)
+    settings = load_settings(workspace.log)
+    with sole_instance(workspace) as lock:
+        generation = next_generation(workspace)
+        accept_documents(workspace, documents, tell)
+        _require_journal(workspace)
+        _prepare_recovery(workspace)
+        ticker = Ticker(workspace.log, tell, keep) if settings.clock is Clock.WALL and not until_end else None
+        if ticker:
+            ticker.start()
+        try:
+            tell(f"running on {root}: generation {generation}, {workers} worker{'s' if workers > 1 else ''}, {settings.clock.value} clock")
+            processes = _start(workspace, lock, workers, threads, checkpoint_s, until_end=until_end)
+            _work(workspace, processes, ticker)
+        finally:
+            if ticker:
+                ticker.stop()
+        if ticker and ticker.failed:
+            raise ticker.failed
+
+
+def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell) -> None:
+    """Put documents that changed into the log.
+
+    Raises `DocumentErrors` when a site that the log does not know yet has faults; a site that it knows goes on with its good document, and the
+    faults are told.
+    """
+    present = _documents_in_log(workspace)
+    if documents is None and present:
+        return
+    faults: list[Fault] = []
+    for site_file, plan_file in find(shipped() if documents is None else documents):
+        try:
+            loaded = load(site_file, plan_file)
+        except DocumentErrors as errors:
+            known = site_file.stem in present
+            for fault in errors.faults:
+                tell(str(fault))
+            tell(f"{site_file}: not accepted; {'the last good document stays in force' if known else 'no document is in force'}")
+            faults += [] if known else errors.faults
+            continue
+        if present.get(loaded.site["site"]) != loaded.version:
+            _append_document(workspace, loaded.payload)
+            tell(f"{loaded.site['site']}: document {loaded.version} accepted")
+    if faults:
+        raise DocumentErrors(faults)
+
+
+def _documents_in_log(workspace: Workspace) -> dict[str, str]:
+    """Site -> version of the newest document of each site, as the log stands."""
+    versions: dict[str, str] = {}
+    for name in load_settings(workspace.log).folders:
+        with Reader(workspace.log, name) as reader:
+            versions |= reader.documents()
+    return versions
+
+
+def _append_document(workspace: Workspace, payload: bytes) -> None:
+    now = time.time_ns() // 1000
+    try:
+        with Writer.open(workspace.log) as writer:
+            writer.append_document(payload, now)
+            writer.commit()
+    except LogLocked:
+        inbox = Inbox(workspace.log)
+        inbox.append_document(payload, now)
+        inbox.commit()
+
+
+def _require_journal(workspace: Workspace) -> None:
+    """See that this engine can go on from every checkpoint and that the journal holds what they wrote."""
+    with Journal.open(workspace.journal) as journal:
+        for name in load_settings(workspace.log).folders:
+            with Reader(workspace.log, name) as reader:
+                start = find_start(workspace.log / name, reader.start(), reader.end())
+            if start.state is not None:
+                journal.require(Chains.from_state(start.state["chains"]).heads)
+
+
+def _prepare_recovery(workspace: Workspace) -> None:
+    """Make Bytewax's recovery store where there is none; its content decides nothing, so a damaged one is made anew."""
+    folder = workspace.recovery
+    with storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not any(folder.glob("*.sqlite3")):
+            init_db_dir(folder, 1)  # type: ignore[no-untyped-call]  # Bytewax's compiled part carries no types
+
+
+def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ticker: Ticker | None) -> None:
+    """Wait until all workers have ended, or one has died, or somebody asks to stop."""
+    asked: list[int] = []
+    previous = {s: signal.signal(s, lambda number, _frame: asked.append(number)) for s in (signal.SIGTERM, signal.SIGINT)}
+    told_at = None
+    try:
+        while any(p.poll() is None for p in processes):
+            died = [p for p in processes if p.poll() not in (None, 0)]
+            if died or (ticker and ticker.failed):
+                break
+            if asked and told_at is None:
+                told_at = time.monotonic()
+                for process in processes:
+                    _say_stop(process)
+            if told_at is not None and time.monotonic() - told_at > STOP_S:
+                break
+            time.sleep(0.02)
+        failed = [p.returncode for p in processes if p.poll() not in (None, 0)]
+        if failed:
+            raise WorkerDied(workspace.root, f"a worker ended with exit code {failed[0]}", "its message above; a new start continues")
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+            if process.stdin:
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _start(
+    workspace: Workspace, lock: int, workers: int, threads: int, checkpoint_s: float, *, until_end: bool
+) -> list[subprocess.Popen[bytes]]:
+    command = [
+        sys.executable,
+        "-m",
+        "flowwatch.dataflow",
+        str(workspace.root),
+        "--checkpoint-s",
+        str(checkpoint_s),
+        "--threads",
+        str(threads),
+    ]
+    command += ["--until-end"] if until_end else []
+    addresses = _free_addresses(workers) if workers > 1 else []
+    return [
+        subprocess.Popen(
+            [*command, *(["--process", str(i), "--addresses", *addresses] if addresses else [])],
+            stdin=subprocess.PIPE,
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
+        for i in range(workers)
+    ]
+
+
+def _say_stop(process: subprocess.Popen[bytes]) -> None:
+    pipe: IO[bytes] | None = process.stdin
+    if pipe is not None:
+        with suppress(BrokenPipeError):
+            pipe.write(b"stop\n")
+            pipe.flush()
+
+
+def _free_addresses(count: int) -> list[str]:
+    """Loopback addresses for the workers to find one another."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()

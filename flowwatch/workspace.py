@@ -1,0 +1,43 @@
+"""Where things lie in the folder that one flowwatch works in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The working folder: the log, the journal, and what the runner keeps between two runs."""
+
+    root: Path
+
+    @property
+    def log(self) -> Path:
+        """What was seen: segment files, one folder a partition."""
+        return self.root / "log"
+
+    @property
+    def journal(self) -> Path:
+        """What was decided: a SQLite database."""
+        return self.root / "journal.db"
+
+    @property
+    def state(self) -> Path:
+        """The runner's own: its lock, its generation, Bytewax's recovery."""
+        return self.root / "state"
+
+    @property
+    def recovery(self) -> Path:
+        """Where Bytewax notes offsets and checkpoint names."""
+        return self.state / "recovery"
+
+    @property
+    def run_lock(self) -> Path:
+        """Held by the supervisor and its workers for as long as any of them lives."""
+        return self.state / "run.lock"
+
+    @property
+    def generation(self) -> Path:
+        """How many times a supervisor has started here; fences delivery, never decisions."""
+        return self.state / "generation"
