@@ -4,8 +4,8 @@
 
 Sites: 1 to 10,000 with 20 counters each share the same 20,000 readings a second, so only their number changes. Every site is looked at at
 every tick, so a tick costs by the site; what ticks cost by themselves is measured on a log that holds nothing else, and where they are
-most of the time the table says so. Memory is the highest of the whole process beyond that with one site. Starts are those of the real
-command, `flowwatch run --until-end`, from the shell's point of view.
+most of the time the table says so. Start, last checkpoint and end are left out. Memory is the highest of the whole process beyond that
+with one site. Starts are those of the real command, `flowwatch run --until-end`, from the shell's point of view.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final
 
 from benchmarks import measure, pipeline
 from benchmarks.measure import Rounds, apart, peak_bytes, rate, say, seconds, table
-from benchmarks.workload import SECOND_US, START_US, Lines, Shape
+from benchmarks.workload import Lines, Shape
 from flowwatch.log import Writer
 from flowwatch.workspace import Workspace
 
@@ -45,17 +45,18 @@ def by_sites(readings: int, rounds: int, folder: Path, most_sites: int) -> str:
     ticks = readings // RATE
     for sites in (n for n in SITES if n <= most_sites):
         lines = Lines(Shape(sites=sites, rate=RATE), readings)
-        empty, full, idle = folder / "empty", folder / "full", folder / "idle"
-        pipeline.prepare(empty, lines.shape)
-        apart(functools.partial(pipeline.edge, pipeline.copy(empty, full), lines))
-        apart(functools.partial(_tick, pipeline.copy(empty, idle), ticks))
-        work = {root.name: functools.partial(_engine, root, folder) for root in (empty, full, idle)}
-        measured = Rounds({"edge": functools.partial(_edge, empty, folder, lines)} | work)
+        begun, ended, full, idle = (folder / name for name in ("begun", "ended", "full", "idle"))
+        pipeline.prepare(begun, lines.shape)
+        apart(functools.partial(pipeline.edge, pipeline.copy(begun, full), lines))
+        apart(functools.partial(pipeline.idle, pipeline.copy(begun, idle), ticks))
+        apart(functools.partial(pipeline.idle, pipeline.copy(begun, ended), 1))
+        work = {root.name: functools.partial(_engine, root, folder) for root in (ended, full, idle)}
+        measured = Rounds({"edge": functools.partial(_edge, begun, folder, lines)} | work)
         measured.run(rounds)
         peak = apart(functools.partial(_peak, full, folder))
         one_site = one_site or peak
-        whole = measured.best("full") - measured.best("empty")
-        ticking = max(0.0, measured.best("idle") - measured.best("empty"))
+        whole = measured.best("full") - measured.best("ended")
+        ticking = max(0.0, measured.best("idle") - measured.best("ended")) * ticks / (ticks - 1)
         rates.append(readings / whole)
         share = ticking / whole
         rows.append(
@@ -69,7 +70,7 @@ def by_sites(readings: int, rounds: int, folder: Path, most_sites: int) -> str:
                 f"{(peak - one_site) / MIB / sites * 1000:.0f}" if sites >= 100 else "",
             ]
         )
-        for root in (empty, full, idle):
+        for root in (begun, ended, full, idle):
             pipeline.remove(root)
     return f"{table(head, rows)}\n\nBest to worst, engine: {max(rates) / min(rates):.1f} x (start and end left out)."
 
@@ -77,16 +78,17 @@ def by_sites(readings: int, rounds: int, folder: Path, most_sites: int) -> str:
 def by_batch(readings: int, rounds: int, folder: Path, most_sites: int) -> str:  # noqa: ARG001
     """The table of batches."""
     lines = Lines(Shape(), readings)
-    empty, full = folder / "empty", folder / "full"
-    pipeline.prepare(empty, lines.shape)
+    begun, ended, full = (folder / name for name in ("begun", "ended", "full"))
+    pipeline.prepare(begun, lines.shape)
+    apart(functools.partial(pipeline.idle, pipeline.copy(begun, ended), 1))
     rows = []
     for batch in BATCHES:
         few = lines.first(batch * MOST_COMMITS)
-        apart(functools.partial(pipeline.edge, pipeline.copy(empty, full), few, batch))
-        work = {root.name: functools.partial(_engine, root, folder) for root in (empty, full)}
-        measured = Rounds({"edge": functools.partial(_edge, empty, folder, few, batch)} | work)
+        apart(functools.partial(pipeline.edge, pipeline.copy(begun, full), few, batch))
+        work = {root.name: functools.partial(_engine, root, folder) for root in (ended, full)}
+        measured = Rounds({"edge": functools.partial(_edge, begun, folder, few, batch)} | work)
         measured.run(rounds)
-        whole = measured.best("full") - measured.best("empty")
+        whole = measured.best("full") - measured.best("ended")
         rows.append([f"{batch:,}", f"{len(few):,}", rate(len(few), measured.best("edge")), rate(len(few), whole)])
     return table(["lines a commit", "readings", "edge, readings/s", "engine, readings/s (start and end left out)"], rows)
 
@@ -126,8 +128,8 @@ def _lengths(readings: int, behind: int) -> Sequence[int]:
     return [length for length in (2 * behind, 1_000_000, 3_000_000, 10_000_000) if length <= max(readings, 2 * behind)]
 
 
-def _edge(empty: Path, folder: Path, lines: Lines, commit: int | None = None) -> float:
-    root = pipeline.copy(empty, folder / "edge")
+def _edge(begun: Path, folder: Path, lines: Lines, commit: int | None = None) -> float:
+    root = pipeline.copy(begun, folder / "edge")
     return seconds(lambda: pipeline.edge(root, lines, commit))
 
 
@@ -139,13 +141,6 @@ def _engine(root: Path, folder: Path) -> float:
 def _peak(root: Path, folder: Path) -> int:
     fresh = pipeline.view(root, folder / "engine")
     return peak_bytes(lambda: pipeline.engine(fresh))
-
-
-def _tick(root: Path, ticks: int) -> None:
-    """Only time, no readings."""
-    with Writer.open(Workspace(root).log) as writer:
-        for number in range(1, ticks + 1):
-            writer.tick(START_US + number * SECOND_US)
 
 
 def _start(root: Path) -> float:

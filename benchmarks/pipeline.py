@@ -73,6 +73,13 @@ def edge(root: Path, lines: Lines, commit: int | None = None) -> None:
     assert report.readings == len(lines), f"{report.readings} readings of {len(lines)}, refused: {report.refused}"
 
 
+def idle(root: Path, ticks: int) -> None:
+    """Let time pass in the workspace's log, and nothing else."""
+    with Writer.open(Workspace(root).log) as writer:
+        for number in range(1, ticks + 1):
+            writer.tick(START_US + number * SECOND_US)
+
+
 def engine(root: Path) -> None:
     """Run the dataflow over what is new in the workspace's log, to its end, as a worker process does."""
     workspace = Workspace(root)

@@ -32,7 +32,7 @@ ENGINE_AIM: Final = 10e6
 
 LEAN, WINDOWS, DECODE = "lean: one stateful_map call a reading", "windows: idiomatic Bytewax", "decode alone"
 EDGE, BOTH = "edge: JSON bytes to log", "both in a row: JSON bytes to journal"
-EMPTY: Final = "engine: start and end, no readings"
+EMPTY: Final = "engine: start, one tick, checkpoint, end"
 
 Peer = Callable[[Lines, int], object]
 PEERS: Final[Mapping[str, Peer]] = {
@@ -92,7 +92,7 @@ def contenders(lines: Lines, folder: Path, batches: Mapping[str, int], peer_line
         return seconds(work)
 
     def empty() -> float:
-        root = pipeline.view(folder / "log-0", folder / "engine")
+        root = pipeline.view(folder / "log-1", folder / "engine")
         return seconds(lambda: pipeline.engine(root))
 
     peers = {
@@ -152,6 +152,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.folder) as made:
         folder = Path(made)
         pipeline.prepare(folder / "log-0", lines.shape)
+        apart(functools.partial(pipeline.idle, pipeline.copy(folder / "log-0", folder / "log-1"), 1))
         for batch in ENGINE_BATCHES:
             root = pipeline.copy(folder / "log-0", folder / f"log-{batch}")
             apart(functools.partial(pipeline.edge, root, lines, batch))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,18 +91,16 @@ class Host:
         self._saving: Future[Path] | None = None
         self._pool = ThreadPoolExecutor(1, "checkpoint") if checkpoint_s is not None else None
 
-    def take(self, chunks: Iterable[Chunk]) -> None:
+    def take(self, chunks: Sequence[Chunk]) -> None:
         """Feed the rows of `chunks` that are new, and hand what they decided to the sink."""
         out = Output()
-        for chunk in chunks:
-            if chunk.first + chunk.rows <= self.offset:
-                continue
-            if chunk.first > self.offset:
-                raise LogError(self.folder, f"row {chunk.first} after row {self.offset - 1}", f"row {self.offset}")
-            block = blocks(chunk)
-            if chunk.first < self.offset:
-                block = block.slice(self.offset - chunk.first, len(block))
-            elif self._starts_segment(chunk):
+        for adjoining in self._between_segments([c for c in chunks if c.first + c.rows > self.offset]):
+            if adjoining[0].first > self.offset:
+                raise LogError(self.folder, f"row {adjoining[0].first} after row {self.offset - 1}", f"row {self.offset}")
+            block = blocks(*adjoining)
+            if block.first < self.offset:
+                block = block.slice(self.offset - block.first, len(block))
+            elif self._starts_segment(adjoining[0]):
                 self._flush(out)
                 self.save()
             ticks = np.flatnonzero(block.kind == Kind.TICK).tolist() if self._due() else []
@@ -114,8 +112,19 @@ class Host:
                 self.save()
                 block = block.slice(cut, len(block))
             _extend(out, self.engine.feed(block))
-            self.offset = chunk.first + chunk.rows
+            self.offset = block.first + len(block)
         self._flush(out)
+
+    def _between_segments(self, chunks: Sequence[Chunk]) -> Iterator[list[Chunk]]:
+        """The chunks in groups that can be fed as one, none of which reaches over the start of a segment."""
+        group: list[Chunk] = []
+        for chunk in chunks:
+            if group and self._starts_segment(chunk):
+                yield group
+                group = []
+            group.append(chunk)
+        if group:
+            yield group
 
     def _due(self) -> bool:
         return self._every is not None and time.monotonic() - self._saved_at >= self._every

@@ -31,7 +31,9 @@ def _skipped(reporter: pytest.TerminalReporter) -> int:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests were skipped, also when none was."""
-    terminalreporter.write_line(f"tests skipped: {_skipped(terminalreporter)}")
+    skipped = _skipped(terminalreporter)
+    fails = ", and FLOWWATCH_NO_SKIPS makes that a failure" if skipped and os.environ.get("FLOWWATCH_NO_SKIPS") else ""
+    terminalreporter.write_line(f"tests skipped: {skipped}{fails}")
 
 
 @pytest.hookimpl(trylast=True)

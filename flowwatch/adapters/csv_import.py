@@ -65,7 +65,9 @@ class Header:
                 return self.names.index(name)
         told = " or ".join(map(quoted, wanted.names))
         meant = did_you_mean(next((found for name in wanted.names if (found := near(name, self.names))), None))
-        raise SourceError(self.file, f"found no column {told}, which the import {self.document} names, expected {listed(self.names)}{meant}")
+        raise SourceError(
+            self.file, f"found no column {told}, which the import {self.document} names, expected {listed(self.names)}{meant}"
+        )
 
 
 def _header(document: Import, file: str, block: bytes) -> tuple[Header, bytes]:

@@ -113,7 +113,7 @@ class EventClock:
             if k - first >= WITNESSES and (len(seen) > 1 or self.now == ABSENT or (not self._several and seen == {self._only})):
                 return k, int(at[first:k].min())
         enough = len(at) + len(places) - begin >= HELD
-        if self.now == ABSENT and (ended or enough) or (enough and k - first >= WITNESSES):
+        if (self.now == ABSENT and (ended or enough)) or (enough and k - first >= WITNESSES):
             return k, int(at[first:k].min())
         return (k if ended or enough else first), None
 

@@ -82,7 +82,7 @@ class Source:
         """The rows of the opened stream; None where it pauses."""
         if self.document is None:
             return ndjson.batches(stream)
-        from flowwatch.adapters import csv_import  # brings pandas, which NDJSON does without
+        from flowwatch.adapters import csv_import  # noqa: PLC0415 - it brings pandas, which NDJSON does without
 
         return csv_import.batches(self.document, stream, self.site)
 

@@ -141,7 +141,9 @@ class Time(Document, frozen=True, kw_only=True):
 
     from_: Annotated[TemplateText, Meta(description="the column, or columns together, that say when")] = field(name="from")
     format: TimeFormat = ISO
-    zone: Annotated[TimeZone, Meta(description="of times that have no offset; a time that the clocks show twice is the first")] | UnsetType = UNSET
+    zone: (
+        Annotated[TimeZone, Meta(description="of times that have no offset; a time that the clocks show twice is the first")] | UnsetType
+    ) = UNSET
     epoch: Annotated[Instant, Meta(description="what numbers count from; 1970-01-01T00:00:00Z if left out")] | UnsetType = UNSET
     shift: Annotated[Duration, Meta(description="added to every time, for rows that name the beginning of the interval they count")] = "0s"
 
@@ -178,22 +180,30 @@ class Import(Document, frozen=True, kw_only=True):
     site: Annotated[Name, Meta(description="the site that the counters belong to; the import's name if left out")] | UnsetType = UNSET
     encoding: Encoding = Encoding.UTF_8
     delimiter: Delimiter = Delimiter.COMMA
-    header: Annotated[list[Value], Meta(min_length=1, description="the columns' names, for files without a line that says them")] | UnsetType = UNSET
+    header: (
+        Annotated[list[Value], Meta(min_length=1, description="the columns' names, for files without a line that says them")] | UnsetType
+    ) = UNSET
     time: Time
     counter: Annotated[TemplateText, Meta(description="the counter's name within the site")] | UnsetType = UNSET
-    names: Annotated[dict[Value, Name], Meta(description="the counter's name for each text of the template that is to be another")] = {}
+    names: Annotated[dict[Value, Name], Meta(description="the counter's name for each text of the template that is to be another")] = field(
+        default_factory=dict
+    )
     counts: Annotated[Counts, Meta(description="delta: people since the row before; cumulative: running totals; absolute: people in view")]
     in_: Annotated[ColumnName, Meta(description="people in, or the running total in")] | UnsetType = field(name="in", default=UNSET)
     out: Annotated[ColumnName, Meta(description="people out, or the running total out")] | UnsetType = UNSET
     inside: Annotated[ColumnName, Meta(description="people in view")] | UnsetType = UNSET
     direction: Direction | UnsetType = UNSET
-    people: Annotated[ColumnName, Meta(description="with direction: how many people; if left out, each row is one person")] | UnsetType = UNSET
+    people: Annotated[ColumnName, Meta(description="with direction: how many people; if left out, each row is one person")] | UnsetType = (
+        UNSET
+    )
     wide: Wide | UnsetType = UNSET
     seq: Annotated[ColumnName, Meta(description="the device's sequence number, below 2^62")] | UnsetType = UNSET
     id: Annotated[TemplateText, Meta(description="what tells one reading of a counter from all others")] | UnsetType = UNSET
     every: Annotated[Duration, Meta(description="how often a counter reports; only for drafts of sites")] = "5m"
     lateness: Annotated[Duration, Meta(description="how far a row may stand behind the newest before it")]
-    order: Annotated[Order, Meta(description="file: rows enter the log as they stand; time: sorted by time, all files together")] = Order.FILE
+    order: Annotated[Order, Meta(description="file: rows enter the log as they stand; time: sorted by time, all files together")] = (
+        Order.FILE
+    )
     max_jump: Annotated[Duration, Meta(description="a row further ahead of all before it is believed only if its successors agree")] = "24h"
 
     @property

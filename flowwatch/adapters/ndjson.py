@@ -7,7 +7,7 @@ line is read or refused by itself: nothing in it has any effect on its neighbour
 no clock and no log; which counters exist, and whether a count is possible, is for others.
 
 Speed comes from doing the same thing to many lines at once. A block of lines is decoded by one call, into structs that have only the fields
-which the block before had (`SHAPES`): a field that such a struct does not know fails the block, which is then decoded with all fields, and
+which the block before had (`Shape`): a field that such a struct does not know fails the block, which is then decoded with all fields, and
 if that fails too, half by half down to the lines at fault. So every path accepts the same lines, and only the speed differs.
 
 The decoder cares for JSON, not for lines. A block whose every line ends with "}" and that has as many objects as lines has one object a
@@ -22,9 +22,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import numpy as np
+from msgspec import Meta
 
 from flowwatch.adapters.batch import Batch, Refusal, unstamped
-from flowwatch.adapters.lines import Stream
+from flowwatch.adapters.lines import Lines, Stream
 from flowwatch.adapters.times import column
 from flowwatch.core.readings import ABSENT, Ints, Kind, Reason
 
@@ -33,84 +34,89 @@ MOST: Final = 10**15
 DECLARED_IDS: Final = 2**62
 """Sequence numbers are below it; a declared identity becomes a number from here on, so the two are never confused."""
 
-_Count = Annotated[int, msgspec.Meta(ge=-MOST, le=MOST)]
-_Seq = Annotated[int, msgspec.Meta(ge=0, lt=DECLARED_IDS)]
+_Count = Annotated[int, Meta(ge=-MOST, le=MOST)]
+_Seq = Annotated[int, Meta(ge=0, lt=DECLARED_IDS)]
 _NEWLINE, _CLOSE = b"\n}"
 _BLANKS: Final = b" \t\r"
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True, rename={"ingress": "in", "egress": "out"}):
-    """One line, all fields. Exactly one of the groups (in, out), (in_total, out_total), (inside) is used; seq and id exclude each other."""
+    """What one counter reported at one time. Figures of one kind: (in, out), (in_total, out_total) or inside; one of a pair is enough."""
 
-    counter: str
-    at: str
-    ingress: _Count = ABSENT
-    egress: _Count = ABSENT
-    in_total: _Count = ABSENT
-    out_total: _Count = ABSENT
-    inside: _Count = ABSENT
-    seq: _Seq = ABSENT
-    id: str | None = None
+    counter: Annotated[str, Meta(description='full name, "<site>/<counter>"')]
+    at: Annotated[str, Meta(description="when it was taken: RFC 3339 with an offset, such as 2026-10-01T09:00:00+08:00")]
+    ingress: Annotated[_Count, Meta(description="people in since the counter's last message")] = ABSENT
+    egress: Annotated[_Count, Meta(description="people out since the counter's last message")] = ABSENT
+    in_total: Annotated[_Count, Meta(description="people in since the counter was reset")] = ABSENT
+    out_total: Annotated[_Count, Meta(description="people out since the counter was reset")] = ABSENT
+    inside: Annotated[_Count, Meta(description="people in view")] = ABSENT
+    seq: Annotated[_Seq, Meta(description="the counter's own running number of its messages, below 2^62")] = ABSENT
+    id: Annotated[str, Meta(min_length=1, description="any other text that no other message of the counter has; not beside seq")] = ""
 
 
 class Shape:
     """A decoder of lines that use no fields but these, as structs with the attributes counter, at, first, second and seq."""
 
-    def __init__(self, kind: Kind, fields: tuple[str, ...]) -> None:
-        places = ("first", "seq") if kind is Kind.ABSOLUTE else ("first", "second", "seq")
-        names = dict(zip(places, fields, strict=False))
-        types = [(place, _Seq if place == "seq" else _Count, ABSENT) for place in names]
-        line = msgspec.defstruct(
-            "Line", [("counter", str), ("at", str), *types], rename=names, gc=False, frozen=True, forbid_unknown_fields=True
-        )
-        self.kind = kind
-        self.sequenced = "seq" in names
-        self.decode = msgspec.json.Decoder(line).decode_lines
+    def __init__(self, kind: Kind, figures: tuple[str, ...], *, sequenced: bool) -> None:
+        names = dict(zip(("first", "second"), figures, strict=False)) | ({"seq": "seq"} if sequenced else {})
+        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [("counter", str), ("at", str)]
+        fields += [(place, _Seq if place == "seq" else _Count, ABSENT) for place in names]
+        line = msgspec.defstruct("Line", fields, rename=names, gc=False, frozen=True, forbid_unknown_fields=True)
+        self._kind = kind
+        self._sequenced = sequenced
+        self._decode = msgspec.json.Decoder(line).decode_lines
 
-    def columns(self, block: bytes) -> Batch | None:
+    def batch(self, block: bytes) -> Batch | None:
         """The block as a batch of readings, or None where a line in it has another shape or is no reading."""
         try:
-            rows: list[Any] = self.decode(block)
+            rows: list[Any] = self._decode(block)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        names, times, first = [row.counter for row in rows], [row.at for row in rows], [row.first for row in rows]
-        flow, n = self.kind is not Kind.ABSOLUTE, len(rows)
+        passers, n = self._kind is not Kind.ABSOLUTE, len(rows)
+        names, texts = [row.counter for row in rows], [row.at for row in rows]
         absent = np.full(n, ABSENT, np.int64)
-        one = _ints(first)
-        two = _ints([row.second for row in rows]) if flow else absent
-        seq = _ints([row.seq for row in rows]) if self.sequenced else absent
+        first = _ints([row.first for row in rows])
+        second = _ints([row.second for row in rows]) if passers else absent
+        seq = _ints([row.seq for row in rows]) if self._sequenced else absent
         del rows
-        at = column(times)
-        if not _one_a_line(block, n) or (at == ABSENT).any() or ((one == ABSENT) & (two == ABSENT)).any():
+        at = column(texts)
+        if not _one_a_line(block, n) or (at == ABSENT).any() or ((first == ABSENT) & (second == ABSENT)).any():
             return None
-        kind, raw = np.full(n, self.kind, np.uint8), Lines(block).raw
-        if flow:
-            return Batch(unstamped(names, kind, at, one, two, absent, raw, seq))
-        return Batch(unstamped(names, kind, at, absent, absent, one, raw, seq))
+        ingress, egress, headcount = (first, second, absent) if passers else (absent, absent, first)
+        return Batch(unstamped(names, np.full(n, self._kind, np.uint8), at, ingress, egress, headcount, Lines(block).raw, seq))
 
 
-_GROUPS: Final = ((Kind.DELTA, ("in", "out")), (Kind.CUMULATIVE, ("in_total", "out_total")), (Kind.ABSOLUTE, ("inside",)))
-SHAPES: Final = {(kind, sequenced): Shape(kind, (*fields, *["seq"][: int(sequenced)])) for kind, fields in _GROUPS for sequenced in (False, True)}
+FIGURES: Final = {Kind.DELTA: ("in", "out"), Kind.CUMULATIVE: ("in_total", "out_total"), Kind.ABSOLUTE: ("inside",)}
+"""The fields that hold the figures of each kind."""
+SHAPES: Final = {(kind, seq): Shape(kind, figures, sequenced=seq) for kind, figures in FIGURES.items() for seq in (False, True)}
 _ALL: Final = msgspec.json.Decoder(Reading)
 
 
 class Codec:
-    """Turns blocks of whole lines into batches; remembers the shape of the last block, which is a matter of speed only."""
+    """Turns blocks of whole lines into batches; what it remembers of the block before is a matter of speed only."""
 
     def __init__(self) -> None:
         self._shape: Shape | None = SHAPES[Kind.DELTA, False]
 
     def batch(self, block: bytes) -> Batch:
-        """The lines of `block` (any bytes; lines end with a newline, of the last one it may be missing) as readings and refusals. Never raises."""
+        """The lines of `block` as readings and refusals: any bytes, the last line's newline may be missing. Never raises."""
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         if not block.endswith(b"\n"):
             block += b"\n"
-        made = self._shape.columns(block) if self._shape else None
-        if made is not None:
-            return made
-        made, self._shape = _any_shape(block)
-        return made
+        batch = None if self._shape is None else self._shape.batch(block)
+        if batch is None:
+            batch = _parsed(block)
+            self._shape = _shape_of(batch)
+        return batch
+
+
+def _shape_of(batch: Batch) -> Shape | None:
+    """The shape of all readings of a batch, if they have one."""
+    kind, seq = batch.readings.kind, batch.readings.seq
+    if not len(kind) or (kind != kind[0]).any() or (seq >= DECLARED_IDS).any():
+        return None
+    return SHAPES[Kind(int(kind[0])), bool((seq != ABSENT).any())]
 
 
 def batches(stream: Stream) -> Iterator[Batch | None]:
@@ -118,20 +124,6 @@ def batches(stream: Stream) -> Iterator[Batch | None]:
     codec = Codec()
     for block in stream.blocks():
         yield codec.batch(block) if block else None
-
-
-class Lines:
-    """The lines of a block by number, found when first asked for."""
-
-    def __init__(self, block: bytes) -> None:
-        self._block = block
-        self._ends: list[int] = []
-
-    def raw(self, i: int) -> bytes:
-        """Line `i` without its newline."""
-        if not self._ends:
-            self._ends = np.flatnonzero(np.frombuffer(self._block, np.uint8) == _NEWLINE).tolist()
-        return self._block[self._ends[i - 1] + 1 if i else 0 : self._ends[i]]
 
 
 def identity(declared: str) -> int:
@@ -159,8 +151,7 @@ def _one_a_line(block: bytes, objects: int) -> bool:
     return objects == int(np.count_nonzero(newlines)) == int(np.count_nonzero(closed))
 
 
-def _any_shape(block: bytes) -> tuple[Batch, Shape | None]:
-    """The block as a batch, and the shape that its readings have, if all have one."""
+def _parsed(block: bytes) -> Batch:
     lines = [line for line in block.split(b"\n") if line.strip(_BLANKS)]
     rows: list[Reading | None] = []
     _decode([line.strip(_BLANKS) for line in lines], rows)
@@ -169,38 +160,34 @@ def _any_shape(block: bytes) -> tuple[Batch, Shape | None]:
     ingress, egress = _ints([row.ingress for row in read]), _ints([row.egress for row in read])
     in_total, out_total = _ints([row.in_total for row in read]), _ints([row.out_total for row in read])
     inside, seq = _ints([row.inside for row in read]), _ints([row.seq for row in read])
-    declared = np.array([row.id is not None for row in read], np.bool_)
-    delta, total, absolute = (ingress != ABSENT) | (egress != ABSENT), (in_total != ABSENT) | (out_total != ABSENT), inside != ABSENT
-    groups = delta.astype(np.uint8) + total + absolute
-    sequenced = seq != ABSENT
-    good = (at != ABSENT) & (groups == 1) & ~(sequenced & declared)
+    declared = np.array([row.id != "" for row in read], np.bool_)
+    delta, total = (ingress != ABSENT) | (egress != ABSENT), (in_total != ABSENT) | (out_total != ABSENT)
+    groups = delta.astype(np.uint8) + total + (inside != ABSENT)
+    good = (at != ABSENT) & (groups == 1) & ~((seq != ABSENT) & declared)
+    for i in np.flatnonzero(good & declared).tolist():
+        seq[i] = identity(read[i].id)
 
-    reasons = [Reason.UNREADABLE] * len(lines)
     place = np.flatnonzero(np.array([row is not None for row in rows], np.bool_))
-    for i in place[(at != ABSENT) & (groups == 0)].tolist():
-        reasons[i] = Reason.MISSING_COUNT
     kept = np.zeros(len(lines), np.bool_)
     kept[place[good]] = True
+    empty = set(place[(at != ABSENT) & (groups == 0)].tolist())
     before = np.cumsum(kept)
-    refused = [Refusal(int(before[i]), lines[i], reasons[i]) for i in np.flatnonzero(~kept).tolist()]
-
-    for i in np.flatnonzero(good & declared).tolist():
-        seq[i] = identity(read[i].id or "")
-    kind = np.where(delta, Kind.DELTA, np.where(total, Kind.CUMULATIVE, Kind.ABSOLUTE)).astype(np.uint8)[good]
+    refused = [
+        Refusal(int(before[i]), lines[i], Reason.MISSING_COUNT if i in empty else Reason.UNREADABLE) for i in np.flatnonzero(~kept).tolist()
+    ]
     used = np.flatnonzero(good).tolist()
-    kept_lines = [lines[i] for i in place[good].tolist()]
+    used_lines = [lines[i] for i in place[good].tolist()]
     readings = unstamped(
         [read[i].counter for i in used],
-        kind,
+        np.where(delta, Kind.DELTA, np.where(total, Kind.CUMULATIVE, Kind.ABSOLUTE)).astype(np.uint8)[good],
         at[good],
         np.where(total, in_total, ingress)[good],
         np.where(total, out_total, egress)[good],
         inside[good],
-        kept_lines.__getitem__,
+        used_lines.__getitem__,
         seq[good],
     )
-    alike = len(kind) > 0 and bool((kind == kind[0]).all()) and not declared.any()
-    return Batch(readings, refused), SHAPES[Kind(kind[0]), bool(sequenced.any())] if alike else None
+    return Batch(readings, refused)
 
 
 def _decode(lines: list[bytes], rows: list[Reading | None]) -> None:

@@ -158,4 +158,5 @@ def number_whole(names: Sequence[str], at: Ints, seq: Ints) -> Int32s:
 def _ranks(changes: Bools, n: int) -> Ints:
     """The place of each of n sorted rows among its equals; `changes` (n-1,) says where a row differs from the one before."""
     starts = np.concatenate([np.zeros(min(n, 1), np.int64), np.flatnonzero(changes) + 1])
-    return np.arange(n) - np.repeat(starts, np.diff(starts, append=n))
+    begun: Ints = np.repeat(starts, np.diff(starts, append=n))
+    return np.arange(n) - begun

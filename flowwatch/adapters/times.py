@@ -66,10 +66,10 @@ def column(texts: Sequence[str]) -> Ints:
     rows = flat.reshape(n, width)
     changed = flat[width:] != flat[:-width]
     if np.count_nonzero(changed) >= n:
-        times = _arithmetic(rows)
+        times = arithmetic(rows)
         return _one_by_one(texts) if times is None else times
     heads = np.concatenate([[0], np.unique(np.flatnonzero(changed) // width) + 1])
-    read = _arithmetic(rows[heads]) if len(heads) > 64 else np.array([microseconds(texts[i]) for i in heads.tolist()], np.int64)
+    read = arithmetic(rows[heads]) if len(heads) > 64 else np.array([microseconds(texts[i]) for i in heads.tolist()], np.int64)
     return _one_by_one(texts) if read is None else np.repeat(read, np.diff(heads, append=n))
 
 
@@ -78,7 +78,7 @@ def _one_by_one(texts: Sequence[str]) -> Ints:
     return np.fromiter(map(known.__getitem__, texts), np.int64, len(texts))
 
 
-def _arithmetic(rows: Bytes) -> Ints | None:
+def arithmetic(rows: Bytes) -> Ints | None:
     """The times of a matrix of texts (n, width), each ended by a newline; None unless all are valid and of the first one's layout."""
     cells = np.ascontiguousarray(rows.T)
     zulu = bool(cells[-2, 0] in b"Zz")
@@ -86,9 +86,9 @@ def _arithmetic(rows: Bytes) -> Ints | None:
     decimals = cells[19:zone]
     if len(decimals) == 1 or not (cells[-1] == _NEWLINE).all():
         return None
-    ok = np.isin(cells[-2], np.frombuffer(b"Zz", np.uint8)) if zulu else (cells[-4] == ord(":")) & ((cells[-7] == ord("+")) | (cells[-7] == ord("-")))
-    for place, allowed in _PUNCTUATION:
-        ok &= (cells[place] == allowed[0]) if len(allowed) == 1 else np.isin(cells[place], np.frombuffer(allowed, np.uint8))
+    ok = np.ones(len(rows), np.bool_)
+    for place, allowed in (*_PUNCTUATION, *(((-2, b"Zz"),) if zulu else ((-4, b":"), (-7, b"+-")))):
+        ok &= np.logical_or.reduce([cells[place] == one for one in allowed])
     digits = cells - np.uint8(_ZERO)
     for place in (*_DIGITS, *(() if zulu else (-6, -5, -3, -2)), *range(20, len(cells) + zone)):
         ok &= digits[place] <= 9
@@ -99,7 +99,8 @@ def _arithmetic(rows: Bytes) -> Ints | None:
     wide = digits.astype(np.int64)
 
     def two(place: int) -> Ints:
-        return wide[place] * 10 + wide[place + 1]
+        number: Ints = wide[place] * 10 + wide[place + 1]
+        return number
 
     year, month, day = two(0) * 100 + two(2), two(5), two(8)
     hour, minute, second = two(11), two(14), two(17)

@@ -61,6 +61,7 @@ _BY_NAME: Final = {
     "flowwatch.documents.faults.DocumentErrors": Exit.DOCUMENTS,
     "flowwatch.documents.actions.ActionError": Exit.USAGE,
     "flowwatch.adapters.lines.SourceError": Exit.USAGE,
+    "flowwatch.adapters.draft.CounterNames": Exit.DOCUMENTS,
     "flowwatch.instance.AlreadyRunning": Exit.LOCKED,
     "flowwatch.host.VersionError": Exit.DAMAGE,
     "flowwatch.supervisor.WorkerDied": Exit.INTERNAL,

@@ -170,6 +170,12 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "原因：flowwatch explain --data {root} {incident}",
         "`flowwatch explain --data {root} {incident}` tells why",
     ),
+    "incidents_more": _trouble(
+        "{site}：同类事件还有 {count} 个",
+        "{site}: {count} more of the same kind",
+        "全部：flowwatch journal show --data {root} --site {site} --kind incident --all",
+        "`flowwatch journal show --data {root} --site {site} --kind incident --all` lists them",
+    ),
     "unexaminable": _trouble(
         "“{check}”一项查不下去：{fault}",
         "could not examine {check}: {fault}",

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +44,8 @@ AHEAD_US: Final = 5 * SECOND
 """A last tick further ahead of the wall clock than this was not made by a clock that is merely a little off."""
 TOLD: Final = (What.COUNTER_SILENT, What.NEGATIVE_OCCUPANCY, What.OCCUPANCY_UNKNOWN, What.RECOUNT_NEEDED)
 """The incidents that speak of flowwatch's own eyes rather than of the crowd."""
+EXAMPLES: Final = 5
+LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
 
 class Patient:
@@ -197,17 +200,19 @@ def clock(patient: Patient) -> Iterator[Finding]:
 
 
 def incidents(patient: Patient) -> Iterator[Finding]:
-    """What flowwatch itself cannot see well at present."""
-    present, versions = open_incidents(patient), patient.versions
+    """What flowwatch itself cannot see well at present; of many of one kind only the first `EXAMPLES`."""
+    present = open_incidents(patient)
+    told = [key for key in sorted(present) if key[1] in TOLD]
     with Evidence(patient.workspace.log) as evidence:
-        for (site, what, subject), name in sorted(present.items()):
-            if what not in TOLD:
-                continue
-            record = evidence.document(site, versions[site]) if site in versions else None
-            body = {"what": what, "subject": subject, "state": "raised", "headline": None}
-            languages: tuple[Language, ...] = ("zh", "en")
-            text = {language: texts.incident(body, Names(record, language)) for language in languages}
-            yield Finding("incident", site=site, text=text, incident=name, root=patient.root)
+        for (site, what), keys in groupby(told, key=lambda key: key[:2]):
+            record = evidence.document(site, patient.versions[site]) if site in patient.versions else None
+            subjects = [key[2] for key in keys]
+            for subject in subjects[:EXAMPLES]:
+                body = {"what": what, "subject": subject, "state": "raised", "headline": None}
+                text = {language: texts.incident(body, Names(record, language)) for language in LANGUAGES}
+                yield Finding("incident", site=site, text=text, incident=present[site, what, subject], root=patient.root)
+            if len(subjects) > EXAMPLES:
+                yield Finding("incidents_more", site=site, count=len(subjects) - EXAMPLES, root=patient.root)
 
 
 def open_incidents(patient: Patient) -> dict[tuple[str, str, str], str]:

@@ -31,6 +31,7 @@ STDIN: Final = "-"
 @click.option("--mapping", metavar="NAME|FILE", help="The import mapping of CSV files: a file, or the name of one in config/imports.")
 @click.option("--site", help="With --mapping: the site that the counters belong to, if not the mapping's own.")
 @click.option("--lateness", metavar="TIME", help="Without --mapping, into an archive's log: how late readings may stand.  [default: 2m]")
+@click.option("--draft", is_flag=True, help="With --mapping: do not ingest, but print a first site file with the archive's counters.")
 @options.as_json
 def ingest(
     workspace: Workspace,
@@ -39,6 +40,7 @@ def ingest(
     mapping: str | None,
     site: str | None,
     lateness: str | None,
+    draft: bool,
     as_json: bool,
 ) -> None:
     """Bring counts into the log: FILES (gzip too), or standard input where none is given or one is "-".
@@ -50,12 +52,17 @@ def ingest(
     """
     from flowwatch.adapters.ingest import DEFAULT_LATENESS_US, Source
 
-    if site is not None and mapping is None:
-        raise CommandError(Exit.USAGE, "--site goes with --mapping; readings in flowwatch's own format name their site themselves")
-    need_log(workspace)
+    if mapping is None and (site is not None or draft):
+        raise CommandError(
+            Exit.USAGE, "--site and --draft go with --mapping; readings in flowwatch's own format name their site themselves"
+        )
     document = None if mapping is None else load_mapping(mapping, documents)
     names = files or (STDIN,)
     sources = [Source(Opener(name), document, site) for name in names]
+    if draft and document is not None:
+        click.echo(site_file(document, sources, site), nl=False)
+        return
+    need_log(workspace)
     sizes = [Path(name).stat().st_size if Path(name).is_file() else None for name in names]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     late = DEFAULT_LATENESS_US if lateness is None else span_us(lateness)
@@ -99,22 +106,33 @@ class Meter:
 
 
 def load_mapping(mapping: str, documents: Path | None) -> Import:
-    """The import document of that file, or of that name. Raises `CommandError` with the near miss, `DocumentErrors`."""
+    """The import document of that file, or of that name in `documents` or among the shipped ones. Raises `CommandError`, `DocumentErrors`."""
     from difflib import get_close_matches
 
     from flowwatch.adapters.mapping import load_import
     from flowwatch.documents import shipped
 
-    file = Path(mapping)
-    if not file.suffix:
-        folder = (shipped() if documents is None else documents) / "config" / "imports"
-        known = sorted(path.stem for path in folder.glob("*.yaml"))
-        if mapping not in known:
-            near = get_close_matches(mapping, known, n=1)
-            expected = f'did you mean "{near[0]}"?' if near else f"expected a file, or one of {', '.join(known)}"
-            raise CommandError(Exit.USAGE, f'no mapping "{mapping}" in {folder}; {expected}')
-        file = folder / f"{mapping}.yaml"
-    return load_import(file)
+    if Path(mapping).suffix:
+        return load_import(Path(mapping))
+    roots = [shipped()] if documents is None else [shipped(), documents]
+    known = {path.stem: path for root in roots for path in sorted((root / "config" / "imports").glob("*.yaml"))}
+    if mapping not in known:
+        near = get_close_matches(mapping, known, n=1)
+        expected = f'did you mean "{near[0]}"?' if near else f"expected a file, or one of {', '.join(known)}"
+        raise CommandError(Exit.USAGE, f'no import mapping "{mapping}"; {expected}')
+    return load_import(known[mapping])
+
+
+def site_file(document: Import, sources: list[Source], site: str | None) -> str:
+    """A first site file with the counters of an archive. Raises `CommandError` for an archive without any, `CounterNames`, `SourceError`."""
+    from flowwatch.adapters.draft import CounterNames, draft_site
+
+    try:
+        return draft_site(document, sources, site)
+    except CounterNames:
+        raise
+    except ValueError as error:
+        raise CommandError(Exit.USAGE, str(error)) from error
 
 
 def accept(workspace: Workspace, documents: Path | None) -> None:

@@ -54,13 +54,16 @@ class Root(click.RichGroup):
 @click.command_panel("Shell", commands=["completion"])
 @click.version_option(flowwatch.__version__, "-V", "--version", package_name="flowwatch-crowd", prog_name="flowwatch")
 @click.option("--debug", is_flag=True, envvar="FLOWWATCH_DEBUG", show_envvar=True, help="Show tracebacks instead of one-line errors.")
-def main(debug: bool) -> None:
+@click.pass_context
+def main(context: click.RichContext, /, **_debug: bool) -> None:
     """Crowd early warning for scenic areas: counts in, the plan's stage and the mode of every gate out.
 
     Exit codes: 0 done; 1 done, and something was found (a difference, a finding, a broken chain); 2 wrong use; 3 faults in documents;
     4 damage in the log, the journal or a checkpoint; 5 held by another process; 6 disk full or not writable; 70 a fault of flowwatch;
     130 interrupted.
     """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
 
 
 @main.command()

@@ -45,7 +45,7 @@ def _bar(what: str, total: int | None, unit: str, stream: TextIO) -> Iterator[Ad
             return Text("" if speed is None else f"{speed:,.0f} {unit}/s")
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=stream), redirect_stdout=sys.stdout.isatty()) as bar:
+    with Progress(*columns, console=Console(file=stream), redirect_stdout=sys.stdout.isatty(), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)
 
@@ -58,24 +58,25 @@ class Lines:
 
     def __init__(self, what: str, total: int | None, unit: str, stream: TextIO, clock: Callable[[], float]) -> None:
         self._what, self._total, self._unit, self._stream, self._clock = what, total, unit, stream, clock
-        self._done = 0
+        self._done = self._told = 0
         self._start = self._said = clock()
 
     def advance(self, done: int) -> None:
         """`done` more units are done."""
         self._done += done
         now = self._clock()
-        if now - self._said >= EVERY_S:
+        if now - self._said >= EVERY_S and self._told < self._done:
             self._said = now
             self._say(now)
 
     def close(self) -> None:
         """The work is done."""
         now = self._clock()
-        if now - self._start >= EVERY_S:
+        if now - self._start >= EVERY_S and self._told < self._done:
             self._say(now)
 
     def _say(self, now: float) -> None:
+        self._told = self._done
         rate = self._done / max(now - self._start, 1e-9)
         line = f"{self._what}: {self._done:,} {self._unit}"
         if self._total is not None:

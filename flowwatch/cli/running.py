@@ -44,9 +44,7 @@ def run(workspace: Workspace, documents: Path | None, keep_days: float | None, k
     from flowwatch.ticker import Keep
 
     need_log(workspace)
-    keep = Keep(
-        None if keep_gib is None else int(keep_gib * 2**30), None if keep_days is None else int(keep_days * 86_400_000_000)
-    )
+    keep = Keep(None if keep_gib is None else int(keep_gib * 2**30), None if keep_days is None else int(keep_days * 86_400_000_000))
     supervisor.run(workspace.root, documents, keep=keep, tell=_tell, **how)
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from flowwatch.cli.exits import CommandError, Exit
 from flowwatch.evidence import Evidence
-from flowwatch.log import Reader, load
+from flowwatch.log import load
 from flowwatch.log.routing import Routing
 
 
@@ -59,10 +59,9 @@ class Sites:
 
     def site(self, name: str) -> Site:
         """The site's newest document. Raises `CommandError` for an unknown site, `LogError`."""
-        with Reader(self._log, self.partition(name)) as reader:
-            version = reader.documents().get(name)
+        self.partition(name)
         with Evidence(self._log) as evidence:
-            record = None if version is None else evidence.document(name, version)
+            record = evidence.document(name)
         if record is None:
             raise CommandError(Exit.DAMAGE, f'site "{name}": {self._log} has none of its documents any more')
         return Site(record)

@@ -25,11 +25,11 @@ from flowwatch.core.chains import Chains
 from flowwatch.core.entries import Entry, EntryKind, Estimate
 from flowwatch.core.incidents import Incidents, Key, What
 from flowwatch.core.intake import NEVER, Intake
-from flowwatch.core.network import FOREVER, Network, compile_network, utc_offset
+from flowwatch.core.network import FOREVER, Network, compile_network, first_instant, utc_offset
 from flowwatch.core.occupancy import RECOUNT_ERROR, Figures, Occupancy
 from flowwatch.core.pending import Rows
 from flowwatch.core.plan import MEASURES, Decision, Plan, Terms, compile_terms
-from flowwatch.core.readings import MINUTE, SECOND, Block, Bools, Ints, Kind, Reason, joined_blocks
+from flowwatch.core.readings import DAY, MINUTE, SECOND, Block, Bools, Ints, Kind, Reason, joined_blocks
 from flowwatch.core.reports import minute_bodies, phases, refusals_body
 from flowwatch.core.standing import Held, Standing, stages_of
 
@@ -131,7 +131,7 @@ class Engine:
         fresh = self._accept(before)
         if self.network.sites:
             moved = self.intake.count(self.network, self.intake.due(fresh, tick), tick)
-            last_at = self.intake.totals.last_at
+            last_at = self.intake.totals.counted_at
             self.occupancy.move(self.network, moved)
             silent = self.occupancy.listen(self.network, last_at, moved, tick, before)
             if before != NEVER:
@@ -142,6 +142,7 @@ class Engine:
             for action in actions:
                 self._apply(out, action, tick, why)
             figures = self.occupancy.figures(self.network, last_at, tick)
+            self.occupancy.remember(self.network, tick)
             decisions = self.plan.decide(self.network, self.terms, figures, self.occupancy.zones.recounted_at, tick)
             self._settle(out, decisions, figures, tick, why)
             self._watch(out, figures, silent, tick)
@@ -154,10 +155,8 @@ class Engine:
         if not self._rows:
             return None
         blocks, self._rows = self._rows, []
-        offsets = [np.arange(b.first, b.first + len(b)) for b in blocks]
-        if len(blocks) == 1:
-            return self.intake.accept(self.network, blocks[0], offsets[0], before)
-        return self.intake.accept(self.network, joined_blocks(blocks), np.concatenate(offsets), before)
+        offsets = np.concatenate([np.arange(b.first, b.first + len(b)) for b in blocks])
+        return self.intake.accept(self.network, joined_blocks(blocks), offsets, before)
 
     def _announce(self, out: Output, tick: int) -> None:
         """Say which engine decides from here on: the start of a version span.
@@ -175,7 +174,7 @@ class Engine:
         controls, self._controls = self._controls, []
         actions: list[Action] = []
         changed: dict[str, str | None] = {}
-        known = set(self.names)
+        known, read = set(self.names), set[tuple[str, str]]()
         for offset, kind, code, payload in controls:
             if kind is Kind.REFUSED:
                 self._refuse(offset, code if code in Reason._value2member_map_ else Reason.UNREADABLE)
@@ -207,9 +206,10 @@ class Engine:
                 standing = self.standings.get(action.site)
                 if action.site not in self.documents:
                     self._refuse(offset, Reason.UNKNOWN_SITE)
-                elif any(a.name == action.name for a in actions) or (standing and action.name in standing.actions):
+                elif (action.site, action.name) in read or (standing and action.name in standing.actions):
                     self._refuse(offset, Reason.DUPLICATE)
                 else:
+                    read.add((action.site, action.name))
                     actions.append(action)
         if changed:
             self._replace_documents(out, changed, tick, why)
@@ -233,9 +233,7 @@ class Engine:
             stages = stages_of(document)
             if standing.stage_held is not None and standing.stage_held.value not in stages:
                 standing.stage_held = None
-            gates = {g["gate"] for g in document["gates"]}
-            standing.gates = {g: m for g, m in standing.gates.items() if g in gates}
-            standing.gates_held = {g: h for g, h in standing.gates_held.items() if g in gates}
+            standing.keep_gates({g["gate"] for g in document["gates"]})
             why[s] = _Why("start" if previous is None else "document", self._cause(s, tick))
             self._clear_departed(out, s, tick)
         self.flags = self._flags_now()
@@ -281,7 +279,7 @@ class Engine:
 
     def _apply(self, out: Output, action: Action, tick: int, why: dict[int, _Why]) -> None:
         """Do what an operator's record asks, or say why not."""
-        s = self.network.sites.index(action.site)
+        s = self.network.site_index[action.site]
         standing = self.standings[action.site]
         standing.actions = [*standing.actions, action.name][-ACTIONS_KEPT:]
         cause = self._cause(s, tick, action=action.name)
@@ -311,7 +309,7 @@ class Engine:
             return "counted at a time more than an hour ago or in the future"
         sd = max(2.0, RECOUNT_ERROR * recount.count)
         zone = self.network.zone_index[name]
-        self.occupancy.anchor(self.network, zone, recount.count, sd, min(recount.counted_at, tick), tick, by_hand=True)
+        self.occupancy.anchor(self.network, zone, recount.count, sd, min(recount.counted_at, tick), by_hand=True)
         return None
 
     def _override(self, s: int, override: Override, action: str, tick: int) -> str | None:
@@ -334,12 +332,9 @@ class Engine:
         moments, after = np.full(len(self.network.sites), FOREVER, np.int64), max(after, 0)
         for s, document in enumerate(self.network.documents):
             if document["known_empty"] is not None:
+                today = (after + utc_offset(document, after)) // DAY
                 at = document["known_empty"]["at_s"] * SECOND
-                day = 24 * 60 * MINUTE
-                local = after + utc_offset(document, after)
-                moment = local // day * day + at
-                moment += day if moment <= local else 0
-                moments[s] = moment - utc_offset(document, moment - utc_offset(document, after))
+                moments[s] = min(m for day in (-1, 0, 1, 2) if (m := first_instant(document, (today + day) * DAY + at)) > after)
         return moments
 
     def _empty_moments(self, tick: int) -> None:
@@ -347,12 +342,12 @@ class Engine:
         due = tick >= self.next_empty
         if not due.any():
             return
-        upper = self.occupancy.figures(self.network, self.intake.totals.last_at, tick).upper
+        upper = self.occupancy.figures(self.network, self.intake.totals.counted_at, tick).upper
         for s in np.flatnonzero(due & (tick - self.next_empty <= EMPTY_GRACE_US)).tolist():
             limit = self.network.documents[s]["known_empty"]["when_below"]
             for zone in np.flatnonzero(self.network.zone_site == s).tolist():
                 if upper[zone] < limit * 1000:
-                    self.occupancy.anchor(self.network, zone, 0, limit / 3, tick, tick, by_hand=False)
+                    self.occupancy.anchor(self.network, zone, 0, limit / 3, tick, by_hand=False)
         self.next_empty = self._next_empty(tick)
 
     # -- stages, gates, incidents -----------------------------------------------------------------------------------------------------
@@ -365,13 +360,15 @@ class Engine:
         for site in sorted(self.holding):
             standing = self.standings[site]
             if standing.end_overrides(tick):
-                s = self.network.sites.index(site)
+                s = self.network.site_index[site]
                 why.setdefault(s, _Why("override_ended", self._cause(s, tick)))
             if not standing.holds:
                 self.holding.discard(site)
         for s in sorted(why):
             if self.terms.stages[s]:
                 self._settle_site(out, s, tick, why[s])
+            else:
+                self._leave_plan(out, s, tick, why[s])
 
     def _settle_site(self, out: Output, s: int, tick: int, why: _Why) -> None:
         site, document = self.network.sites[s], self.network.documents[s]
@@ -403,6 +400,20 @@ class Engine:
             self._mark(out, (site, What.OVERRIDE_ACTIVE, gate), differs, tick, why.cause, stage["level"], planned)
             key = (site, What.INVARIANT_BROKEN, gate)
             self._mark(out, key, gate in lifted, tick, why.cause, None, "lifted")
+
+        for key in self.incidents.of(site):
+            if key[1] is What.OVERRIDE_ACTIVE and key[2] != "stage" and key[2] not in plan_modes:
+                self._clear(out, key, tick, why.cause)
+
+    def _leave_plan(self, out: Output, s: int, tick: int, why: _Why) -> None:
+        """A site without a plan: no stage is told and nothing is overridden; the gates stay as they were last asked to be."""
+        site = self.network.sites[s]
+        standing = self.standings[site]
+        standing.stage_held, standing.gates_held = None, {}
+        for what in (What.STAGE, What.OVERRIDE_ACTIVE, What.INVARIANT_BROKEN):
+            for key in self.incidents.of(site):
+                if key[1] is what:
+                    self._clear(out, key, tick, why.cause)
 
     def _watch(self, out: Output, figures: Figures, silent: Bools, tick: int) -> None:
         """Raise and clear what concerns counters and zones."""
@@ -437,7 +448,7 @@ class Engine:
                     cause = self._cause(s, tick, target=target, counter=None if target is not None else i, figures=figures)
                     self._mark(out, (network.sites[s], what, name), bool(condition[i]), tick, cause, None, None)
 
-    def _mark(  # noqa: PLR0913 - an incident has this many sides
+    def _mark(
         self,
         out: Output,
         key: Key,
@@ -516,7 +527,7 @@ class Engine:
         feeding = [counter] if counter is not None else []
         if target is not None:
             feeding = network.feed_counter[network.feed_target == target].tolist()
-        last_at, last_offset = self.intake.totals.last_at, self.intake.totals.last_offset
+        last_at, last_offset = self.intake.totals.counted_at, self.intake.totals.last_offset
         heard = sorted((c for c in feeding if last_offset[c] >= 0), key=lambda c: (-int(last_at[c]), c))[:READINGS_NAMED]
         return {
             "tick_us": tick,

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 GENESIS: Final = bytes(32)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 class EntryKind(StrEnum):
@@ -59,7 +60,7 @@ class Estimate:
 
 def canonical(body: dict[str, Any]) -> bytes:
     """`body` as the bytes that are hashed and stored: sorted keys, no spaces, UTF-8."""
-    return json.dumps(body, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def link(previous: bytes, kind: str, at: int, body: bytes) -> bytes:

@@ -76,13 +76,13 @@ class Identities:
         self._fresh.append(((counter, at, seq, ordinal), int(at.max(initial=ABSENT))))
 
     def forget(self, horizon: int) -> None:
-        """Let go of readings whose event time is before `horizon` (microseconds), as far as that is cheap."""
+        """Let go of readings whose event time is before `horizon` (microseconds), as far as that is cheap; `repeats` passes over the rest."""
         while self._fresh and self._fresh[0][1] < horizon:
             del self._fresh[0]
         self._runs = [_without(run, horizon) for run in self._runs if run.newest() >= horizon]
 
-    def repeats(self, counter: Int32s, at: Ints, seq: Ints, ordinal: Int32s) -> Bools:
-        """Which of the rows (n,), in their order, repeat a remembered one or an earlier one among themselves."""
+    def repeats(self, counter: Int32s, at: Ints, seq: Ints, ordinal: Int32s, horizon: int) -> Bools:
+        """Which of the rows (n,), in their order, repeat an earlier one among themselves, or a remembered one not before `horizon`."""
         order = np.argsort(_mix(counter, at, seq, ordinal), kind="stable")
         asked = _run(counter, at, seq, ordinal)
         again = np.zeros(len(counter), np.bool_)
@@ -90,7 +90,7 @@ class Identities:
         self._settle()
         for run in self._runs:
             place = np.minimum(np.searchsorted(run.mix, asked.mix), len(run.mix) - 1)
-            again |= _same(asked, np.arange(len(counter)), run, place)
+            again |= _same(asked, np.arange(len(counter)), run, place) & (run.at[place] >= horizon)
         found = np.empty_like(again)
         found[order] = again
         return found

@@ -50,6 +50,7 @@ class Incidents:
     def __init__(self) -> None:
         self.open: dict[Key, Open] = {}
         self.count: dict[str, int] = {}
+        self._of: dict[str, set[Key]] = {}
 
     def put(self, key: Key, tick: int, level: str | None, reason: str | None) -> tuple[str, Open] | None:
         """Raise the incident or change its level or reason: ("raised" | "updated", it), or None when nothing changed."""
@@ -57,6 +58,7 @@ class Incidents:
         if present is None:
             number = self.count[key[0]] = self.count.get(key[0], 0) + 1
             self.open[key] = Open(f"{key[0]}-i{number}", tick, level, reason)
+            self._of.setdefault(key[0], set()).add(key)
             return "raised", self.open[key]
         if (present.level, present.reason) == (level, reason):
             return None
@@ -65,15 +67,16 @@ class Incidents:
 
     def clear(self, key: Key) -> Open | None:
         """End the incident; None when it was not open."""
+        self._of.get(key[0], set()).discard(key)
         return self.open.pop(key, None)
 
     def named(self, site: str, name: str) -> Key | None:
         """The open incident of `site` with this name."""
-        return next((k for k, v in self.open.items() if k[0] == site and v.name == name), None)
+        return next((key for key in self.of(site) if self.open[key].name == name), None)
 
     def of(self, site: str) -> list[Key]:
         """The keys of all open incidents of `site`, sorted."""
-        return sorted(k for k in self.open if k[0] == site)
+        return sorted(self._of.get(site, ()))
 
     def to_state(self) -> dict[str, Any]:
         """Everything, for a checkpoint."""
@@ -87,5 +90,7 @@ class Incidents:
         """What `to_state` wrote."""
         made = cls()
         made.open = {(s, What(w), subject): Open(*rest) for s, w, subject, *rest in state["open"]}
+        for key in made.open:
+            made._of.setdefault(key[0], set()).add(key)
         made.count = dict(state["count"])
         return made

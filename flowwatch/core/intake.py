@@ -26,6 +26,7 @@ from flowwatch.core.identities import Identities
 from flowwatch.core.network import Network
 from flowwatch.core.pending import Pending, Rows, joined
 from flowwatch.core.readings import ABSENT, MINUTE, SECOND, Block, Bools, Bytes, Int32s, Ints, Kind, Reason
+from flowwatch.core.runs import Runs
 
 FUTURE_US: Final = 60 * SECOND
 """How far a device's clock may run ahead of the receipt time (a reading 5 min ahead is a fault seen in the field, domain.md)."""
@@ -47,6 +48,8 @@ class Totals:
 
     last_at: Ints
     """Newest event time heard, NEVER before the first."""
+    counted_at: Ints
+    """Newest event time of a reading that was counted: what was refused is no evidence."""
     last_offset: Ints
     """Where the newest counted reading stands in the log, or -1."""
     newest_at: Ints
@@ -60,18 +63,22 @@ class Totals:
     """The candidate: the last refused total, if the last one was refused (else jump_at is NEVER)."""
     jump_out: Ints
     jump_at: Ints
-    falls: Ints
-    counts_down: Bools
+    falls_in: Ints
+    """Falls running of each direction: devices are known that count down in one direction only."""
+    falls_out: Ints
+    down_in: Bools
     """Learned, beside the declared."""
+    down_out: Bools
 
     @classmethod
     def empty(cls) -> Totals:
         """For no counters."""
-        return cls(*(np.zeros(0, np.bool_ if f.name == "counts_down" else np.int64) for f in fields(cls)))
+        return cls(*(np.zeros(0, np.bool_ if f.name.startswith("down") else np.int64) for f in fields(cls)))
 
     def grow(self, n: int) -> None:
         """Make room for `n` counters in all."""
-        fresh = {"last_offset": -1, "falls": 0, "counts_down": False, "total_in": ABSENT, "total_out": ABSENT, "total_seq": ABSENT}
+        fresh = {"last_offset": -1, "falls_in": 0, "falls_out": 0, "down_in": False, "down_out": False}
+        fresh |= {"total_in": ABSENT, "total_out": ABSENT, "total_seq": ABSENT}
         for f in fields(self):
             old = getattr(self, f.name)
             more = np.full(n - len(old), fresh.get(f.name, NEVER), old.dtype)
@@ -84,22 +91,14 @@ class Movements:
 
     ingress: Ints
     egress: Ints
-    returned: Ints
-    """Counters heard in this tick (codes, ascending)."""
+    heard: Int32s
+    """The counters of this tick's readings (codes, ascending)."""
     headcounts: Rows | None
 
 
 def _by_counter(counter: Int32s, counters: int) -> Ints:
     """Stable order by counter; two bytes are sorted by radix, ten times faster than four."""
     return np.argsort(counter.astype(np.uint16) if counters <= 65_536 else counter, kind="stable")
-
-
-def _starts(sorted_counter: Int32s) -> Ints:
-    """Where each counter's run begins in rows sorted by counter."""
-    heads = np.empty(len(sorted_counter), np.bool_)
-    heads[:1] = True
-    np.not_equal(sorted_counter[1:], sorted_counter[:-1], out=heads[1:])
-    return np.flatnonzero(heads)
 
 
 class Intake:
@@ -110,6 +109,8 @@ class Intake:
         self.seen = Identities()
         self.pending = Pending()
         self.accepted = 0
+        self.horizon = NEVER
+        """Identities of readings before this time may have been forgotten: they are too late for good, whatever lateness is granted later."""
         self._refused: list[tuple[Ints, Bytes]] = []
 
     # -- refusals ---------------------------------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ class Intake:
 
         `tick` is the time of the last decision (NEVER before the first).
         """
-        reasons = _static_refusals(network, block, tick)
+        reasons = _static_refusals(network, block, tick, self.horizon)
         order = _by_counter(block.counter, len(network.counters))
         if reasons is not None:
             bad = reasons != 0
@@ -161,18 +162,18 @@ class Intake:
         """
         declared = rows.seq != ABSENT
         if not declared.any():
-            doubtful = self._not_newer(rows.counter, rows.at, self.totals.newest_at)
+            doubtful = self._not_newer(Runs(rows.counter), rows.at, self.totals.newest_at)
         else:
             doubtful = np.zeros(len(rows), np.bool_)
             for mask, ident, newest in ((declared, rows.seq, self.totals.newest_seq), (~declared, rows.at, self.totals.newest_at)):
                 where = np.flatnonzero(mask)
-                part = self._not_newer(rows.counter[where], ident[where], newest) if len(where) else None
+                part = self._not_newer(Runs(rows.counter[where]), ident[where], newest) if len(where) else None
                 if part is not None:
                     doubtful[where] = part
         if doubtful is None or not doubtful.any():
             return None
         where = np.flatnonzero(doubtful)
-        again = self.seen.repeats(rows.counter[where], rows.at[where], rows.seq[where], rows.ordinal[where])
+        again = self.seen.repeats(rows.counter[where], rows.at[where], rows.seq[where], rows.ordinal[where], self.horizon)
         if not again.any():
             return None
         found = np.zeros(len(rows), np.bool_)
@@ -180,20 +181,14 @@ class Intake:
         return found
 
     @staticmethod
-    def _not_newer(counter: Int32s, ident: Ints, newest: Ints) -> Bools | None:
+    def _not_newer(runs: Runs, ident: Ints, newest: Ints) -> Bools | None:
         """Rows of counters where some row is not newer than all before it (None: there are none); moves `newest` on."""
-        starts = _starts(counter)
-        heads = counter[starts]
-        before = np.empty_like(ident)
-        before[1:] = ident[:-1]
-        before[starts] = newest[heads]
-        rising = ident > before
+        rising = ident > runs.before(ident, newest[runs.heads])
         if rising.all():
-            newest[heads] = ident[np.append(starts[1:], len(ident)) - 1]
+            newest[runs.heads] = runs.last(ident)
             return None
-        newest[heads] = np.maximum(newest[heads], np.maximum.reduceat(ident, starts))
-        lengths = np.diff(np.append(starts, len(ident)))
-        return np.asarray(np.repeat(np.logical_or.reduceat(~rising, starts), lengths))
+        newest[runs.heads] = np.maximum(newest[runs.heads], runs.highest(ident))
+        return runs.spread(~runs.every(rising))
 
     # -- count ------------------------------------------------------------------------------------------------------------------------
 
@@ -219,113 +214,107 @@ class Intake:
     def count(self, network: Network, rows: Rows | None, tick: int) -> Movements:
         """Turn rows that are due at `tick` (from `due`) into movements."""
         n = len(network.counters)
-        self.seen.forget(tick - network.longest_lateness)
+        self.horizon = max(self.horizon, tick - network.longest_lateness)
+        self.seen.forget(self.horizon)
         ingress, egress = np.zeros(n, np.int64), np.zeros(n, np.int64)
         if rows is None:
-            return Movements(ingress, egress, np.zeros(0, np.int64), None)
-        starts = _starts(rows.counter)
-        heard = rows.counter[starts].astype(np.int64)
-        kinds = rows.kind[starts]
+            return Movements(ingress, egress, np.zeros(0, np.int32), None)
+        runs = Runs(rows.counter)
+        kinds = runs.first(rows.kind)
+        headcounts = None
         if (kinds == Kind.DELTA).all():
-            self._deltas(network, rows, starts, ingress, egress)
-            headcounts = None
+            self._deltas(network, rows, runs, ingress, egress)
         else:
-            lengths = np.diff(np.append(starts, len(rows)))
-            kind_of = np.repeat(kinds, lengths)
+            kind_of = runs.spread(kinds)
             for kind, step in ((Kind.DELTA, self._deltas), (Kind.CUMULATIVE, self._totals)):
                 part = rows.take(np.flatnonzero(kind_of == kind))
                 if len(part):
-                    step(network, part, _starts(part.counter), ingress, egress)
-            ends = starts + lengths - 1
-            headcounts = rows.take(ends[kinds == Kind.ABSOLUTE])
+                    step(network, part, Runs(part.counter), ingress, egress)
+            headcounts = rows.take(runs.last(np.arange(len(rows)))[kinds == Kind.ABSOLUTE])
             self.totals.last_offset[headcounts.counter] = headcounts.offset
-        newest = np.maximum.reduceat(rows.at, starts)
-        self.totals.last_at[heard] = np.maximum(self.totals.last_at[heard], newest)
-        return Movements(ingress, egress, heard, headcounts)
+            self._counted(headcounts.counter, headcounts.at)
+        self.totals.last_at[runs.heads] = np.maximum(self.totals.last_at[runs.heads], runs.highest(rows.at))
+        return Movements(ingress, egress, runs.heads, headcounts)
 
-    def _deltas(self, network: Network, rows: Rows, starts: Ints, ingress: Ints, egress: Ints) -> None:
-        counter, heads = rows.counter, rows.counter[starts]
+    def _counted(self, counter: Int32s, at: Ints) -> None:
+        """Note readings (one a counter) as evidence."""
+        self.totals.counted_at[counter] = np.maximum(self.totals.counted_at[counter], at)
+
+    def _deltas(self, network: Network, rows: Rows, runs: Runs, ingress: Ints, egress: Ints) -> None:
+        counter, heads = rows.counter, runs.heads
         people_in, people_out = _given(rows.ingress), _given(rows.egress)
         people = people_in + people_out
-        newest = rows.offset[np.append(starts[1:], len(rows)) - 1]
+        newest, evidence = runs.last(rows.offset), runs.highest(rows.at)
         if (people > network.always_fair[counter]).any():
-            before = np.empty_like(rows.at)
-            before[1:] = rows.at[:-1]
-            before[starts] = self.totals.last_at[heads]
+            before = runs.before(rows.at, self.totals.last_at[heads])
             every = network.every[counter]
             since = np.where(before == NEVER, every, np.clip(rows.at - before, every, LONGEST_US))
             over = people * MINUTE > network.max_per_min[counter] * (since + every)
             self.accepted -= int(over.sum())
             self.refuse(rows.offset[over], np.full(int(over.sum()), Reason.IMPOSSIBLE_RATE, np.uint8))
             people_in, people_out = np.where(over, 0, people_in), np.where(over, 0, people_out)
-            counted = np.maximum.reduceat(np.where(over, -1, rows.offset), starts)
+            counted = runs.highest(np.where(over, -1, rows.offset))
             newest = np.where(counted >= 0, counted, self.totals.last_offset[heads])
+            evidence = runs.highest(np.where(over, NEVER, rows.at))
+        self._counted(heads, evidence)
         self.totals.last_offset[heads] = newest
-        ingress[heads] = np.add.reduceat(people_in, starts)
-        egress[heads] = np.add.reduceat(people_out, starts)
+        ingress[heads] = runs.total(people_in)
+        egress[heads] = runs.total(people_out)
 
-    def _totals(self, network: Network, rows: Rows, starts: Ints, ingress: Ints, egress: Ints) -> None:
+    def _totals(self, network: Network, rows: Rows, runs: Runs, ingress: Ints, egress: Ints) -> None:
         """Difference cumulative totals: whole runs that only rise within the rate at once, the others one reading at a time."""
-        t = self.totals
-        counter, head = rows.counter, rows.counter[starts]
-        ends = np.append(starts[1:], len(rows)) - 1
-        moved_in, fair_in = _rises(rows.ingress, starts, t.total_in[head])
-        moved_out, fair_out = _rises(rows.egress, starts, t.total_out[head])
-        before = np.empty_like(rows.at)
-        before[1:] = rows.at[:-1]
-        before[starts] = t.total_at[head]
+        t, counter, head = self.totals, rows.counter, runs.heads
+        down = network.counts_down[head]
+        moved_in, fair_in = _rises(rows.ingress, runs, t.total_in[head], runs.spread(down ^ t.down_in[head]))
+        moved_out, fair_out = _rises(rows.egress, runs, t.total_out[head], runs.spread(down ^ t.down_out[head]))
+        before = runs.before(rows.at, t.total_at[head])
         every = network.every[counter]
         limit = network.max_per_min[counter] * (np.clip(rows.at - before, every, LONGEST_US) + every)
         fair = fair_in & fair_out & (rows.at > before) & (rows.seq == ABSENT) & (moved_in + moved_out <= MOST_PEOPLE)
         fair &= np.minimum(moved_in + moved_out, MOST_PEOPLE) * MINUTE <= limit
-        whole = np.logical_and.reduceat(fair, starts) & (t.total_at[head] != NEVER) & (t.total_seq[head] == ABSENT)
-        whole &= (t.jump_at[head] == NEVER) & ~(network.counts_down[head] ^ t.counts_down[head])
+        whole = runs.every(fair) & (t.total_at[head] != NEVER) & (t.total_seq[head] == ABSENT) & (t.jump_at[head] == NEVER)
         plain = head[whole]
-        ingress[plain] = np.add.reduceat(moved_in, starts)[whole]
-        egress[plain] = np.add.reduceat(moved_out, starts)[whole]
-        last = ends[whole]
-        t.total_in[plain], t.total_out[plain], t.total_at[plain] = rows.ingress[last], rows.egress[last], rows.at[last]
-        t.last_offset[plain] = rows.offset[last]
-        moved = (moved_in + moved_out > 0) & np.repeat(whole, ends - starts + 1)
-        t.falls[counter[moved]] = 0
-        for run in np.flatnonzero(~whole):
-            for i in range(int(starts[run]), int(ends[run]) + 1):
-                reason = self._follow(network, rows, i, ingress, egress)
-                if reason is not None:
-                    self.accepted -= 1
-                    self.refuse(rows.offset[i : i + 1], np.full(1, reason, np.uint8))
-                else:
-                    t.last_offset[counter[i]] = rows.offset[i]
+        ingress[plain] = runs.total(moved_in)[whole]
+        egress[plain] = runs.total(moved_out)[whole]
+        t.total_in[plain], t.total_out[plain] = runs.last(rows.ingress)[whole], runs.last(rows.egress)[whole]
+        t.total_at[plain], t.last_offset[plain] = runs.last(rows.at)[whole], runs.last(rows.offset)[whole]
+        self._counted(plain, t.total_at[plain])
+        counted = runs.spread(whole)
+        t.falls_in[counter[counted & (moved_in > 0)]] = 0
+        t.falls_out[counter[counted & (moved_out > 0)]] = 0
+        for i in np.flatnonzero(~counted).tolist():
+            reason = self._follow(network, rows, i, ingress, egress)
+            if reason is None:
+                t.last_offset[counter[i]] = rows.offset[i]
+                self._counted(counter[i : i + 1], rows.at[i : i + 1])
+            else:
+                self.accepted -= 1
+                self.refuse(rows.offset[i : i + 1], np.full(1, reason, np.uint8))
 
     def _follow(self, network: Network, rows: Rows, i: int, ingress: Ints, egress: Ints) -> Reason | None:
         """Count one cumulative reading, or say why not."""
         t, c = self.totals, int(rows.counter[i])
         at, seq = int(rows.at[i]), int(rows.seq[i])
-        value = (int(rows.ingress[i]), int(rows.egress[i]))
+        value = int(rows.ingress[i]), int(rows.egress[i])
         if t.total_at[c] == NEVER:
             self._base(c, value, at, seq)
             return None
         newer = seq > t.total_seq[c] if ABSENT not in (seq, t.total_seq[c]) else at > t.total_at[c]
         if not newer:
             return Reason.SUPERSEDED
-        base = (int(t.total_in[c]), int(t.total_out[c]))
-        moved, reason = self._movement(network, c, base, value, at - int(t.total_at[c]))
-        if moved is None and t.jump_at[c] != NEVER:
-            jumped = (int(t.jump_in[c]), int(t.jump_out[c]))
-            moved, _ = self._movement(network, c, jumped, value, at - int(t.jump_at[c]), resets=False)
-            self._learn_direction(network, c, jumped, value, at - int(t.jump_at[c]))
-        elif moved is None:
-            self._learn_direction(network, c, base, value, at - int(t.total_at[c]))
-        if moved is None and t.falls[c] >= FALLS:
-            t.counts_down[c] = not t.counts_down[c]
-            t.falls[c] = 0
-            since = jumped if t.jump_at[c] != NEVER else base
-            moved, _ = self._movement(network, c, since, value, LONGEST_US, resets=False)
+        base, since = (int(t.total_in[c]), int(t.total_out[c])), at - int(t.total_at[c])
+        moved, reason = self._movement(network, c, base, value, since)
+        if moved is None:
+            if t.jump_at[c] != NEVER:
+                base, since = (int(t.jump_in[c]), int(t.jump_out[c])), at - int(t.jump_at[c])
+                moved, _ = self._movement(network, c, base, value, since, resets=False)
+            if moved is None and self._turns(network, c, base, value, since):
+                moved, _ = self._movement(network, c, base, value, since, resets=False)
         if moved is None:
             t.jump_in[c], t.jump_out[c], t.jump_at[c] = *value, at
             return reason
-        if any(moved):
-            t.falls[c] = 0
+        t.falls_in[c] = 0 if moved[0] else t.falls_in[c]
+        t.falls_out[c] = 0 if moved[1] else t.falls_out[c]
         ingress[c] += moved[0]
         egress[c] += moved[1]
         self._base(c, tuple(b if v == ABSENT else v for v, b in zip(value, base, strict=True)), at, seq)
@@ -341,11 +330,9 @@ class Intake:
         self, network: Network, c: int, base: tuple[int, int], value: tuple[int, int], since: int, *, resets: bool = True
     ) -> tuple[tuple[int, int] | None, Reason]:
         """People in and out between two totals `since` microseconds apart, or None and the reason."""
-        down = bool(network.counts_down[c]) ^ bool(self.totals.counts_down[c])
-        every, modulus = int(network.every[c]), int(network.modulus[c])
-        limit = int(network.max_per_min[c]) * (min(max(since, every), LONGEST_US) + every)
+        limit, modulus = self._limit(network, c, since), int(network.modulus[c])
         moved, reason = [], Reason.DECREASED
-        for before, after in zip(base, value, strict=True):
+        for before, after, down in zip(base, value, self._down(network, c), strict=True):
             if ABSENT in (before, after):
                 moved.append(0)
                 continue
@@ -361,16 +348,30 @@ class Intake:
             reason = Reason.IMPOSSIBLE_RATE
         return None, reason
 
-    def _learn_direction(self, network: Network, c: int, base: tuple[int, int], value: tuple[int, int], since: int) -> None:
-        """Count falls that would be plausible movements of a device that counts the other way."""
-        down = bool(network.counts_down[c]) ^ bool(self.totals.counts_down[c])
-        steps = [0 if ABSENT in (b, v) else (v - b if down else b - v) for b, v in zip(base, value, strict=True)]
+    @staticmethod
+    def _limit(network: Network, c: int, since: int) -> int:
+        """People x MINUTE that may pass in `since` microseconds, and one period's grace."""
         every = int(network.every[c])
-        limit = int(network.max_per_min[c]) * (min(max(since, every), LONGEST_US) + every)
-        if min(steps) >= 0 and 0 < sum(steps) * MINUTE <= limit:
-            self.totals.falls[c] += 1
-        elif any(steps):
-            self.totals.falls[c] = 0
+        return int(network.max_per_min[c]) * (min(max(since, every), LONGEST_US) + every)
+
+    def _down(self, network: Network, c: int) -> tuple[bool, bool]:
+        """Whether the counter counts down, in and out."""
+        declared = bool(network.counts_down[c])
+        return declared ^ bool(self.totals.down_in[c]), declared ^ bool(self.totals.down_out[c])
+
+    def _turns(self, network: Network, c: int, base: tuple[int, int], value: tuple[int, int], since: int) -> bool:
+        """Count falls that would be plausible movements of a device that counts the other way; whether a direction turned just now."""
+        t, limit, turned = self.totals, self._limit(network, c, since), False
+        ways = ((t.falls_in, t.down_in), (t.falls_out, t.down_out))
+        for before, after, down, (falls, learned) in zip(base, value, self._down(network, c), ways, strict=True):
+            fall = 0 if ABSENT in (before, after) else after - before if down else before - after
+            if 0 < fall and fall * MINUTE <= limit:
+                falls[c] += 1
+            elif fall:
+                falls[c] = 0
+            if falls[c] >= FALLS:
+                learned[c], falls[c], turned = not learned[c], 0, True
+        return turned
 
     # -- state ------------------------------------------------------------------------------------------------------------------------
 
@@ -384,6 +385,7 @@ class Intake:
             "seen": self.seen.to_state(),
             "pending": self.pending.to_state(),
             "accepted": self.accepted,
+            "horizon": self.horizon,
             "refused": {"offsets": offsets, "reasons": reasons},
         }
 
@@ -394,7 +396,7 @@ class Intake:
         made.totals = Totals(**state["totals"])
         made.seen = Identities.from_state(state["seen"])
         made.pending = Pending.from_state(state["pending"])
-        made.accepted = state["accepted"]
+        made.accepted, made.horizon = state["accepted"], state["horizon"]
         if len(state["refused"]["offsets"]):
             made.refuse(state["refused"]["offsets"], state["refused"]["reasons"])
         return made
@@ -405,17 +407,15 @@ def _given(counts: Ints) -> Ints:
     return counts if int(counts.min()) >= 0 else np.maximum(counts, 0)
 
 
-def _rises(values: Ints, starts: Ints, seeds: Ints) -> tuple[Ints, Bools]:
-    """Steps of totals within runs, and which of them neither fall nor gain or lose the direction."""
-    before = np.empty_like(values)
-    before[1:] = values[:-1]
-    before[starts] = seeds
+def _rises(values: Ints, runs: Runs, seeds: Ints, down: Bools) -> tuple[Ints, Bools]:
+    """Steps of totals within runs (turned where they count `down`), and which of them are no falls and neither gain nor lose the direction."""
+    before = runs.before(values, seeds)
     given, was = values != ABSENT, before != ABSENT
-    step = np.where(given & was, values - before, 0)
+    step = np.where(given & was, np.where(down, before - values, values - before), 0)
     return step, (given == was) & (step >= 0)
 
 
-def _static_refusals(network: Network, block: Block, tick: int) -> Bytes | None:
+def _static_refusals(network: Network, block: Block, tick: int, horizon: int) -> Bytes | None:
     """The reason for each row that needs no memory to refuse, 0 where there is none; None when nothing is refused."""
     counter, at = block.counter, block.at
     n = len(network.counters)
@@ -442,8 +442,9 @@ def _static_refusals(network: Network, block: Block, tick: int) -> Bytes | None:
         huge = np.maximum(block.ingress, block.egress) > most
         doubts.append((huge, Reason.IMPOSSIBLE_RATE))
     doubts.append((at > block.received + FUTURE_US, Reason.FAR_FUTURE))
-    if int(at.min()) < max(tick - network.shortest_lateness, 0):
-        doubts.append((at < np.maximum(tick - network.lateness[c], 0), Reason.TOO_LATE))
+    forgotten = max(horizon, 0)
+    if int(at.min()) < max(tick - network.shortest_lateness, forgotten):
+        doubts.append((at < np.maximum(tick - network.lateness[c], forgotten), Reason.TOO_LATE))
     reasons: Bytes | None = None
     for mask, reason in doubts:
         if mask.any():

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from flowwatch.core.readings import ABSENT, MINUTE, OUTSIDE, SECOND, Bools, Bytes, Floats, Ints, Kind
+from flowwatch.core.readings import ABSENT, DAY, MINUTE, OUTSIDE, SECOND, Bools, Bytes, Floats, Ints, Kind
 
 KINDS: Final = {"delta": Kind.DELTA, "cumulative": Kind.CUMULATIVE, "absolute": Kind.ABSOLUTE}
 STALE_FLOOR_US: Final = 60 * SECOND
@@ -40,7 +40,9 @@ class Network:
     """(Z,) "site/zone"."""
     zone_site: Ints
     root: Ints
-    """The zones that lie in no other zone; a site is their sum."""
+    """The zones that lie in no other zone, by site; a site is their sum."""
+    root_first: Ints
+    """(S,) where each site's zones begin in `root`; every site has at least one."""
     counters: tuple[str, ...]
     """(C,) "site/counter", at the counter's code."""
     known: Bools
@@ -67,8 +69,10 @@ class Network:
     edge_zone: Ints
     edge_in: Ints
     edge_out: Ints
-    edge_ppm: Floats
-    """(E,) declared error of the edge's counter, parts per million, as weights."""
+    edge_ppm: Ints
+    """(E,) declared error of the edge's counter, parts per million."""
+    zone_ppm: Ints | None
+    """(Z,) the error that all counters of a zone share, or None where some zone's counters differ."""
     flowless: Bools
     """(Z,) zones that no passage counter feeds: known by headcounts only."""
     always_fair: Ints
@@ -77,6 +81,7 @@ class Network:
     """Whether any counter has validity times."""
     shortest_lateness: int
     longest_lateness: int
+    site_index: Mapping[str, int]
     zone_index: Mapping[str, int]
     is_root: Bools
     feed_counter: Ints
@@ -109,6 +114,13 @@ def utc_offset(document: Mapping[str, Any], at: int) -> int:
     return int(seconds) * SECOND
 
 
+def first_instant(document: Mapping[str, Any], local: int) -> int:
+    """When the site's clocks first show `local` (microseconds, as if UTC): the earlier of two when they go back, the jump when they skip it."""
+    around = {utc_offset(document, local - DAY), utc_offset(document, local + DAY)}
+    shown = [local - offset for offset in around if utc_offset(document, local - offset) == offset]
+    return min(shown, default=local - utc_offset(document, local - DAY))
+
+
 def _ancestry(document: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """Each zone with all that it lies in, itself included; nobody is in "outside"."""
     held: dict[str, frozenset[str]] = {OUTSIDE: frozenset()}
@@ -136,6 +148,8 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
     edges: list[tuple[int, int, int, int]] = []
     feeds: set[tuple[int, int]] = set()
     for s, (_, document) in enumerate(ordered):
+        if all(zone["inside"] is not None for zone in document["zones"]):
+            raise ValueError(f"{sites[s]}: no zone that lies in no other zone")
         index: dict[str, int] = {}
         areas: dict[str, float] = {}
         for zone in document["zones"]:
@@ -175,6 +189,7 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
     feeds |= {(c, len(zones) + zone_site[z]) for c, z in feeds if z in outer}
     edge = np.array(edges, np.int64).reshape(-1, 4)
     feed = np.array(sorted(feeds), np.int64).reshape(-1, 2)
+    edge_ppm = columns["error_ppm"][edge[:, 0]]
     fed = np.zeros(len(zones), np.bool_)
     fed[edge[:, 1]] = True
     return Network(
@@ -184,6 +199,7 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
         zones=tuple(zones),
         zone_site=site_of,
         root=roots,
+        root_first=np.searchsorted(site_of[roots], np.arange(len(sites))),
         counters=tuple(counters),
         known=known,
         kind=kind,
@@ -205,17 +221,26 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
         edge_zone=np.ascontiguousarray(edge[:, 1]),
         edge_in=np.ascontiguousarray(edge[:, 2]),
         edge_out=np.ascontiguousarray(edge[:, 3]),
-        edge_ppm=columns["error_ppm"][edge[:, 0]].astype(np.float64),
+        edge_ppm=edge_ppm,
+        zone_ppm=_shared(edge_ppm, edge[:, 1], len(zones)),
         flowless=~fed,
         always_fair=columns["max_per_min"] * 2 * columns["every"] // MINUTE,
         dated=bool((valid_from > -FOREVER).any() or (valid_to < FOREVER).any()),
         shortest_lateness=int(columns["lateness"][known].min(initial=FOREVER)),
         longest_lateness=int(columns["lateness"].max(initial=0)),
+        site_index={name: s for s, name in enumerate(sites)},
         zone_index={name: z for z, name in enumerate(zones)},
         is_root=np.isin(np.arange(len(zones)), roots),
         feed_counter=np.ascontiguousarray(feed[:, 0]),
         feed_target=np.ascontiguousarray(feed[:, 1]),
     )
+
+
+def _shared(values: Ints, zone: Ints, zones: int) -> Ints | None:
+    """(Z,) the one value that all edges of each zone have (0 for a zone without); None where they differ."""
+    shared = np.zeros(zones, np.int64)
+    shared[zone] = values
+    return shared if (shared[zone] == values).all() else None
 
 
 def carry(old_names: Sequence[str], new_names: Sequence[str]) -> tuple[Ints, Ints]:

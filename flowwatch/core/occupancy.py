@@ -31,9 +31,9 @@ from typing import Any, Final
 import numpy as np
 
 from flowwatch.core.intake import NEVER, Movements
-from flowwatch.core.network import Network, carry
+from flowwatch.core.network import FOREVER, Network, carry
 from flowwatch.core.pending import Rows
-from flowwatch.core.readings import MINUTE, SECOND, Bools, Floats, Ints, Kind
+from flowwatch.core.readings import MINUTE, SECOND, Bools, Floats, Int32s, Ints, Kind
 
 Z90: Final = 1.645
 """Half-width of a band that holds nine cases in ten, in standard deviations."""
@@ -66,13 +66,14 @@ class History:
         self.period, self.length = period, length
         self.at = np.full(length, NEVER, np.int64)
         self.inside = np.zeros((length, zones), np.int64)
+        self.drift = np.zeros((length, zones), np.int64)
         self.next = 0
 
-    def note(self, tick: int, inside: Ints) -> None:
-        """Keep `inside` (Z,) if the last sample is at least a period old."""
+    def note(self, tick: int, inside: Ints, drift: Ints) -> None:
+        """Keep `inside` and `drift` (Z,) if the last sample is at least a period old."""
         if tick - self.at[self.next - 1] >= self.period:
             self.at[self.next] = tick
-            self.inside[self.next] = inside
+            self.inside[self.next], self.drift[self.next] = inside, drift
             self.next = (self.next + 1) % self.length
 
     def place(self, at: int) -> int | None:
@@ -82,13 +83,13 @@ class History:
 
     def to_state(self) -> dict[str, Any]:
         """Everything, for a checkpoint."""
-        return {"period": self.period, "at": self.at, "inside": self.inside, "next": self.next}
+        return {"period": self.period, "at": self.at, "inside": self.inside, "drift": self.drift, "next": self.next}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> History:
         """What `to_state` wrote."""
         made = cls(state["period"], len(state["at"]), state["inside"].shape[1])
-        made.at, made.inside, made.next = state["at"], state["inside"], state["next"]
+        made.at, made.inside, made.drift, made.next = state["at"], state["inside"], state["drift"], state["next"]
         return made
 
 
@@ -162,7 +163,6 @@ class Occupancy:
         self.zones = Zones.empty(0)
         self.feeds = Feeds.empty()
         self.histories = self._blank(0)
-        self.minute = NEVER
         self.silent: Bools = np.zeros(0, np.bool_)
         self._names: tuple[str, ...] = ()
 
@@ -181,7 +181,7 @@ class Occupancy:
         histories = self._blank(len(network.zones))
         for fresh, past in zip(histories, self.histories, strict=True):
             fresh.at, fresh.next = past.at, past.next
-            fresh.inside[:, new] = past.inside[:, old]
+            fresh.inside[:, new], fresh.drift[:, new] = past.inside[:, old], past.drift[:, old]
         self.histories = histories
         self.feeds.grow(len(network.counters), tick)
         self.silent = np.concatenate([self.silent, np.zeros(len(network.counters) - len(self.silent), np.bool_)])
@@ -192,42 +192,43 @@ class Occupancy:
         """Let the people of one tick pass."""
         z, n = self.zones, len(network.zones)
         both = np.concatenate([moved.ingress, moved.egress])
-        through_in = np.bincount(network.edge_zone, both[network.edge_in], n)
-        through_out = np.bincount(network.edge_zone, both[network.edge_out], n)
-        erred = np.bincount(network.edge_zone, (moved.ingress + moved.egress)[network.edge_counter] * network.edge_ppm, n)
-        people_in, people_out = through_in.astype(np.int64), through_out.astype(np.int64)
+        people_in = np.bincount(network.edge_zone, both[network.edge_in], n).astype(np.int64)
+        people_out = np.bincount(network.edge_zone, both[network.edge_out], n).astype(np.int64)
+        if network.zone_ppm is not None:
+            z.drift += (people_in + people_out) * network.zone_ppm
+        else:
+            erred = (moved.ingress + moved.egress)[network.edge_counter] * network.edge_ppm
+            z.drift += np.bincount(network.edge_zone, erred, n).astype(np.int64)
         net = (people_in - people_out) * 1000
         z.inside += net
         z.raw += net
         z.people_in += people_in
         z.people_out += people_out
-        z.drift += erred.astype(np.int64)
         self.feeds.passed += moved.ingress + moved.egress
 
     def listen(self, network: Network, last_at: Ints, moved: Movements, tick: int, before: int) -> Bools:
         """Which counters (C,) are silent at `tick`; widens the band for them. `before` is the tick before."""
         f = self.feeds
-        gap = f.gap[moved.returned]
-        if gap.any():
-            back = moved.returned[gap > 0]
+        if f.gap.any() and (gap := f.gap[moved.heard]).any():
+            back = moved.heard[gap > 0]
             self._settle_gaps(network, back, keep=network.kind[back] == Kind.DELTA)
         heard = np.maximum(last_at, f.born)
         silent = network.known & (tick - heard > network.stale_after)
         if silent.any():
             since = np.where(self.silent[silent], before, heard[silent])
             f.gap[silent] += f.rate[silent] * (tick - since) // SECOND
-        minute = tick // MINUTE
-        if minute != self.minute:
-            elapsed = max(1, minute - self.minute) if self.minute != NEVER else 1
+        minutes = tick // MINUTE - before // MINUTE if before != NEVER else 0
+        if minutes:
             seen = (f.passed > 0) & ~silent
-            f.rate[seen] = (3 * f.rate[seen] + f.passed[seen] * 1_000_000 // (60 * elapsed)) // 4
+            f.rate[seen] = (3 * f.rate[seen] + f.passed[seen] * 1_000_000 // (60 * minutes)) // 4
             f.passed[:] = 0
-            self.minute = minute
         self.silent = silent
         return silent
 
-    def _settle_gaps(self, network: Network, counters: Ints, keep: Bools) -> None:
+    def _settle_gaps(self, network: Network, counters: Ints | Int32s, keep: Bools) -> None:
         """A counter that speaks again: what may have passed unseen stays open in its zones (`keep`), or the new total holds it."""
+        if not self.feeds.gap[counters].any():
+            return
         gap = np.zeros(len(network.counters), np.int64)
         gap[counters[keep]] = self.feeds.gap[counters[keep]]
         self.zones.drift += np.bincount(network.edge_zone, gap[network.edge_counter], len(network.zones)).astype(np.int64)
@@ -241,7 +242,7 @@ class Occupancy:
         usable = (zone >= 0) & (headcounts.at > f.used_at[counter])
         counter, zone = counter[usable], zone[usable]
         seen_at, people = headcounts.at[usable], headcounts.headcount[usable] / network.coverage[counter]
-        past = np.array([self._inside_at(int(z), int(t)) for z, t in zip(zone, seen_at, strict=True)], np.int64) / 1000
+        past = np.array([self._at(int(z), int(t))[0] for z, t in zip(zone, seen_at, strict=True)], np.int64) / 1000
         while len(counter):
             _, first = np.unique(zone, return_index=True)
             self._pull(network, counter[first], zone[first], seen_at[first], people[first], past[first])
@@ -263,6 +264,7 @@ class Occupancy:
         inside = np.rint(corrected * 1000).astype(np.int64)
         for history in self.histories:
             history.inside[:, zone] += inside - z.inside[zone]
+            history.drift[:, zone] = (history.drift[:, zone] * (1 - gain)).astype(np.int64)
         z.inside[zone] = inside
         z.raw[zone] = np.where(unknown, inside, z.raw[zone])
         z.drift[zone] = drift
@@ -271,28 +273,38 @@ class Occupancy:
         z.known[zone] = True
         f.used_at[counter] = seen_at
 
-    def _inside_at(self, zone: int, at: int) -> int:
-        """The estimate (milli-persons) at time `at`, or the present one when nothing was kept from then."""
+    def _at(self, zone: int, at: int) -> tuple[int, int]:
+        """Estimate (milli-persons) and drift (micro-persons) at time `at`, or the oldest kept; nobody and none before the first tick."""
         for history in self.histories:
             row = history.place(at)
             if row is not None:
-                return int(history.inside[row, zone])
-        return int(self.zones.inside[zone])
+                return int(history.inside[row, zone]), int(history.drift[row, zone])
+        _, minutes = self.histories
+        oldest = int(np.argmin(np.where(minutes.at == NEVER, FOREVER, minutes.at)))
+        return int(minutes.inside[oldest, zone]), int(minutes.drift[oldest, zone])
 
-    def anchor(self, network: Network, zone: int, people: int, sd: float, counted_at: int, tick: int, *, by_hand: bool) -> None:
-        """Set a zone to a true count made at `counted_at` (`by_hand`: fresh evidence at `tick`); what moved since is kept."""
+    def remember(self, network: Network, tick: int) -> None:
+        """Keep the estimates of this tick, for what will be told of it later."""
+        drift = self._drift(network)
+        for history in self.histories:
+            history.note(tick, self.zones.inside, drift)
+
+    def anchor(self, network: Network, zone: int, people: int, sd: float, counted_at: int, *, by_hand: bool) -> None:
+        """Set a zone to a true count made at `counted_at` (`by_hand`: that is fresh evidence for a while); what moved since is kept."""
         z = self.zones
         feeding = np.unique(network.edge_counter[network.edge_zone == zone])
         self._settle_gaps(network, feeding, keep=np.ones(len(feeding), np.bool_))
-        correction = people * 1000 - self._inside_at(zone, counted_at)
+        inside_then, drift_then = self._at(zone, counted_at)
+        correction = people * 1000 - inside_then
         z.inside[zone] += correction
         z.raw[zone] = z.inside[zone]
         z.known[zone] = True
-        z.spread[zone], z.drift[zone] = sd * sd, 0
+        z.spread[zone], z.drift[zone] = sd * sd, max(int(z.drift[zone]) - drift_then, 0)
         if by_hand:
-            z.recounted_at[zone] = tick
+            z.recounted_at[zone] = max(counted_at, int(z.recounted_at[zone]))
         for history in self.histories:
             history.inside[:, zone] += correction
+            history.drift[:, zone] = np.maximum(history.drift[:, zone] - drift_then, 0)
 
     def wander(self, network: Network, elapsed: int) -> None:
         """Let zones without passage counters grow unsure over `elapsed` microseconds."""
@@ -313,31 +325,33 @@ class Occupancy:
         inside = np.maximum(surely, 0)
         lower, upper = np.maximum(surely - half, 0), np.maximum(surely + half, 0)
         upper = np.where(unknown, inside, upper)
-        for history in self.histories:
-            history.note(tick, z.inside)
         stale = np.zeros(n + sites, np.bool_)
         limit = network.known & (tick - last_at > network.stale_after)
         if limit.any():
             stale[network.feed_target[limit[network.feed_counter]]] = True
-        root, site = network.root, network.zone_site[network.root]
+        root = network.root
 
         def with_sites(column: Ints) -> Ints:
-            return np.concatenate([column, np.bincount(site, column[root], sites).astype(np.int64)])
+            return np.concatenate([column, np.add.reduceat(column[root], network.root_first)])
 
         return Figures(
             inside=with_sites(inside),
             lower=with_sites(lower),
             upper=with_sites(upper),
-            known=np.concatenate([z.known, np.bincount(site, unknown[root], sites) == 0]),
+            known=np.concatenate([z.known, np.logical_and.reduceat(z.known[root], network.root_first)]),
             fresh=~stale,
         )
 
     def _variance(self, network: Network) -> Floats:
-        drift = self.zones.drift
-        if self.feeds.gap.any():
-            drift = drift + np.bincount(network.edge_zone, self.feeds.gap[network.edge_counter], len(drift)).astype(np.int64)
-        d = drift / PPM
+        d = self._drift(network) / PPM
         return np.asarray(self.zones.spread + d + d * d)
+
+    def _drift(self, network: Network) -> Ints:
+        """(Z,) what counters may have missed, those silent now included."""
+        if not self.feeds.gap.any():
+            return self.zones.drift
+        unseen = np.bincount(network.edge_zone, self.feeds.gap[network.edge_counter], len(self.zones.drift))
+        return self.zones.drift + unseen.astype(np.int64)
 
     # -- state ------------------------------------------------------------------------------------------------------------------------
 
@@ -347,7 +361,6 @@ class Occupancy:
             "zones": {f.name: getattr(self.zones, f.name) for f in fields(Zones)},
             "feeds": {f.name: getattr(self.feeds, f.name) for f in fields(Feeds)},
             "histories": [h.to_state() for h in self.histories],
-            "minute": self.minute,
             "silent": self.silent,
             "names": list(self._names),
         }
@@ -359,5 +372,5 @@ class Occupancy:
         made.zones, made.feeds = Zones(**state["zones"]), Feeds(**state["feeds"])
         ticks, minutes = (History.from_state(h) for h in state["histories"])
         made.histories = (ticks, minutes)
-        made.minute, made.silent, made._names = state["minute"], state["silent"], tuple(state["names"])
+        made.silent, made._names = state["silent"], tuple(state["names"])
         return made

@@ -4,7 +4,7 @@ The rules of this file, for each tick and each site by itself:
 
 - A *term* compares one figure of one target with its bars. It comes on when the figure has been above `enter` at every tick for `hold`; the
   figure may be provisional, and while occupancy is unknown it is what is surely inside.
-- A term goes off only when its clear figure (the band's upper edge unless the plan says otherwise) is below `clear`, its stage has stood
+- A term goes off only when its figure is not above `enter`, its clear figure (the band's upper edge unless the plan says otherwise) is below `clear`, its stage has stood
   for its dwell, the target is known, and its evidence is fresh: every counter that feeds it was heard in time, or somebody recounted the
   target within the last 60 s. Between the bars it never moves; silence never moves it; time alone never moves it.
 - A stage's condition holds while any of its terms is on. The planned stage is the highest whose condition holds: it rises at once, over
@@ -103,19 +103,24 @@ class Plan:
         Such a site takes the stage of equal rank, or the highest: never a calmer one than it was in. A stage that none of the carried terms
         upholds is upheld by all of its terms, so that it falls only below their clear bars.
         """
-        n, most = len(network.sites), max([1, *(len(s) for s in terms.stages)])
+        n, most = len(network.sites), max([1, self.risen.shape[1], *(len(s) for s in terms.stages)])
         rank, risen = np.zeros(n, np.int64), np.full((n, most), NEVER, np.int64)
         moved = []
+        stages = list(terms.stages)
         old, new = carry(self._sites, network.sites)
         for o, s in zip(old.tolist(), new.tolist(), strict=True):
             before, after = self._stages[o], terms.stages[s]
             for r, name in enumerate(after):
                 if name in before:
                     risen[s, r] = self.risen[o, before.index(name)]
+            if not after:  # without a plan the last one's stage is remembered, should it come back
+                stages[s], rank[s], risen[s, : self.risen.shape[1]] = before, self.rank[o], self.risen[o]
             if not before or not after:
                 continue
             was = before[self.rank[o]]
             rank[s] = after.index(was) if was in after else min(int(self.rank[o]), len(after) - 1)
+            reached = risen[s, 1 : rank[s] + 1]
+            reached[reached == NEVER] = self.risen[o, self.rank[o]]
             if was not in after:
                 moved.append(s)
         self.rank, self.risen = rank, risen
@@ -126,7 +131,7 @@ class Plan:
         upheld = np.bincount(terms.site[standing & on], minlength=n) > 0
         self.on, self.above_since = on | (standing & ~upheld[terms.site]), since
         self.blocked = np.zeros(len(terms.names), np.bool_)
-        self._sites, self._names, self._stages = network.sites, terms.names, terms.stages
+        self._sites, self._names, self._stages = network.sites, terms.names, tuple(stages)
         return moved
 
     def decide(self, network: Network, terms: Terms, figures: Figures, recounted_at: Ints, tick: int) -> list[Decision]:
@@ -144,8 +149,9 @@ class Plan:
             rested = tick - self.risen[terms.site, terms.rank] >= terms.dwell
             fresh = figures.fresh | _recounted(network, recounted_at, tick)
             sure = (figures.known & fresh)[terms.target]
-            on &= ~(below & rested & sure)
-            self.blocked = below & rested & ~sure
+            due = below & ~above & rested
+            on &= ~(due & sure)
+            self.blocked = due & ~sure
         else:
             self.blocked = on
         dropped = self.on & ~on

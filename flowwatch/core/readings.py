@@ -41,6 +41,7 @@ OUTSIDE: Final = "outside"
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
+DAY: Final = 24 * 60 * MINUTE
 
 
 class Kind(IntEnum):
@@ -131,7 +132,15 @@ class Block:
 
 
 def joined_blocks(blocks: Sequence[Block]) -> Block:
-    """The rows of several blocks of readings as one, in order; offsets are the caller's, since the blocks need not adjoin."""
+    """The rows of several blocks one after another as one that begins where the first does; a single one is not copied."""
+    if len(blocks) == 1:
+        return blocks[0]
+    payload: dict[int, bytes] = {}
+    shift = 0
+    for block in blocks:
+        if block.payload:
+            payload |= {shift + i: data for i, data in block.payload.items()}
+        shift += len(block)
     return Block(
         blocks[0].first,
         np.concatenate([b.kind for b in blocks]),
@@ -143,4 +152,5 @@ def joined_blocks(blocks: Sequence[Block]) -> Block:
         np.concatenate([b.ingress for b in blocks]),
         np.concatenate([b.egress for b in blocks]),
         np.concatenate([b.headcount for b in blocks]),
+        payload,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -28,11 +29,10 @@ def minute_bodies(
     turn = np.full(len(network.sites), -1, np.int64)
     turn[due] = np.arange(len(due))
     silent: dict[int, list[str]] = {}
-    for c in np.flatnonzero(occupancy.silent).tolist():
-        s = int(network.counter_site[c])
-        if turn[s] >= 0:
-            for target in network.feed_target[network.feed_counter == c].tolist():
-                silent.setdefault(target, []).append(network.counters[c].split("/", 1)[1])
+    if occupancy.silent.any():
+        mute = np.flatnonzero(occupancy.silent[network.feed_counter] & (turn[network.counter_site[network.feed_counter]] >= 0))
+        for c, target in zip(network.feed_counter[mute].tolist(), network.feed_target[mute].tolist(), strict=True):
+            silent.setdefault(target, []).append(network.counters[c].split("/", 1)[1])
     zones = occupancy.zones
     where = np.flatnonzero(turn[network.zone_site] >= 0)
     sums = dict.fromkeys(due.tolist(), (0, 0, 0))
@@ -49,16 +49,21 @@ def minute_bodies(
     for s, stage in zip(due.tolist(), stages, strict=True):
         inner = ",".join(text for _, text in sorted(parts[s]))
         site = network.sites[s]
-        head = f'{{"minute_us":{tick},"site":{json.dumps(site, ensure_ascii=False)},"stage":{json.dumps(stage, ensure_ascii=False)}'
-        yield site, f'{head},"zones":{{{inner}}}}}'.encode()
+        yield site, f'{{"minute_us":{tick},"site":{_quoted(site)},"stage":{_quoted(stage)},"zones":{{{inner}}}}}'.encode()
+
+
+@functools.lru_cache(maxsize=65_536)
+def _quoted(text: str | None) -> str:
+    """A name in JSON; the same few are written every minute."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _zone(name: str, figures: Figures, target: int, raw: int, people_in: int, people_out: int, silent: list[str] | None) -> str:
     known = bool(figures.known[target])
-    mute = json.dumps(sorted(silent), ensure_ascii=False, separators=(",", ":")) if silent else "[]"
+    mute = ",".join(map(_quoted, sorted(silent))) if silent else ""
     return (
-        f'{json.dumps(name, ensure_ascii=False)}:{{"in":{people_in},"inside_m":{figures.inside[target]},"known":{str(known).lower()},'
-        f'"lower_m":{figures.lower[target]},"out":{people_out},"raw_m":{raw},"silent":{mute},'
+        f'{_quoted(name)}:{{"in":{people_in},"inside_m":{figures.inside[target]},"known":{"true" if known else "false"},'
+        f'"lower_m":{figures.lower[target]},"out":{people_out},"raw_m":{raw},"silent":[{mute}],'
         f'"upper_m":{figures.upper[target] if known else "null"}}}'
     )
 

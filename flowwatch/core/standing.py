@@ -91,6 +91,11 @@ class Standing:
             self.gates_held = wanted
         return "; ".join(broken) or None
 
+    def keep_gates(self, there: set[str]) -> None:
+        """Forget what gates that are gone were asked for, but not how often; and end their overrides."""
+        self.gates = {g: (mode if g in there else "", revision) for g, (mode, revision) in self.gates.items()}
+        self.gates_held = {g: h for g, h in self.gates_held.items() if g in there}
+
     def command(self, document: Mapping[str, Any]) -> list[tuple[str, Mode, int]]:
         """Bring the gates to the active stage's table: (gate, mode, revision) for each that must change, in the document's order."""
         wanted = self.table(document, self.stage) if self.stage is not None else {}

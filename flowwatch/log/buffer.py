@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from flowwatch.core.readings import Block
-from flowwatch.log.schema import Row, block_of, joined
+from flowwatch.core.readings import Block, joined_blocks
+from flowwatch.log.schema import Row, block_of
 
 FRAME_ROWS: Final = 65_536
 """The most rows in a frame: some 4 MB, where batches stop getting cheaper and memory begins to count."""
@@ -57,13 +57,13 @@ class Buffer:
                 part = piece if len(piece) <= FRAME_ROWS else piece.slice(start, min(start + FRAME_ROWS, len(piece)))
                 size = sum(map(len, part.payload.values()))
                 if group and (rows + len(part) > FRAME_ROWS or payload + size > FRAME_PAYLOAD):
-                    yield joined(group)
+                    yield joined_blocks(group)
                     group, rows, payload = [], 0, 0
                 group.append(part)
                 rows += len(part)
                 payload += size
         if group:
-            yield joined(group)
+            yield joined_blocks(group)
 
     def _gather(self) -> None:
         if self._singles:

@@ -21,7 +21,7 @@ from flowwatch.core.readings import Block, Kind
 from flowwatch.log.errors import LogDamaged, RowsOutOfRange
 from flowwatch.log.frames import Flag, Frame, Tail
 from flowwatch.log.routing import read_document
-from flowwatch.log.schema import decode
+from flowwatch.log.schema import batch, decode, decode_all
 from flowwatch.log.segments import Segment, offsets, segment_file
 from flowwatch.log.settings import load
 from flowwatch.log.watermark import WatermarkReader
@@ -41,12 +41,9 @@ class Chunk(NamedTuple):
     skip: int = 0
 
 
-def blocks(chunk: Chunk) -> Block:
-    """The chunk's rows as columns: read-only views of its bytes."""
-    block = decode(chunk.data, chunk.first - chunk.skip)
-    if chunk.rows == len(block):
-        return block
-    return block.slice(chunk.skip, chunk.skip + chunk.rows)
+def blocks(*chunks: Chunk) -> Block:
+    """The rows of adjoining chunks (at least one) as columns: read-only, and where there is one chunk, views of its bytes."""
+    return decode_all([batch(c.data).slice(c.skip, c.rows) for c in chunks], chunks[0].first)
 
 
 class _Newest(NamedTuple):

@@ -67,19 +67,6 @@ def block_of(rows: Sequence[Row]) -> Block:
     )
 
 
-def joined(blocks: Sequence[Block]) -> Block:
-    """Blocks one after another as one that starts at 0; a single one is not copied."""
-    if len(blocks) == 1:
-        return blocks[0]
-    payload = {}
-    shift = 0
-    for block in blocks:
-        payload.update({shift + i: data for i, data in block.payload.items()})
-        shift += len(block)
-    columns: dict[str, Any] = {name: np.concatenate([getattr(block, name) for block in blocks]) for name, _, _ in _COLUMNS}
-    return Block(0, **columns, payload=payload)
-
-
 def taken(block: Block, rows: npt.NDArray[np.intp]) -> Block:
     """The rows of a block without payloads at the given indices, as a block that starts at 0."""
     columns: dict[str, Any] = {name: getattr(block, name).take(rows) for name, _, _ in _COLUMNS}
@@ -103,22 +90,34 @@ def batch(data: bytes) -> pa.RecordBatch:
 
 def decode(data: bytes, first: int) -> Block:
     """The rows that `encode` wrote, the first of which has the offset `first`: read-only views of `data`."""
-    read = batch(data)
+    return _columns(batch(data), first)
+
+
+def decode_all(parts: Sequence[pa.RecordBatch], first: int) -> Block:
+    """The rows of several batches one after another, the first of which has the offset `first`.
+
+    Arrow joins the columns of many small batches several times faster than numpy would join their views.
+    """
+    if len(parts) == 1:
+        return _columns(parts[0], first)
+    (whole,) = pa.Table.from_batches(list(parts)).combine_chunks().to_batches()
+    return _columns(whole, first)
+
+
+def _columns(read: pa.RecordBatch, first: int) -> Block:
     n = read.num_rows
-    columns: dict[str, Any] = {
-        name: np.frombuffer(_view(read.column(i).buffers()[1]), dtype, n) for i, (name, _, dtype) in enumerate(_COLUMNS)
-    }
+    columns: dict[str, Any] = {}
+    for i, (name, _, dtype) in enumerate(_COLUMNS):
+        column = read.column(i)
+        columns[name] = np.frombuffer(_view(column.buffers()[1]), dtype, n, column.offset * np.dtype(dtype).itemsize)
     return Block(first, **columns, payload=_payloads(read.column(len(_COLUMNS)), n))
 
 
 def _payloads(column: pa.Array[Any], n: int) -> dict[int, bytes]:
     if column.null_count == n:
         return {}
-    given, offsets, data = column.buffers()
-    ends = np.frombuffer(_view(offsets), np.int32, n + 1).tolist()
-    bits = np.ones(n, np.uint8) if given is None else np.unpackbits(np.frombuffer(_view(given), np.uint8), count=n, bitorder="little")
-    view = _view(data)
-    return {i: bytes(view[ends[i] : ends[i + 1]]) for i in np.flatnonzero(bits).tolist()}
+    given = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)).tolist()
+    return {i: column[i].as_py() for i in given}
 
 
 def _view(buffer: pa.Buffer | None) -> memoryview:

@@ -84,6 +84,11 @@ lateness: 1m
     table.write_text("when,door,into,out\n2026-10-01 09:00,1,5,0\n2026-10-01 09:01,2,7,1\n2026-10-01 09:02,x,7,1\n", encoding="utf-8")
     (report,) = objects(invoke("ingest", "--data", tmp_path / "data", "--json", "--mapping", mapping, table))
     assert (report["readings"], report["refused"]) == (2, {"unknown_counter": 1})
+    drafted = invoke("ingest", "--mapping", mapping, "--draft", table).stdout
+    site_file = tmp_path / "drafted" / "config" / "sites" / "yuyuan.yaml"
+    site_file.parent.mkdir(parents=True)
+    site_file.write_text(drafted, encoding="utf-8")
+    assert "3 counters" in invoke("check", "--documents", tmp_path / "drafted").stdout
     near = invoke("ingest", "--data", tmp_path / "data", "--mapping", "shenzen", table, code=Exit.USAGE)
     assert 'did you mean "shenzhen"?' in near.stderr
 

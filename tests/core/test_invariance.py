@@ -165,6 +165,31 @@ def test_a_site_that_joins_a_running_partition_decides_as_it_would_alone() -> No
     assert [e for e in together.estimates if e.site == "yu"] == alone.estimates
 
 
+def test_a_recount_is_not_moved_by_a_neighbour_whose_empty_moment_comes_with_it() -> None:
+    neighbour, place = site("bund", known_empty={"at_s": 80_041, "when_below": 20}), site("yu", counters=[counter("c0")])
+    rows = [declare(place), tick(T0), delta(T0 + SECOND, 9), recount(T0 + SECOND, 5), tick(T0 + SECOND)]
+    shared = [declare(neighbour), *(replace(r, counter=1) if r.kind is Kind.DELTA else r for r in rows)]
+    engines = [Engine("p00"), Engine("p00")]
+    play(rows, engine=engines[0])
+    play(shared, engine=engines[1])
+    assert engines[1].occupancy.zones.inside[1] == engines[0].occupancy.zones.inside[0]
+
+
+def test_a_declared_empty_moment_in_the_hour_that_comes_twice_survives_a_restart() -> None:
+    change = 1_792_890_000 * SECOND
+    """2026-10-25T01:00Z: clocks in Amsterdam go back from 03:00 to 02:00."""
+    where: dict[str, Any] = {"time_zone": "Europe/Amsterdam", "offsets": [[946_684_800_000_000, 7200], [change, 3600]]}
+    document = site(known_empty={"at_s": 9000, "when_below": 1000}, **where)
+    rows = [declare(document), *(tick(change + i * SECOND) for i in (-1860, -1800)), delta(change - 1740 * SECOND, 10)]
+    rows += [tick(change + i * SECOND) for i in (-1740, 600)]
+    later = [tick(change + i * SECOND) for i in (1800, 1860, 1920)]
+    engine = Engine("p00")
+    play(rows, engine=engine)
+    again = stored(engine)
+    assert play(later, engine=again) == play(later, engine=engine)
+    assert again.occupancy.zones.inside.tolist() == engine.occupancy.zones.inside.tolist()
+
+
 def test_one_name_of_an_operators_record_serves_two_sites() -> None:
     rows = [declare(site("bund")), declare(site("yu")), tick(T0)]
     rows += [recount(T0, 5, name="noon", site_name="bund"), recount(T0, 7, name="noon", site_name="yu"), tick(T0 + SECOND)]

@@ -1,0 +1,136 @@
+"""A reader of the engine's entries who trusts nothing: what must hold of every journal, whatever happened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowwatch.core.engine import Output
+from flowwatch.core.entries import GENESIS, Entry, link
+from flowwatch.core.gates import Mode, egress_per_min, violations
+from flowwatch.core.readings import Kind
+from tests.core.world import Document, Row
+
+
+def documents_by_version(rows: Iterable[Row]) -> dict[str, Document]:
+    """The documents of a log by the version that entries call them."""
+    payloads = [r.payload for r in rows if r.kind is Kind.DOCUMENT and r.payload is not None]
+    return {hashlib.sha256(p).hexdigest()[:12]: json.loads(p) for p in payloads}
+
+
+def check_chains(out: Output) -> None:
+    """Sequence numbers run 1, 2, ... and every hash continues its chain; each site's entries carry the digest of its minutes before."""
+    heads: dict[str, tuple[int, bytes]] = {}
+    for entry in out.entries:
+        seq, head = heads.get(entry.chain, (0, GENESIS))
+        assert entry.seq == seq + 1
+        assert entry.hash == link(head, entry.kind, entry.at, entry.body)
+        heads[entry.chain] = (entry.seq, entry.hash)
+    digests = {GENESIS.hex()}
+    running: dict[str, bytes] = {}
+    for estimate in out.estimates:
+        running[estimate.site] = hashlib.sha256(running.get(estimate.site, GENESIS) + estimate.body).digest()
+        digests.add(running[estimate.site].hex())
+    for entry in out.entries:
+        body = json.loads(entry.body)
+        assert entry.chain.startswith("@") or body["estimates"] in digests
+
+
+@dataclass
+class Site:
+    """What a reader of one site's chain knows."""
+
+    document: Document | None = None
+    stage: str | None = None
+    modes: dict[str, str] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
+    open: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Open incidents: name -> (what, subject; the plan's stage incident keeps its name while the stage changes)."""
+    named: set[str] = field(default_factory=set)
+
+    def take(self, entry: Entry, documents: Mapping[str, Document]) -> None:
+        body = json.loads(entry.body)
+        match entry.kind:
+            case "document":
+                assert body["previous"] is None or documents[body["previous"]]["site"] == body["site"]
+                self.document = documents[body["version"]]
+                there = {g["gate"] for g in self.document["gates"]}
+                self.modes = {g: m for g, m in self.modes.items() if g in there}
+                self.revisions = {g: r for g, r in self.revisions.items() if g in there}
+            case "transition":
+                assert body["from"] == self.stage
+                assert body["to"] != self.stage
+                self.stage = body["to"]
+            case "command":
+                self._command(body)
+            case "incident":
+                self._incident(body, entry.at)
+            case "action":
+                assert body["accepted"] == (body["refused"] is None)
+                assert body["refused"] != ""
+
+    def _command(self, body: dict[str, Any]) -> None:
+        mode = Mode(body["mode"])
+        assert (body["may_enter"], body["may_leave"]) == (mode.may_enter, mode.may_leave)
+        assert body["mode"] != self.modes.get(body["gate"])
+        assert body["revision"] == self.revisions.get(body["gate"], 0) + 1
+        assert body["stage"] == self.stage
+        self.modes[body["gate"]], self.revisions[body["gate"]] = body["mode"], body["revision"]
+
+    def _incident(self, body: dict[str, Any], at: int) -> None:
+        name, key = body["incident"], (body["what"], "plan" if body["what"] == "stage" else body["subject"])
+        if body["state"] == "raised":
+            assert name not in self.named
+            assert key not in self.open.values()
+            assert body["since_us"] == at
+            self.named.add(name)
+            self.open[name] = key
+        else:
+            assert self.open[name] == key
+            if body["state"] == "cleared":
+                del self.open[name]
+            else:
+                assert body["state"] == "updated"
+
+    def compare(self, minute: dict[str, Any]) -> None:
+        """A minute tells the stage that the chain told, and what it does not know is under an open incident."""
+        assert minute["stage"] == self.stage
+        assert self.document is not None
+        outer = [z["zone"] for z in self.document["zones"] if z["inside"] is None]
+        zones = minute["zones"]
+        assert zones["site"]["known"] == all(zones[z]["known"] for z in outer)
+        for zone in outer:
+            assert zones[zone]["known"] != (("occupancy_unknown", zone) in self.open.values())
+        for zone in zones.values():
+            assert 0 <= zone["lower_m"] <= zone["inside_m"]
+            assert zone["inside_m"] <= zone["upper_m"] if zone["known"] else zone["upper_m"] is None
+
+    def ways_out(self) -> list[str]:
+        """What the desired table of gates breaks now."""
+        if self.document is None or self.document["plan"] is None:
+            return []
+        stages = self.document["plan"]["stages"]
+        rank = [s["stage"] for s in stages].index(self.stage)
+        floor = egress_per_min(self.document, stages[rank - 1]["gates"]) if rank else None
+        return violations(self.document, self.modes, floor)
+
+
+def check_journal(rows: Sequence[Row], out: Output) -> dict[str, Site]:
+    """Read everything tick by tick; returns what is known of each site at the end."""
+    check_chains(out)
+    documents, sites = documents_by_version(rows), dict[str, Site]()
+    entries = [e for e in out.entries if not e.chain.startswith("@")]
+    estimates = iter([*out.estimates, None])
+    estimate = next(estimates)
+    for i, entry in enumerate(entries):
+        while estimate is not None and estimate.at < entry.at:
+            sites[estimate.site].compare(json.loads(estimate.body))
+            estimate = next(estimates)
+        sites.setdefault(entry.chain, Site()).take(entry, documents)
+        if i + 1 == len(entries) or entries[i + 1].at != entry.at:
+            for known in sites.values():
+                assert known.ways_out() == []
+    return sites
