@@ -6,10 +6,10 @@ a sentence, and a record whose name was seen before is not applied again.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from flowwatch.core.entries import read_object
 from flowwatch.core.gates import Mode
 
 MOST_PEOPLE_COUNTED: Final = 1_000_000
@@ -60,11 +60,9 @@ class Action:
 def read_action(data: bytes) -> Action:
     """The record in `data`; raises `BadActionError`."""
     try:
-        record = json.loads(data)
+        record = read_object(data)
     except ValueError as error:
-        raise BadActionError(f"not JSON: {error}") from error
-    if not isinstance(record, dict):
-        raise BadActionError("expected an object")
+        raise BadActionError(f"no record: {error}") from error
     kind = _text(record, "type")
     what: Recount | Override | Confirm
     if kind == "recount":
@@ -76,10 +74,10 @@ def read_action(data: bytes) -> Action:
         stage, gate = record.get("stage"), record.get("gate")
         if (stage is None) == (gate is None):
             raise BadActionError('expected either "stage" or "gate"')
-        try:
-            mode = None if gate is None else Mode(_text(record, "mode"))
-        except ValueError as error:
-            raise BadActionError(f'"mode" is {record["mode"]!r}, expected one of {", ".join(Mode)}') from error
+        asked = None if gate is None else _text(record, "mode")
+        if asked is not None and asked not in set(Mode):
+            raise BadActionError(f'"mode" is {asked!r:.80}, expected one of {", ".join(Mode)}')
+        mode = None if asked is None else Mode(asked)
         what = Override(
             None if stage is None else _text(record, "stage"),
             None if gate is None else _text(record, "gate"),

@@ -22,7 +22,7 @@ import numpy as np
 
 from flowwatch.core.actions import Action, BadActionError, Confirm, Override, Recount, read_action
 from flowwatch.core.chains import Chains
-from flowwatch.core.entries import Entry, EntryKind, Estimate
+from flowwatch.core.entries import Entry, EntryKind, Estimate, read_object
 from flowwatch.core.incidents import Incidents, Key, What
 from flowwatch.core.intake import NEVER, Intake
 from flowwatch.core.network import FOREVER, Network, compile_network, first_instant, utc_offset
@@ -137,7 +137,7 @@ class Engine:
             if before != NEVER:
                 self.occupancy.wander(self.network, tick - before)
             if moved.headcounts is not None and len(moved.headcounts):
-                self.occupancy.correct(self.network, moved.headcounts)
+                self.occupancy.correct(self.network, moved.headcounts, tick)
             self._empty_moments(tick)
             for action in actions:
                 self._apply(out, action, tick, why)
@@ -180,7 +180,7 @@ class Engine:
                 self._refuse(offset, code if code in Reason._value2member_map_ else Reason.UNREADABLE)
             elif kind is Kind.DOCUMENT:
                 try:
-                    document = json.loads(payload)
+                    document = read_object(payload)
                     site, counters = document["site"], [f"{document['site']}/{c['counter']}" for c in document["counters"]]
                 except (ValueError, KeyError, TypeError):
                     self._refuse(offset, Reason.BAD_DOCUMENT)
@@ -309,7 +309,7 @@ class Engine:
             return "counted at a time more than an hour ago or in the future"
         sd = max(2.0, RECOUNT_ERROR * recount.count)
         zone = self.network.zone_index[name]
-        self.occupancy.anchor(self.network, zone, recount.count, sd, min(recount.counted_at, tick), by_hand=True)
+        self.occupancy.anchor(self.network, zone, recount.count, sd, min(recount.counted_at, tick), tick, by_hand=True)
         return None
 
     def _override(self, s: int, override: Override, action: str, tick: int) -> str | None:
@@ -347,7 +347,7 @@ class Engine:
             limit = self.network.documents[s]["known_empty"]["when_below"]
             for zone in np.flatnonzero(self.network.zone_site == s).tolist():
                 if upper[zone] < limit * 1000:
-                    self.occupancy.anchor(self.network, zone, 0, limit / 3, tick, by_hand=False)
+                    self.occupancy.anchor(self.network, zone, 0, limit / 3, tick, tick, by_hand=False)
         self.next_empty = self._next_empty(tick)
 
     # -- stages, gates, incidents -----------------------------------------------------------------------------------------------------
@@ -561,6 +561,7 @@ class Engine:
         zones = turn[self.network.zone_site]
         self.occupancy.zones.people_in[zones] = 0
         self.occupancy.zones.people_out[zones] = 0
+        self.occupancy.within[due] = 0
 
     def _flush_refusals(self, out: Output, tick: int) -> None:
         """Report refusals when a minute is over."""
@@ -570,7 +571,8 @@ class Engine:
         minute = tick // MINUTE
         if minute != self.flow_minute:
             if self._refs:
-                body = refusals_body(self.partition, (minute - 1) * MINUTE, self._refs)
+                met = minute if self.flow_minute == NEVER else self.flow_minute
+                body = refusals_body(self.partition, met * MINUTE, self._refs)
                 self._entry(out, f"@{self.partition}", EntryKind.REFUSALS, tick, body)
                 self._refs = []
             self.flow_minute = minute

@@ -63,6 +63,18 @@ def canonical(body: dict[str, Any]) -> bytes:
     return _ENCODER.encode(body).encode()
 
 
+def read_object(data: bytes) -> dict[str, Any]:
+    """The JSON object in `data`, one that `canonical` can write again; raises ValueError for anything else, however deep or odd."""
+    try:
+        found = json.loads(data)
+        canonical(found)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("expected an object")
+    return found
+
+
 def link(previous: bytes, kind: str, at: int, body: bytes) -> bytes:
     """The hash of an entry of `kind` at tick `at` with `body`, after one whose hash is `previous`."""
     return hashlib.sha256(previous + f"{kind} {at} ".encode() + body).digest()

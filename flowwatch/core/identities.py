@@ -89,7 +89,7 @@ class Identities:
         again[1:] = _same(asked, np.arange(1, len(counter)), asked, np.arange(len(counter) - 1))
         self._settle()
         for run in self._runs:
-            place = np.minimum(np.searchsorted(run.mix, asked.mix), len(run.mix) - 1)
+            place = np.maximum(np.searchsorted(run.mix, asked.mix, side="right") - 1, 0)  # of equal ones the last is the newest
             again |= _same(asked, np.arange(len(counter)), run, place) & (run.at[place] >= horizon)
         found = np.empty_like(again)
         found[order] = again
@@ -104,8 +104,8 @@ class Identities:
             self._runs[-2:] = [_merge(self._runs[-2:])]
 
     def to_state(self) -> dict[str, Any]:
-        """All that is remembered, as columns, in no order that matters."""
-        parts = [columns for columns, _ in self._fresh] + [(r.counter, r.at, r.seq, r.ordinal) for r in self._runs]
+        """All that is remembered, as columns; of equal identities the newer stands later."""
+        parts = [(r.counter, r.at, r.seq, r.ordinal) for r in self._runs] + [columns for columns, _ in self._fresh]
         return {f: np.concatenate(column) for f, column in zip(_FIELDS, zip(*parts, strict=True), strict=True)} if parts else {}
 
     @classmethod

@@ -92,7 +92,7 @@ class Movements:
     ingress: Ints
     egress: Ints
     heard: Int32s
-    """The counters of this tick's readings (codes, ascending)."""
+    """The counters that this tick brought newer evidence from (codes, ascending)."""
     headcounts: Rows | None
 
 
@@ -220,6 +220,7 @@ class Intake:
         if rows is None:
             return Movements(ingress, egress, np.zeros(0, np.int32), None)
         runs = Runs(rows.counter)
+        counted_before = self.totals.counted_at[runs.heads]
         kinds = runs.first(rows.kind)
         headcounts = None
         if (kinds == Kind.DELTA).all():
@@ -231,20 +232,22 @@ class Intake:
                 if len(part):
                     step(network, part, Runs(part.counter), ingress, egress)
             headcounts = rows.take(runs.last(np.arange(len(rows)))[kinds == Kind.ABSOLUTE])
-            self.totals.last_offset[headcounts.counter] = headcounts.offset
-            self._counted(headcounts.counter, headcounts.at)
+            self._counted(headcounts.counter, headcounts.at, headcounts.offset)
         self.totals.last_at[runs.heads] = np.maximum(self.totals.last_at[runs.heads], runs.highest(rows.at))
-        return Movements(ingress, egress, runs.heads, headcounts)
+        return Movements(ingress, egress, runs.heads[self.totals.counted_at[runs.heads] > counted_before], headcounts)
 
-    def _counted(self, counter: Int32s, at: Ints) -> None:
-        """Note readings (one a counter) as evidence."""
-        self.totals.counted_at[counter] = np.maximum(self.totals.counted_at[counter], at)
+    def _counted(self, counter: Int32s, at: Ints, offset: Ints) -> None:
+        """Note readings (one a counter) as evidence, where they are newer than what is noted."""
+        t = self.totals
+        newer = at >= t.counted_at[counter]
+        if not newer.all():
+            counter, at, offset = counter[newer], at[newer], offset[newer]
+        t.counted_at[counter], t.last_offset[counter] = at, offset
 
     def _deltas(self, network: Network, rows: Rows, runs: Runs, ingress: Ints, egress: Ints) -> None:
         counter, heads = rows.counter, runs.heads
         people_in, people_out = _given(rows.ingress), _given(rows.egress)
         people = people_in + people_out
-        newest, evidence = runs.last(rows.offset), runs.highest(rows.at)
         if (people > network.always_fair[counter]).any():
             before = runs.before(rows.at, self.totals.last_at[heads])
             every = network.every[counter]
@@ -253,11 +256,11 @@ class Intake:
             self.accepted -= int(over.sum())
             self.refuse(rows.offset[over], np.full(int(over.sum()), Reason.IMPOSSIBLE_RATE, np.uint8))
             people_in, people_out = np.where(over, 0, people_in), np.where(over, 0, people_out)
-            counted = runs.highest(np.where(over, -1, rows.offset))
-            newest = np.where(counted >= 0, counted, self.totals.last_offset[heads])
-            evidence = runs.highest(np.where(over, NEVER, rows.at))
-        self._counted(heads, evidence)
-        self.totals.last_offset[heads] = newest
+            last = runs.highest(np.where(over, -1, np.arange(len(rows))))
+            last, told = last[last >= 0], heads[last >= 0]
+            self._counted(told, rows.at[last], rows.offset[last])
+        else:
+            self._counted(heads, runs.last(rows.at), runs.last(rows.offset))
         ingress[heads] = runs.total(people_in)
         egress[heads] = runs.total(people_out)
 
@@ -277,16 +280,15 @@ class Intake:
         ingress[plain] = runs.total(moved_in)[whole]
         egress[plain] = runs.total(moved_out)[whole]
         t.total_in[plain], t.total_out[plain] = runs.last(rows.ingress)[whole], runs.last(rows.egress)[whole]
-        t.total_at[plain], t.last_offset[plain] = runs.last(rows.at)[whole], runs.last(rows.offset)[whole]
-        self._counted(plain, t.total_at[plain])
+        t.total_at[plain] = runs.last(rows.at)[whole]
+        self._counted(plain, t.total_at[plain], runs.last(rows.offset)[whole])
         counted = runs.spread(whole)
         t.falls_in[counter[counted & (moved_in > 0)]] = 0
         t.falls_out[counter[counted & (moved_out > 0)]] = 0
         for i in np.flatnonzero(~counted).tolist():
             reason = self._follow(network, rows, i, ingress, egress)
             if reason is None:
-                t.last_offset[counter[i]] = rows.offset[i]
-                self._counted(counter[i : i + 1], rows.at[i : i + 1])
+                self._counted(counter[i : i + 1], rows.at[i : i + 1], rows.offset[i : i + 1])
             else:
                 self.accepted -= 1
                 self.refuse(rows.offset[i : i + 1], np.full(1, reason, np.uint8))
@@ -431,7 +433,8 @@ def _static_refusals(network: Network, block: Block, tick: int, horizon: int) ->
         doubts.append((other_kind, Reason.WRONG_KIND))
     if network.dated:
         doubts.append(((at < network.valid_from[c]) | (at >= network.valid_to[c]), Reason.NOT_IN_SERVICE))
-    if min(int(block.ingress.min()), int(block.egress.min())) < 0 or max(int(block.ingress.max()), int(block.egress.max())) > MOST_PEOPLE:
+    least, greatest = min(int(block.ingress.min()), int(block.egress.min())), max(int(block.ingress.max()), int(block.egress.max()))
+    if least < 0 or greatest > MOST_PEOPLE or int(block.kind.max()) == Kind.ABSOLUTE:
         absolute = block.kind == Kind.ABSOLUTE
         no_in, no_out, no_head = block.ingress == ABSENT, block.egress == ABSENT, block.headcount == ABSENT
         doubts.append((np.where(absolute, no_head, no_in & no_out), Reason.MISSING_COUNT))

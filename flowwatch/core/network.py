@@ -71,6 +71,9 @@ class Network:
     edge_out: Ints
     edge_ppm: Ints
     """(E,) declared error of the edge's counter, parts per million."""
+    inner_counter: Ints
+    """Counters between two outer zones of one site, whose people neither enter nor leave the site; with inner_site."""
+    inner_site: Ints
     zone_ppm: Ints | None
     """(Z,) the error that all counters of a zone share, or None where some zone's counters differ."""
     flowless: Bools
@@ -92,6 +95,10 @@ class Network:
     def targets(self) -> int:
         """How many targets there are: zones, then sites."""
         return len(self.zones) + len(self.sites)
+
+    def in_service(self, tick: int) -> Bools:
+        """(C,) which counters should be speaking at `tick`."""
+        return self.known & (self.valid_from <= tick) & (tick < self.valid_to) if self.dated else self.known
 
     def target(self, site: int, zone: str) -> int:
         """The target index of a zone's name within a site, or of the whole site for "site"."""
@@ -146,6 +153,7 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
     valid_to, counter_site, headcount_zone = np.full(n, FOREVER), np.full(n, -1), np.full(n, -1)
     coverage, camera_error = np.ones(n), np.zeros(n)
     edges: list[tuple[int, int, int, int]] = []
+    inner: list[tuple[int, int]] = []
     feeds: set[tuple[int, int]] = set()
     for s, (_, document) in enumerate(ordered):
         if all(zone["inside"] is not None for zone in document["zones"]):
@@ -179,6 +187,8 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
             where = ("gate", counter["gate"]) if counter["gate"] is not None else ("link", counter["link"])
             ends = (passages[where]["from"], passages[where]["to"])
             origin, goal = (ancestry[e] for e in (reversed(ends) if counter["swapped"] else ends))
+            if origin and goal and not (origin & goal):
+                inner.append((c, s))
             for zone in sorted(origin ^ goal):
                 ingress_enters = zone in goal
                 edges.append((c, index[zone], c if ingress_enters else n + c, n + c if ingress_enters else c))
@@ -222,6 +232,8 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
         edge_in=np.ascontiguousarray(edge[:, 2]),
         edge_out=np.ascontiguousarray(edge[:, 3]),
         edge_ppm=edge_ppm,
+        inner_counter=np.array([c for c, _ in inner], np.int64),
+        inner_site=np.array([s for _, s in inner], np.int64),
         zone_ppm=_shared(edge_ppm, edge[:, 1], len(zones)),
         flowless=~fed,
         always_fair=columns["max_per_min"] * 2 * columns["every"] // MINUTE,

@@ -164,6 +164,9 @@ class Occupancy:
         self.feeds = Feeds.empty()
         self.histories = self._blank(0)
         self.silent: Bools = np.zeros(0, np.bool_)
+        self.within = np.zeros(0, np.int64)
+        """(S,) people who stepped from one outer zone to another since the site's last minute estimate."""
+        self._sites: tuple[str, ...] = ()
         self._names: tuple[str, ...] = ()
 
     @staticmethod
@@ -178,6 +181,10 @@ class Occupancy:
         for f in fields(Zones):
             getattr(zones, f.name)[new] = getattr(self.zones, f.name)[old]
         self.zones, self._names = zones, network.zones
+        old_sites, new_sites = carry(self._sites, network.sites)
+        within = np.zeros(len(network.sites), np.int64)
+        within[new_sites] = self.within[old_sites]
+        self.within, self._sites = within, network.sites
         histories = self._blank(len(network.zones))
         for fresh, past in zip(histories, self.histories, strict=True):
             fresh.at, fresh.next = past.at, past.next
@@ -205,6 +212,9 @@ class Occupancy:
         z.people_in += people_in
         z.people_out += people_out
         self.feeds.passed += moved.ingress + moved.egress
+        if len(network.inner_counter):
+            within = (moved.ingress + moved.egress)[network.inner_counter]
+            self.within += np.bincount(network.inner_site, within, len(network.sites)).astype(np.int64)
 
     def listen(self, network: Network, last_at: Ints, moved: Movements, tick: int, before: int) -> Bools:
         """Which counters (C,) are silent at `tick`; widens the band for them. `before` is the tick before."""
@@ -213,7 +223,7 @@ class Occupancy:
             back = moved.heard[gap > 0]
             self._settle_gaps(network, back, keep=network.kind[back] == Kind.DELTA)
         heard = np.maximum(last_at, f.born)
-        silent = network.known & (tick - heard > network.stale_after)
+        silent = network.in_service(tick) & (tick - heard > network.stale_after)
         if silent.any():
             since = np.where(self.silent[silent], before, heard[silent])
             f.gap[silent] += f.rate[silent] * (tick - since) // SECOND
@@ -234,7 +244,7 @@ class Occupancy:
         self.zones.drift += np.bincount(network.edge_zone, gap[network.edge_counter], len(network.zones)).astype(np.int64)
         self.feeds.gap[counters] = 0
 
-    def correct(self, network: Network, headcounts: Rows) -> None:
+    def correct(self, network: Network, headcounts: Rows, tick: int) -> None:
         """Pull zones towards what cameras saw; the rows hold one headcount a counter."""
         f = self.feeds
         counter = headcounts.counter.astype(np.int64)
@@ -242,15 +252,16 @@ class Occupancy:
         usable = (zone >= 0) & (headcounts.at > f.used_at[counter])
         counter, zone = counter[usable], zone[usable]
         seen_at, people = headcounts.at[usable], headcounts.headcount[usable] / network.coverage[counter]
-        past = np.array([self._at(int(z), int(t))[0] for z, t in zip(zone, seen_at, strict=True)], np.int64) / 1000
         while len(counter):
             _, first = np.unique(zone, return_index=True)
-            self._pull(network, counter[first], zone[first], seen_at[first], people[first], past[first])
+            self._pull(network, counter[first], zone[first], seen_at[first], people[first], tick)
             rest = np.setdiff1d(np.arange(len(counter)), first)
-            counter, zone, seen_at, people, past = counter[rest], zone[rest], seen_at[rest], people[rest], past[rest]
+            counter, zone, seen_at, people = counter[rest], zone[rest], seen_at[rest], people[rest]
 
-    def _pull(self, network: Network, counter: Ints, zone: Ints, seen_at: Ints, people: Floats, past: Floats) -> None:
+    def _pull(self, network: Network, counter: Ints, zone: Ints, seen_at: Ints, people: Floats, tick: int) -> None:
+        """Each zone here has one camera; the history was corrected for those before it."""
         z, f = self.zones, self.feeds
+        past = np.array([self._at(int(zz), int(t), tick)[0] for zz, t in zip(zone, seen_at, strict=True)], np.int64) / 1000
         unknown = ~z.known[zone]
         sd = np.maximum(people * network.camera_error[counter], LEAST_CAMERA_SD)
         since = np.clip(seen_at - f.used_at[counter], 1, CORRELATED_US)
@@ -273,8 +284,13 @@ class Occupancy:
         z.known[zone] = True
         f.used_at[counter] = seen_at
 
-    def _at(self, zone: int, at: int) -> tuple[int, int]:
-        """Estimate (milli-persons) and drift (micro-persons) at time `at`, or the oldest kept; nobody and none before the first tick."""
+    def _at(self, zone: int, at: int, tick: int) -> tuple[int, int]:
+        """Estimate (milli-persons) and drift (micro-persons) at time `at`, or the oldest kept; nobody and none before the first tick.
+
+        What this tick (`tick`) counted came after any earlier time.
+        """
+        if at >= tick:
+            return int(self.zones.inside[zone]), int(self.zones.drift[zone])
         for history in self.histories:
             row = history.place(at)
             if row is not None:
@@ -289,12 +305,12 @@ class Occupancy:
         for history in self.histories:
             history.note(tick, self.zones.inside, drift)
 
-    def anchor(self, network: Network, zone: int, people: int, sd: float, counted_at: int, *, by_hand: bool) -> None:
+    def anchor(self, network: Network, zone: int, people: int, sd: float, counted_at: int, tick: int, *, by_hand: bool) -> None:
         """Set a zone to a true count made at `counted_at` (`by_hand`: that is fresh evidence for a while); what moved since is kept."""
         z = self.zones
         feeding = np.unique(network.edge_counter[network.edge_zone == zone])
         self._settle_gaps(network, feeding, keep=np.ones(len(feeding), np.bool_))
-        inside_then, drift_then = self._at(zone, counted_at)
+        inside_then, drift_then = self._at(zone, counted_at, tick)
         correction = people * 1000 - inside_then
         z.inside[zone] += correction
         z.raw[zone] = z.inside[zone]
@@ -326,7 +342,7 @@ class Occupancy:
         lower, upper = np.maximum(surely - half, 0), np.maximum(surely + half, 0)
         upper = np.where(unknown, inside, upper)
         stale = np.zeros(n + sites, np.bool_)
-        limit = network.known & (tick - last_at > network.stale_after)
+        limit = network.in_service(tick) & (tick - last_at > network.stale_after)
         if limit.any():
             stale[network.feed_target[limit[network.feed_counter]]] = True
         root = network.root
@@ -363,6 +379,8 @@ class Occupancy:
             "histories": [h.to_state() for h in self.histories],
             "silent": self.silent,
             "names": list(self._names),
+            "within": self.within,
+            "sites": list(self._sites),
         }
 
     @classmethod
@@ -373,4 +391,5 @@ class Occupancy:
         ticks, minutes = (History.from_state(h) for h in state["histories"])
         made.histories = (ticks, minutes)
         made.silent, made._names = state["silent"], tuple(state["names"])
+        made.within, made._sites = state["within"], tuple(state["sites"])
         return made

@@ -35,7 +35,7 @@ def minute_bodies(
             silent.setdefault(target, []).append(network.counters[c].split("/", 1)[1])
     zones = occupancy.zones
     where = np.flatnonzero(turn[network.zone_site] >= 0)
-    sums = dict.fromkeys(due.tolist(), (0, 0, 0))
+    sums = {s: (0, -int(occupancy.within[s]), -int(occupancy.within[s])) for s in due.tolist()}
     parts: dict[int, list[tuple[str, str]]] = {s: [] for s in due.tolist()}
     columns = (zones.raw[where].tolist(), zones.people_in[where].tolist(), zones.people_out[where].tolist())
     for z, raw, people_in, people_out in zip(where.tolist(), *columns, strict=True):

@@ -59,7 +59,6 @@ class Site:
                 self.document = documents[body["version"]]
                 there = {g["gate"] for g in self.document["gates"]}
                 self.modes = {g: m for g, m in self.modes.items() if g in there}
-                self.revisions = {g: r for g, r in self.revisions.items() if g in there}
             case "transition":
                 assert body["from"] == self.stage
                 assert body["to"] != self.stage

@@ -97,7 +97,9 @@ class Oracle:
     seen: set[tuple[int, ...]] = field(default_factory=set)
     waiting: list[tuple[int, Row]] = field(default_factory=list)
 
-    def tick(self, rows: list[tuple[int, Row]], before: int | None, now: int) -> tuple[dict[int, list[int]], dict[int, int], list[tuple[int, Reason]]]:
+    def tick(
+        self, rows: list[tuple[int, Row]], before: int | None, now: int
+    ) -> tuple[dict[int, list[int]], dict[int, int], list[tuple[int, Reason]]]:
         """Rows are (offset, row). Gives people in and out by counter, the newest headcount by counter, and the refusals by offset."""
         refused: list[tuple[int, Reason]] = []
         for offset, row in rows:

@@ -70,7 +70,7 @@ class Model:
         for c in self.document["counters"]:
             passage = passages[c["gate"] or c["link"]]
             origin, goal = within[passage["from"]], within[passage["to"]]
-            steps = {z: 1 for z in goal - origin} | {z: -1 for z in origin - goal}
+            steps = dict.fromkeys(goal - origin, 1) | dict.fromkeys(origin - goal, -1)
             steps = {z: -sign for z, sign in steps.items()} if c["swapped"] else steps
             self.counters.append(Counter(max(3 * c["every_us"], MINUTE), c["error_ppm"], steps))
         stages = self.document["plan"]["stages"]

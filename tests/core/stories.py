@@ -9,7 +9,26 @@ from typing import Any, Final
 
 from flowwatch.core.gates import egress_per_min, violations
 from flowwatch.core.readings import ABSENT, SECOND, Reason
-from tests.core.world import T0, Document, Row, act, counter, declare, delta, gate, head, link, recount, refused, site, stage, term, tick, total, zone
+from tests.core.world import (
+    T0,
+    Document,
+    Row,
+    act,
+    counter,
+    declare,
+    delta,
+    gate,
+    head,
+    link,
+    recount,
+    refused,
+    site,
+    stage,
+    term,
+    tick,
+    total,
+    zone,
+)
 
 ZONES: Final = ("mall", "bridge", "hall")
 MEASURES: Final = ("occupancy", "occupancy_lower", "occupancy_upper")
@@ -70,7 +89,9 @@ def lawful_plan(dice: random.Random, document: Document, *, dwells: tuple[int, .
             where = dice.choice(zones)
             clear_measure = dice.choice(["occupancy_upper", measure])
             hold = dice.choice([0, 0, 3, 20]) * SECOND
-            conditions[where, measure] = term(enter, dice.randrange(enter), zone=where, measure=measure, clear_measure=clear_measure, hold_us=hold)
+            conditions[where, measure] = term(
+                enter, dice.randrange(enter), zone=where, measure=measure, clear_measure=clear_measure, hold_us=hold
+            )
         stages.append(stage(name, list(conditions.values()), dice.choice(dwells) * SECOND))
     tables = lawful_tables(dice, document, count)
     made = site(document["site"], stages=[s | {"gates": t} for s, t in zip(stages, tables, strict=True)], gates=document["gates"])
@@ -79,7 +100,11 @@ def lawful_plan(dice: random.Random, document: Document, *, dwells: tuple[int, .
 
 def random_site(dice: random.Random, name: str = "yu", **more: Any) -> Document:
     """Two outer zones and one within, three to five gates (one perhaps between zones), counters of all kinds, a lawful plan."""
-    gates = [gate("g0", emergency=dice.random() < 0.3), gate("g1", to="hall", lanes=dice.randrange(1, 9)), gate("g2", lanes=dice.randrange(1, 6))]
+    gates = [
+        gate("g0", emergency=dice.random() < 0.3),
+        gate("g1", to="hall", lanes=dice.randrange(1, 9)),
+        gate("g2", lanes=dice.randrange(1, 6)),
+    ]
     if dice.random() < 0.5:
         gates.append(gate("g3", entrance_only=True, on_lost="closed"))
     if dice.random() < 0.5:

@@ -18,7 +18,9 @@ from tests.core.world import Document, gate, link, site, zone
 modes = st.sampled_from(list(Mode))
 
 
-@pytest.mark.parametrize(("mode", "enter", "leave"), [("in", True, False), ("out", False, True), ("both", True, True), ("closed", False, False)])
+@pytest.mark.parametrize(
+    ("mode", "enter", "leave"), [("in", True, False), ("out", False, True), ("both", True, True), ("closed", False, False)]
+)
 def test_a_mode_is_a_pair(mode: str, enter: bool, leave: bool) -> None:
     assert (Mode(mode).may_enter, Mode(mode).may_leave) == (enter, leave)
 
@@ -54,7 +56,12 @@ CASES: list[tuple[str, Document, dict[str, str], list[str]]] = [
     ),
     ("the outer leaves by a gate of the nested", site(gates=[gate("a", to="step")], **NESTED), {"a": "out"}, []),
     ("a link is a way", site(zones=[zone(), zone("hall")], links=[link("l", "mall", "hall")], gates=[gate("a")]), {"a": "out"}, []),
-    ("a link is a way backwards", site(zones=[zone(), zone("hall")], links=[link("l", "hall", "mall")], gates=[gate("a")]), {"a": "out"}, []),
+    (
+        "a link is a way backwards",
+        site(zones=[zone(), zone("hall")], links=[link("l", "hall", "mall")], gates=[gate("a")]),
+        {"a": "out"},
+        [],
+    ),
     ("a zone without passage", site(zones=[zone(), zone("hall")], gates=[gate("a")]), {"a": "out"}, ['zone "hall" would have no way out']),
     (
         "an inner gate towards the way out",
@@ -111,7 +118,9 @@ def test_a_table_of_gates_breaks_what_the_rules_say(place: Document, table: dict
 def test_capacity_out_never_falls_under_the_calmer_stage() -> None:
     place = site(gates=[gate("a"), gate("b")])
     assert violations(place, {"a": "both", "b": "out"}, 150.0) == []
-    assert violations(place, {"a": "both", "b": "both"}, 150.0) == ["egress capacity would be 100 persons/min, expected at least the calmer stage's 150"]
+    assert violations(place, {"a": "both", "b": "both"}, 150.0) == [
+        "egress capacity would be 100 persons/min, expected at least the calmer stage's 150"
+    ]
 
 
 def _gets_out(place: Document, table: dict[str, str], start: str) -> bool:

@@ -7,16 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowwatch.core.engine import Engine
 from flowwatch.core.intake import NEVER, Intake
 from flowwatch.core.network import Network, compile_network
 from flowwatch.core.readings import ABSENT, SECOND, Reason
 from tests.core.intake_oracle import Device, Oracle
-from tests.core.world import T0, Row, block, counter, declare, delta, head, play, refusals, site, tick, total, zone
+from tests.core.world import T0, Row, block, counter, delta, head, site, total, zone
 
 Told = dict[str, Any]
 DEVICES = [
@@ -131,7 +129,11 @@ def _compare(seed: int, ticks: int) -> None:
         assert list(zip(offsets.tolist(), map(Reason, codes.tolist()), strict=True)) == refused
         people = [moved.get(c, [0, 0]) for c in range(len(DEVICES))]
         assert np.stack([movements.ingress, movements.egress], axis=1).tolist() == people
-        seen = {} if movements.headcounts is None else dict(zip(movements.headcounts.counter.tolist(), movements.headcounts.headcount.tolist(), strict=True))
+        seen = (
+            {}
+            if movements.headcounts is None
+            else dict(zip(movements.headcounts.counter.tolist(), movements.headcounts.headcount.tolist(), strict=True))
+        )
         assert seen == heads
         offset += len(rows)
         before = now

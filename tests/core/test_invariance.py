@@ -123,6 +123,16 @@ def test_a_number_sent_again_with_a_new_time_counts_alike_after_a_restart() -> N
     assert restarted.occupancy.zones.inside.tolist() == engine.occupancy.zones.inside.tolist()
 
 
+def test_a_number_used_again_after_its_time_is_known_again() -> None:
+    document = site(counters=[counter("c0", lateness_us=10 * SECOND)])
+    again = delta(T0 + 14 * SECOND, 1, seq=1)
+    rows = [declare(document), delta(T0, 1, seq=1), delta(T0 + 8 * SECOND, 1, seq=2), tick(T0 + 8 * SECOND), tick(T0 + 14 * SECOND)]
+    rows += [again, delta(T0 + 14 * SECOND, 1, seq=3), tick(T0 + 15 * SECOND), again, tick(T0 + 16 * SECOND)]
+    engine = Engine("p00")
+    play(rows, engine=engine)
+    assert refusals(engine) == [(8, Reason.DUPLICATE)]
+
+
 def test_a_reading_repeated_after_its_counter_was_granted_more_lateness_does_not_count_again() -> None:
     documents = [site(counters=[counter("c0", lateness_us=late * SECOND)]) for late in (10, 3600)]
     rows = [declare(documents[0]), tick(T0)]

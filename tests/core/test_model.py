@@ -13,7 +13,7 @@ from flowwatch.core.readings import SECOND
 from tests.core.model import Model
 from tests.core.world import T0, bodies, counter, declare, delta, gate, link, play, recount, site, stage, term, tick, zone
 
-PLACES = [
+PLACES: list[dict[str, Any]] = [
     {"gate": "g0", "link": None},
     {"gate": "g1", "link": None},
     {"gate": None, "link": "to-bridge"},
@@ -36,7 +36,13 @@ def sites(draw: st.DrawFn) -> dict[str, Any]:
     """Two outer zones and one within, whose four passages are counted, under a plan of two to five stages."""
     every = st.sampled_from([1, 10, 40])
     counters = [
-        counter(f"c{i}", every_us=draw(every) * SECOND, swapped=draw(st.booleans()), error_ppm=draw(st.sampled_from([0, 5000, 200_000])), **place)
+        counter(
+            f"c{i}",
+            every_us=draw(every) * SECOND,
+            swapped=draw(st.booleans()),
+            error_ppm=draw(st.sampled_from([0, 5000, 200_000])),
+            **place,
+        )
         for i, place in enumerate(PLACES)
     ]
     stages = [stage("calm")]
@@ -63,15 +69,15 @@ def steps() -> st.SearchStrategy[Step]:
     waits = st.sampled_from([1, 1, 1, 2, 5, 20, 60, 61, 200])
     quiet: st.SearchStrategy[dict[str, int]] = st.just({})
     moving = st.tuples(waits, st.lists(passages, max_size=6), quiet)
-    counting = st.tuples(waits, st.builds(list[tuple[int, int, int, int]]), st.dictionaries(st.sampled_from(ZONES), st.integers(0, 70), min_size=1))
+    counting = st.tuples(
+        waits, st.builds(list[tuple[int, int, int, int]]), st.dictionaries(st.sampled_from(ZONES), st.integers(0, 70), min_size=1)
+    )
     return st.one_of(moving, moving, moving, counting)
 
 
 @settings(max_examples=120)
 @given(sites(), st.lists(steps(), min_size=5, max_size=50))
-def test_the_engine_and_the_model_agree_on_stages_gates_incidents_and_minutes(
-    document: dict[str, Any], day: list[Step]
-) -> None:
+def test_the_engine_and_the_model_agree_on_stages_gates_incidents_and_minutes(document: dict[str, Any], day: list[Step]) -> None:
     engine, model = Engine("p00"), Model(document, T0)
     names = [s["stage"] for s in document["plan"]["stages"]]
     at, offset, ordinal = T0, 0, 0

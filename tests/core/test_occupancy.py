@@ -37,7 +37,13 @@ def _figure(engine: Engine, target: int = 0) -> tuple[int, int, int, bool]:
 def test_nobody_is_made_or_lost_on_the_way_through_zones_within_zones(seed: int) -> None:
     """A zone holds who stepped into it or what lies in it, less who stepped out; one person walked by hand is the oracle."""
     dice = random.Random(seed)
-    inside_of = {"outside": set[str](), "mall": {"mall"}, "bridge": {"mall", "bridge"}, "step": {"mall", "bridge", "step"}, "hall": {"hall"}}
+    inside_of = {
+        "outside": set[str](),
+        "mall": {"mall"},
+        "bridge": {"mall", "bridge"},
+        "step": {"mall", "bridge", "step"},
+        "hall": {"hall"},
+    }
     ways = [("outside", "mall"), ("outside", "step"), ("mall", "bridge"), ("bridge", "hall"), ("hall", "outside"), ("step", "bridge")]
     zones = [zone(), zone("hall"), zone("bridge", inside="mall"), zone("step", inside="bridge")]
     gates = [gate("g0"), gate("g1", to="step"), gate("g4", **{"from": "hall", "to": "outside"})]
@@ -73,7 +79,14 @@ def test_people_who_step_between_two_zones_neither_enter_nor_leave_the_site() ->
 
 
 def test_a_late_delta_adds() -> None:
-    rows = [recount(T0, 10), tick(T0), delta(T0 + 90 * SECOND, 1), tick(T0 + 90 * SECOND), delta(T0 + 5 * SECOND, 7), tick(T0 + 91 * SECOND)]
+    rows = [
+        recount(T0, 10),
+        tick(T0),
+        delta(T0 + 90 * SECOND, 1),
+        tick(T0 + 90 * SECOND),
+        delta(T0 + 5 * SECOND, 7),
+        tick(T0 + 91 * SECOND),
+    ]
     assert _figure(_run(site(), rows))[0] == 18_000
 
 
@@ -88,7 +101,19 @@ def test_a_reading_ahead_of_time_waits_for_its_tick() -> None:
 
 
 def test_below_nobody_is_shown_as_nobody_and_said() -> None:
-    out = play([declare(site()), recount(T0, 2), tick(T0), delta(T0 + SECOND, 0, 5), tick(T0 + SECOND), delta(T0 + 99 * SECOND, 2), tick(T0 + 99 * SECOND), delta(T0 + 100 * SECOND, 1), tick(T0 + 100 * SECOND)])
+    out = play(
+        [
+            declare(site()),
+            recount(T0, 2),
+            tick(T0),
+            delta(T0 + SECOND, 0, 5),
+            tick(T0 + SECOND),
+            delta(T0 + 99 * SECOND, 2),
+            tick(T0 + 99 * SECOND),
+            delta(T0 + 100 * SECOND, 1),
+            tick(T0 + 100 * SECOND),
+        ]
+    )
     negative = [(b["tick"] - T0, b["state"]) for b in bodies(out.entries, "incident") if b["what"] == "negative_occupancy"]
     assert negative == [(SECOND, "raised"), (100 * SECOND, "cleared")]
     minute = json.loads(out.estimates[0].body)["zones"]["mall"]

@@ -128,7 +128,13 @@ def test_overrides_outlive_a_restart() -> None:
 
 
 def test_the_same_record_twice_applies_once() -> None:
-    rows = [_hold("o1", gate="g1", mode="out"), _hold("o1", gate="g1", mode="out"), tick(T0 + SECOND), _hold("o1", gate="g1", mode="both"), tick(T0 + 2 * SECOND)]
+    rows = [
+        _hold("o1", gate="g1", mode="out"),
+        _hold("o1", gate="g1", mode="out"),
+        tick(T0 + SECOND),
+        _hold("o1", gate="g1", mode="both"),
+        tick(T0 + 2 * SECOND),
+    ]
     entries = _told([*rows, tick(T0 + 90 * SECOND)])
     assert len(bodies(entries, "action")) == 2
     refusals = [b["counts"] for e in (bodies(entries, "refusals"),) for b in e]
@@ -164,4 +170,8 @@ def test_a_document_that_no_longer_allows_an_override_lifts_it() -> None:
     entries = _told(rows, loose)
     assert _modes(_told(rows[:2], loose))["g0"] == "in"
     assert _modes(entries)["g0"] == "both"
-    assert [(b["what"], b["state"]) for b in bodies(entries, "incident")] == [("override_active", "raised"), ("override_active", "cleared"), ("invariant_broken", "raised")]
+    assert [(b["what"], b["state"]) for b in bodies(entries, "incident")] == [
+        ("override_active", "raised"),
+        ("override_active", "cleared"),
+        ("invariant_broken", "raised"),
+    ]

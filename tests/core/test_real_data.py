@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_the_tracked_people_of_grand_central_move_the_stage_as_a_plain_loop_says
     """One reading a person and passage, five sides; the people present at the start are the anchor."""
     sides: dict[str, int] = {}
     moves: dict[int, list[Row]] = {}
-    inside, series = INSIDE_AT_START, []
+    inside, series = INSIDE_AT_START, list[tuple[int, int]]()
     for i, event in enumerate(_table(data_dir / "grand_central" / "gate_events.csv.gz")):
         at, enters = _moment(event["t_s"]), event["dir"] == "in"
         if at == T0:
@@ -79,7 +80,9 @@ def test_the_tracked_people_of_grand_central_move_the_stage_as_a_plain_loop_says
 def test_the_true_occupancy_of_grand_central_changes_the_stage_fourteen_times(data_dir: Path) -> None:
     series = [(_moment(row["t_s"]), int(row["occupancy_interval"])) for row in _table(data_dir / "grand_central" / "true_occupancy.csv.gz")]
     assert series[0] == (T0, INSIDE_AT_START)
-    moves = {at: [delta(at, max(now - before, 0), max(before - now, 0))] for (_, before), (at, now) in zip(series, series[1:], strict=False)}
+    moves = {
+        at: [delta(at, max(now - before, 0), max(before - now, 0))] for (_, before), (at, now) in pairwise(series)
+    }
     changes = _changes(series)
     assert len(changes) == 14
     assert _decided(moves, 1) == changes

@@ -5,14 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.core.engine import Engine
-from flowwatch.core.gates import violations
 from flowwatch.core.readings import SECOND, Kind
 from tests.core.audit import check_journal
 from tests.core.stories import lawful_plan, log, story
@@ -20,24 +18,19 @@ from tests.core.world import (
     T0,
     Document,
     Row,
-    act,
     bodies,
     counter,
     declare,
     delta,
-    gate,
-    head,
     link,
     play,
     recount,
-    refusals,
     site,
     stage,
     stages_seen,
     stored,
     term,
     tick,
-    total,
     zone,
 )
 
@@ -47,7 +40,9 @@ COUNTERS = [counter("c0"), counter("c1", gate="g1"), counter("c2", gate=None, li
 SHAPE: Document = {"zones": [zone(), zone("hall")], "links": [link("path", "mall", "hall")], "counters": COUNTERS}
 
 
-def _plan(dice: random.Random, *, dwells: tuple[int, ...] = (1, 10, 60), measures: Sequence[str] = ("occupancy", "occupancy_upper")) -> Document:
+def _plan(
+    dice: random.Random, *, dwells: tuple[int, ...] = (1, 10, 60), measures: Sequence[str] = ("occupancy", "occupancy_upper")
+) -> Document:
     """The site of this file under a lawful plan that looks at `measures` only."""
     while True:
         document = lawful_plan(dice, site(**SHAPE), dwells=dwells)

@@ -124,7 +124,9 @@ def act(at: int, name: str, kind: str, site_name: str = "yu", **fields: Any) -> 
     return Row(Kind.ACTION, at, payload=canonical(record))
 
 
-def recount(at: int, count: int, zone_name: str = "mall", *, name: str | None = None, site_name: str = "yu", counted_at: int | None = None) -> Row:
+def recount(
+    at: int, count: int, zone_name: str = "mall", *, name: str | None = None, site_name: str = "yu", counted_at: int | None = None
+) -> Row:
     counted = at if counted_at is None else counted_at
     return act(at, name or f"recount-{zone_name}-{at}", "recount", site_name, zone=zone_name, count=count, counted_at_us=counted)
 
