@@ -183,11 +183,11 @@ class Intake:
     @staticmethod
     def _not_newer(runs: Runs, ident: Ints, newest: Ints) -> Bools | None:
         """Rows of counters where some row is not newer than all before it (None: there are none); moves `newest` on."""
-        rising = ident > runs.before(ident, newest[runs.heads])
+        rising = ident > runs.before(ident, newest[runs.at])
         if rising.all():
-            newest[runs.heads] = runs.last(ident)
+            newest[runs.at] = runs.last(ident)
             return None
-        newest[runs.heads] = np.maximum(newest[runs.heads], runs.highest(ident))
+        newest[runs.at] = np.maximum(newest[runs.at], runs.highest(ident))
         return runs.spread(~runs.every(rising))
 
     # -- count ------------------------------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ class Intake:
         if rows is None:
             return Movements(ingress, egress, np.zeros(0, np.int32), None)
         runs = Runs(rows.counter)
-        counted_before = self.totals.counted_at[runs.heads]
+        counted_before = self.totals.counted_at[runs.at].copy()
         kinds = runs.first(rows.kind)
         headcounts = None
         if (kinds == Kind.DELTA).all():
@@ -233,23 +233,26 @@ class Intake:
                     step(network, part, Runs(part.counter), ingress, egress)
             headcounts = rows.take(runs.last(np.arange(len(rows)))[kinds == Kind.ABSOLUTE])
             self._counted(headcounts.counter, headcounts.at, headcounts.offset)
-        self.totals.last_at[runs.heads] = np.maximum(self.totals.last_at[runs.heads], runs.highest(rows.at))
-        return Movements(ingress, egress, runs.heads[self.totals.counted_at[runs.heads] > counted_before], headcounts)
+        self.totals.last_at[runs.at] = np.maximum(self.totals.last_at[runs.at], runs.highest(rows.at))
+        newer = self.totals.counted_at[runs.at] > counted_before
+        return Movements(ingress, egress, runs.heads if newer.all() else runs.heads[newer], headcounts)
 
-    def _counted(self, counter: Int32s, at: Ints, offset: Ints) -> None:
+    def _counted(self, counter: slice | Int32s, at: Ints, offset: Ints) -> None:
         """Note readings (one a counter) as evidence, where they are newer than what is noted."""
         t = self.totals
         newer = at >= t.counted_at[counter]
-        if not newer.all():
-            counter, at, offset = counter[newer], at[newer], offset[newer]
-        t.counted_at[counter], t.last_offset[counter] = at, offset
+        if newer.all():
+            t.counted_at[counter], t.last_offset[counter] = at, offset
+        else:
+            t.counted_at[counter] = np.where(newer, at, t.counted_at[counter])
+            t.last_offset[counter] = np.where(newer, offset, t.last_offset[counter])
 
     def _deltas(self, network: Network, rows: Rows, runs: Runs, ingress: Ints, egress: Ints) -> None:
         counter, heads = rows.counter, runs.heads
         people_in, people_out = _given(rows.ingress), _given(rows.egress)
         people = people_in + people_out
-        if (people > network.always_fair[counter]).any():
-            before = runs.before(rows.at, self.totals.last_at[heads])
+        if (people > network.always_fair[runs.at if runs.single else counter]).any():
+            before = runs.before(rows.at, self.totals.last_at[runs.at])
             every = network.every[counter]
             since = np.where(before == NEVER, every, np.clip(rows.at - before, every, LONGEST_US))
             over = people * MINUTE > network.max_per_min[counter] * (since + every)
@@ -260,9 +263,9 @@ class Intake:
             last, told = last[last >= 0], heads[last >= 0]
             self._counted(told, rows.at[last], rows.offset[last])
         else:
-            self._counted(heads, runs.last(rows.at), runs.last(rows.offset))
-        ingress[heads] = runs.total(people_in)
-        egress[heads] = runs.total(people_out)
+            self._counted(runs.at, runs.last(rows.at), runs.last(rows.offset))
+        ingress[runs.at] = runs.total(people_in)
+        egress[runs.at] = runs.total(people_out)
 
     def _totals(self, network: Network, rows: Rows, runs: Runs, ingress: Ints, egress: Ints) -> None:
         """Difference cumulative totals: whole runs that only rise within the rate at once, the others one reading at a time."""

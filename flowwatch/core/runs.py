@@ -27,6 +27,9 @@ class Runs:
         self.size = len(counter)
         self._new = new
         self.heads = counter if self.single else counter[self.starts]
+        adjoining = self.size > 0 and int(self.heads[-1]) - int(self.heads[0]) + 1 == len(self.heads)
+        self.at: slice | Int32s = slice(int(self.heads[0]), int(self.heads[-1]) + 1) if adjoining else self.heads
+        """The counters as an index: a slice, where none between the first and the last is missing, is several times faster than their codes."""
 
     @cached_property
     def starts(self) -> Ints:

@@ -145,13 +145,12 @@ class Place:
 
     def lines(self, now: int) -> list[Line]:
         """What happens at the site before the tick at `now`."""
-        dice, made = self.dice, []
+        dice, made = self.dice, list[Line]()
         if self.documents and dice.random() < 0.04:
             changed = random_site(dice, self.name)
             self.document = changed | {"plan": None} if dice.random() < 0.1 else changed
             made.append(self.declaration(now))
-        for _ in range(dice.choice([0, 1, 2, 4, 8])):
-            made.append(self._reading(now))
+        made += [self._reading(now) for _ in range(dice.choice([0, 1, 2, 4, 8]))]
         if dice.random() < 0.1:
             made.append(Line(self.name, self._action(now)))
         if dice.random() < 0.02:

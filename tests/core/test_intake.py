@@ -60,7 +60,8 @@ class Street:
             old = dice.choice(self.sent[-30:])
             if self.numbered.get((old.counter, old.seq), now) < now - 55 * SECOND:
                 return self._one(now)
-            return replace(old, received=now, **({"ingress": dice.randrange(9)} if dice.random() < 0.3 and old.ingress != ABSENT else {}))
+            other = dice.random() < 0.3 and old.ingress != ABSENT
+            return replace(old, received=now, ingress=dice.randrange(9) if other else old.ingress)
         at = now + dice.choice([0, 0, 0, 0, 1, -1, -3, -10, -40, -70, 5, 20, 59, 60, 61, 300]) * SECOND + dice.choice([0, 0, 0, 17])
         code = dice.choice([*range(len(DEVICES)), *range(len(DEVICES)), 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, len(DEVICES), -1])
         row = self._reading(code, at, now)

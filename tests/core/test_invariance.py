@@ -239,11 +239,12 @@ def test_rows_in_any_order_within_the_declared_lateness_move_the_same_people(see
     due: list[tuple[int, Row]] = []
     for i in range(120):
         for c in (0, 1):
-            people = [dice.randrange(4), dice.randrange(4)]
-            totals[c] = [a + b for a, b in zip(totals[c], people, strict=True)]
+            come, gone = dice.randrange(4), dice.randrange(4)
+            totals[c] = [totals[c][0] + come, totals[c][1] + gone]
             if i == 0 and counts == "cumulative":
                 first[c] = totals[c]
-            row = delta(T0 + i * SECOND, *people, c, ordinal=i) if counts == "delta" else total(T0 + i * SECOND, *totals[c], c)
+            at = T0 + i * SECOND
+            row = delta(at, come, gone, c, ordinal=i) if counts == "delta" else total(at, totals[c][0], totals[c][1], c)
             due.append((i, row))
     engines = []
     for late in (0, 110):

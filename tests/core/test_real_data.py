@@ -80,9 +80,7 @@ def test_the_tracked_people_of_grand_central_move_the_stage_as_a_plain_loop_says
 def test_the_true_occupancy_of_grand_central_changes_the_stage_fourteen_times(data_dir: Path) -> None:
     series = [(_moment(row["t_s"]), int(row["occupancy_interval"])) for row in _table(data_dir / "grand_central" / "true_occupancy.csv.gz")]
     assert series[0] == (T0, INSIDE_AT_START)
-    moves = {
-        at: [delta(at, max(now - before, 0), max(before - now, 0))] for (_, before), (at, now) in pairwise(series)
-    }
+    moves = {at: [delta(at, max(now - before, 0), max(before - now, 0))] for (_, before), (at, now) in pairwise(series)}
     changes = _changes(series)
     assert len(changes) == 14
     assert _decided(moves, 1) == changes

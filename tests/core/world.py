@@ -61,7 +61,7 @@ def stage(name: str, conditions: Sequence[Document] = (), dwell: int = 0, **chan
 
 def site(name: str = "yu", *, stages: Sequence[Document] | None = None, **changes: Any) -> Document:
     """A site with one zone "mall", two gates "g0" and "g1", one counter "c0", and the plan that `stages` make."""
-    made = {
+    made: Document = {
         "format": 1,
         "site": name,
         "group": name,
