@@ -7,7 +7,7 @@ batch: either a reading or a refusal, never both, never none. Refusals stand bet
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
@@ -65,12 +65,8 @@ def unstamped(
 
 
 def stamped(batch: Batch, received: Ints, before: int) -> Batch:
-    """The same rows with receipt times, of readings (n,); a refusal has that of the reading before it, the first ones `before`.
-
-    Where there is no time `before` (`ABSENT`), the first reading's is taken, and 0 in a batch without readings.
-    """
-    start = before if before != ABSENT else int(received[0]) if len(received) else 0
-    refused = [r._replace(received=int(received[r.place - 1]) if r.place else start) for r in batch.refused]
+    """The same rows with receipt times, of readings (n,); a refusal has that of the reading before it, the first ones have `before`."""
+    refused = [r._replace(received=int(received[r.place - 1]) if r.place else before) for r in batch.refused]
     return Batch(replace(batch.readings, received=received), refused)
 
 
@@ -79,12 +75,14 @@ def numbered(batch: Batch, ordinal: Int32s) -> Batch:
     return Batch(replace(batch.readings, ordinal=ordinal), batch.refused)
 
 
-def between(batch: Batch, start: int, stop: int) -> Batch:
-    """Readings start..stop-1 with the refusals behind them; those before the first reading belong to it."""
-    first = bisect_right(batch.refused, start, key=_place) if start else 0
-    last = bisect_right(batch.refused, stop, key=_place)
-    refused = [r._replace(place=r.place - start) for r in batch.refused[first:last]] if start else batch.refused[:last]
-    return Batch(part(batch.readings, start, stop), refused)
+def pieces(batch: Batch, cuts: Iterable[int]) -> Iterator[Batch]:
+    """The rows cut before these readings (ascending, 0..n): one piece more than cuts. Refusals before a cut's reading are before the cut."""
+    start = taken = 0
+    for stop in (*cuts, None):
+        end = len(batch) if stop is None else stop
+        last = len(batch.refused) if stop is None else bisect_right(batch.refused, stop, key=_place)
+        yield Batch(part(batch.readings, start, end), [r._replace(place=r.place - start) for r in batch.refused[taken:last]])
+        start, taken = end, last
 
 
 def _place(refusal: Refusal) -> int:

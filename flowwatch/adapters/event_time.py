@@ -4,7 +4,8 @@ The *clock* of a source is the running maximum of its readings' event times; it 
 device with a wrong date must not move it: a reading more than `max_jump` ahead is held until its successors tell. If `WITNESSES` readings in
 a row, of two counters (or of the only one that the source has), are all that far ahead, the archive has a gap there, and the clock goes
 on from the earliest of them. If one falls back before that, or the source ends, the clock stays: the readings enter the log as far in the
-future as they are, and the engine refuses them for it. The clock starts at the earliest of the first `WITNESSES` readings.
+future as they are, and the engine refuses them for it. The clock starts at the earliest of the first `WITNESSES` readings. What is no reading
+has the clock of the reading before it; before the first one it has that one's, unless `HELD` rows come before it, and then 0.
 
 A *tick* T on the grid of `tick_us` is due before the first reading that takes the clock beyond T + lateness: every reading of up to T that
 keeps to the declared lateness is then in the log already. When all sources have ended, ticks run up to the newest time, rounded up.
@@ -23,7 +24,7 @@ from typing import Final
 
 import numpy as np
 
-from flowwatch.adapters.batch import Batch, between, joined, stamped
+from flowwatch.adapters.batch import Batch, joined, pieces, stamped
 from flowwatch.core.readings import ABSENT, MINUTE, Ints
 
 HOUR: Final = 60 * MINUTE
@@ -41,6 +42,7 @@ class EventClock:
         self.now = ABSENT
         self._max_jump = max_jump_us
         self._held: list[Batch] = []
+        self._early = 0
         self._only: str | None = None
         self._several = False
 
@@ -58,14 +60,19 @@ class EventClock:
             return None
         rows, before = joined(waiting), self.now
         received, decided = self._received(rows, ended=ended)
-        if self.now == ABSENT and not ended and len(rows.refused) < HELD:
+        early = sum(refusal.place == 0 for refusal in rows.refused) if before == ABSENT else 0
+        if self.now == ABSENT and not ended and self._early + early < HELD:
             self._held = waiting
             return None
         if decided == 0 < len(rows) and not rows.refused:
             self._held = waiting
             return None
-        self._held = [between(rows, decided, len(rows))] if decided < len(rows) else []
-        return stamped(between(rows, 0, decided), received[:decided], before)
+        ready, rest = pieces(rows, [decided])
+        self._held = [rest] if len(rest) or rest.refused else []
+        if before == ABSENT:
+            before = int(received[0]) if decided and self._early + early < HELD else 0
+        self._early += early
+        return stamped(ready, received[:decided], before)
 
     def _received(self, rows: Batch, *, ended: bool) -> tuple[Ints, int]:
         """The clock at each reading, and how many readings are decided."""

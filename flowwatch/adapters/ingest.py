@@ -20,7 +20,7 @@ from typing import Final, Protocol, runtime_checkable
 import numpy as np
 
 from flowwatch.adapters import ndjson
-from flowwatch.adapters.batch import Batch, between, by_time, joined, numbered, stamped
+from flowwatch.adapters.batch import Batch, by_time, joined, numbered, pieces, stamped
 from flowwatch.adapters.event_time import MAX_JUMP_US, EventClock, Ticks
 from flowwatch.adapters.lines import SourceError, Stream
 from flowwatch.adapters.mapping import Import, Order
@@ -217,8 +217,8 @@ class _Way:
                 parts.append(numbered(whole, number_whole(rows.names, rows.at, rows.seq)))
         if parts:
             whole = by_time(joined(parts))
-            for start in range(0, max(len(whole), 1), COMMIT_ROWS):
-                self._pass(self._timing.stamp(between(whole, start, min(start + COMMIT_ROWS, len(whole)))), None)
+            for piece in pieces(whole, range(COMMIT_ROWS, len(whole), COMMIT_ROWS)):
+                self._pass(self._timing.stamp(piece), None)
         self._pass(self._timing.end(), None)
 
     def finish(self) -> None:
@@ -251,12 +251,10 @@ class _Way:
         if not self._waiting:
             self._since = time.monotonic()
         if isinstance(self._timing, EventTime):
-            done = 0
-            for index, ticks in self._timing.ticks.due(rows.at, rows.received):
-                self._append(between(batch, done, index))
+            due_ticks = self._timing.ticks.due(rows.at, rows.received)
+            for piece, ticks in zip(pieces(batch, [reading for reading, _ in due_ticks]), [*(t for _, t in due_ticks), ()], strict=True):
+                self._append(piece)
                 self._tick(ticks)
-                done = index
-            self._append(between(batch, done, len(batch)))
             due = self._waiting >= COMMIT_ROWS
         else:
             self._append(batch)

@@ -80,7 +80,8 @@ class Stream:
         if head.startswith(_GZIP):
             pieces = self._gunzipped(chain([head], pieces))
             head = next(pieces, b"")
-        return chain([head.removeprefix(_BOM)], pieces)
+        yield head.removeprefix(_BOM)
+        yield from pieces
 
     def _gunzipped(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         unpacker = None

@@ -100,10 +100,10 @@ class Codec:
 
     def batch(self, block: bytes) -> Batch:
         """The lines of `block` as readings and refusals: any bytes, the last line's newline may be missing. Never raises."""
-        if b"\r" in block:
-            block = block.replace(b"\r\n", b"\n")
         if not block.endswith(b"\n"):
             block += b"\n"
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
         batch = None if self._shape is None else self._shape.batch(block)
         if batch is None:
             batch = _parsed(block)

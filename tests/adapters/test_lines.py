@@ -43,7 +43,9 @@ def test_a_line_that_is_too_long_is_cut_at_one_place_wherever_the_source_is(piec
 
 
 @given(st.binary(max_size=3000), st.lists(st.integers(0, 3000), max_size=2))
-def test_gzip_is_unpacked_whatever_the_name_also_in_several_parts(tmp_path_factory: pytest.TempPathFactory, data: bytes, cuts: list[int]) -> None:
+def test_gzip_is_unpacked_whatever_the_name_also_in_several_parts(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, cuts: list[int]
+) -> None:
     edges = [0, *sorted(cuts), len(data)]
     packed = b"".join(gzip.compress(data[a:b]) for a, b in zip(edges, edges[1:], strict=False)) + bytes(7)
     path = tmp_path_factory.mktemp("packed") / "table.csv"

@@ -62,7 +62,7 @@ def test_alike_readings_within_the_horizon_are_counted_through_any_batches(
 
 @given(ROWS)
 def test_a_source_that_is_held_whole_is_counted_without_a_horizon(rows: list[tuple[str, int, int, int]]) -> None:
-    names, at, received, seq = columns(rows)
+    names, at, _, seq = columns(rows)
     told = number_whole(names, np.array(at, np.int64), np.array(seq, np.int64)).tolist()
     seen: Counter[tuple[str, int]] = Counter()
     for name, time, sequence, ordinal in zip(names, at, seq, told, strict=True):

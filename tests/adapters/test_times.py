@@ -13,7 +13,7 @@ from flowwatch.adapters.times import column, microseconds
 from flowwatch.core.readings import ABSENT
 
 OFFSETS = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 30), timezones=OFFSETS)
+MOMENTS = st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 30), timezones=OFFSETS)  # noqa: DTZ001 - hypothesis adds the zone
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,7 +44,11 @@ def test_runs_of_equal_texts_are_read_like_others(texts: list[str]) -> None:
     assert column(texts).tolist() == [microseconds(text) for text in texts]
 
 
-@given(st.lists(st.one_of(st.text(max_size=30), st.sampled_from(["2026-10-01T09:00:00+08:0", "02026-10-01T09:00:00+08:00", "\n", ""])), max_size=20))
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=30), st.sampled_from(["2026-10-01T09:00:00+08:0", "02026-10-01T09:00:00+08:00", "\n", ""])), max_size=20
+    )
+)
 def test_no_text_is_ever_an_error(texts: list[str]) -> None:
     assert column(texts).tolist() == [microseconds(text) for text in texts]
 
@@ -84,6 +88,8 @@ def test_what_is_no_time_is_absent(text: str, told: str) -> None:
 
 def test_the_lesser_known_forms_of_rfc_3339_are_read() -> None:
     plain = microseconds("2026-10-01T01:00:00Z")
-    assert [microseconds(text) for text in ("2026-10-01t01:00:00z", "2026-10-01 01:00:00-00:00", "2026-10-01T01:00:00.0000009Z")] == [plain] * 3
+    assert [microseconds(text) for text in ("2026-10-01t01:00:00z", "2026-10-01 01:00:00-00:00", "2026-10-01T01:00:00.0000009Z")] == [
+        plain
+    ] * 3
     assert microseconds("2016-12-31T23:59:60Z") == microseconds("2017-01-01T00:00:00Z")
     assert column(["2016-12-31T23:59:60Z"]).dtype == np.int64

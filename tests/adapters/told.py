@@ -27,7 +27,9 @@ def rows(batches: Iterable[Batch | None]) -> list[Row]:
             while refused and refused[0].place == i:
                 told.append(("refused", refused[0].reason, refused.pop(0).raw))
             if i < len(readings):
-                figures = (number(int(column[i])) for column in (readings.at, readings.ingress, readings.egress, readings.headcount, readings.seq))
+                figures = (
+                    number(int(column[i])) for column in (readings.at, readings.ingress, readings.egress, readings.headcount, readings.seq)
+                )
                 told.append(("reading", readings.names[i], Kind(int(readings.kind[i])), *figures))
         assert not refused, "a refusal stands behind the last reading of its batch at most"
     return told

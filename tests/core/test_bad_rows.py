@@ -182,6 +182,16 @@ def test_readings_of_any_content_stop_nothing(blocks: list[Block]) -> None:
     assert engine.occupancy.zones.inside.tolist() == [3000]
 
 
+def test_a_reading_that_waits_while_its_counter_changes_its_kind_of_count_does_not_change_what_others_mean() -> None:
+    """Were the total taken for a difference, nine hundred people would come at once."""
+    later = site(counters=[counter("c0", "cumulative", gate="g0", zone=None)])
+    rows = [declare(site()), recount(T0, 5), delta(T0 + 2 * SECOND, 1, received=T0), tick(T0)]
+    rows += [declare(later), Row(Kind.CUMULATIVE, T0 + 2 * SECOND + 1, 0, 900, 0), tick(T0 + 3 * SECOND)]
+    engine = Engine("p00")
+    play(rows, engine=engine)
+    assert engine.occupancy.zones.inside[0] in (5000, 6000)
+
+
 def test_time_that_goes_back_or_stands_is_an_error() -> None:
     engine = Engine("p00")
     play(BASE, engine=engine)

@@ -266,6 +266,19 @@ def test_a_total_that_is_refused_does_not_close_the_band_of_a_silence() -> None:
     assert _figure(engine)[2] >= wide
 
 
+def test_a_document_that_drops_a_silent_counter_does_not_narrow_the_band() -> None:
+    """Nobody knows who passed it while it was silent; taking it out of the site file tells nothing."""
+    counters = [counter("c0"), counter("c1", gate="g1")]
+    rows = [recount(T0, 500), tick(T0)]
+    for i in range(1, 61):
+        at = T0 + i * MINUTE
+        rows += [delta(at, 5, 5), *([delta(at, 30, 30, 1)] if i < 30 else []), tick(at)]
+    engine = _run(site(counters=counters), rows)
+    wide = _figure(engine)
+    play([declare(site()), delta(T0 + 61 * MINUTE), tick(T0 + 61 * MINUTE)], engine=engine)
+    assert _figure(engine)[2] >= wide[2] > 1_000_000
+
+
 def test_a_counter_that_is_not_in_service_is_not_called_silent() -> None:
     rows = [recount(T0, 5), delta(T0), tick(T0), *(tick(T0 + i * MINUTE) for i in range(1, 9))]
     document = site(counters=[counter("c0", valid_to_us=T0 + 60 * SECOND)])

@@ -151,6 +151,19 @@ def test_an_override_of_a_gate_that_the_site_no_longer_has_is_over() -> None:
     assert states == ["raised", "cleared"]
 
 
+def test_an_incident_about_a_lifted_override_ends_with_its_gate() -> None:
+    small = site(stages=STAGES, gates=[gate("g0")], egress_min_per_min=40)
+    rows = [
+        _hold("o1", gate="g0", mode="out", until=T0 + 9 * SECOND),
+        _hold("o2", gate="g1", mode="in"),
+        tick(T0 + SECOND),
+        tick(T0 + 9 * SECOND),
+    ]
+    entries = _told([*rows, declare(small), tick(T0 + 10 * SECOND)])
+    states = [b["state"] for b in bodies(entries, "incident") if b["what"] == "invariant_broken"]
+    assert states == ["raised", "cleared"]
+
+
 def test_without_a_plan_no_stage_and_no_override_stands() -> None:
     rows = [_hold("o1", gate="g1", mode="out"), tick(T0 + SECOND), declare(site()), tick(T0 + 2 * SECOND), tick(UNTIL)]
     states = [(b["what"], b["state"]) for b in bodies(_told(rows, inside=150), "incident")]

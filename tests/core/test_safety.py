@@ -322,6 +322,20 @@ def test_a_stage_that_takes_the_place_of_another_keeps_its_dwell() -> None:
     assert [to for _, _, to, _ in stages_seen(play(rows).entries)] == ["busy", "crowded"]
 
 
+@pytest.mark.parametrize("how", ["dropped", "out of service"])
+def test_a_zone_without_a_counter_has_no_fresh_evidence_until_somebody_counts(how: str) -> None:
+    stages = [stage("calm"), stage("busy", [term(100, 80)], 600 * SECOND)]
+    ends = None if how == "dropped" else T0 + 701 * SECOND
+    rows = [declare(site(stages=stages, counters=[counter("c0", valid_to_us=ends)])), recount(T0, 150), delta(T0), tick(T0)]
+    rows += [delta(T0 + SECOND, 0, 80), tick(T0 + SECOND), tick(T0 + 700 * SECOND)]
+    if how == "dropped":
+        rows.append(declare(site(stages=stages, counters=[])))
+    rows += [tick(T0 + i * SECOND) for i in (701, 702, 5000)]
+    assert len(stages_seen(play(rows).entries)) == 1
+    rows += [recount(T0 + 5001 * SECOND, 70), tick(T0 + 5001 * SECOND)]
+    assert len(stages_seen(play(rows).entries)) == 2
+
+
 def test_a_plan_that_is_taken_away_and_given_back_finds_its_stage_again() -> None:
     plan = site(stages=[stage("calm"), stage("busy", [term(100, 80)], 600 * SECOND)])
     rows = [declare(plan), recount(T0, 150), tick(T0), recount(T0 + SECOND, 90), tick(T0 + SECOND)]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flowwatch.core.engine import Output
+from flowwatch.core.readings import SECOND
 from flowwatch.host import Host, find_start
 from flowwatch.journal import Journal
 from flowwatch.log import Reader, Writer, create
@@ -83,18 +84,17 @@ def test_a_replay_says_identical_for_every_partition(town: Workspace) -> None:
     assert all(span.identical for span in spans), [str(span) for span in spans]
 
 
-def test_a_replay_names_the_first_difference_when_a_decision_is_missing(town: Workspace, tmp_path: Path) -> None:
+def test_a_replay_names_the_first_difference_whichever_side_says_more(town: Workspace, tmp_path: Path) -> None:
     other = copied_log(town, tmp_path)
     with Writer.open(other.log) as writer:
         append_documents(writer, 9, writer.last_tick_us, range(1))
         append_minutes(writer, 77, writer.last_tick_us, 5)
     finish(other)
-    spans = {span.partition: span for span in replay(town.log, other.journal)}
-    assert all(span.identical for span in spans.values())
-    spans = {span.partition: span for span in replay(other.log, town.journal)}
-    different = [span for span in spans.values() if span.difference is not None]
-    assert different
-    assert all(span.difference is not None and span.difference.at > T0 + 590_000_000 for span in different)
+    for log, journal, stored in ((town.log, other.journal, True), (other.log, town.journal, False)):
+        found = [span.difference for span in replay(log, journal) if span.difference is not None]
+        assert found
+        assert all((d.stored is not None, d.offered is not None) == (stored, not stored) for d in found)
+        assert all(d.at > T0 + 590 * SECOND for d in found)
 
 
 def test_a_rebuilt_journal_is_the_old_one(town: Workspace, tmp_path: Path) -> None:
