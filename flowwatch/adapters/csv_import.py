@@ -78,7 +78,7 @@ def _header(document: Import, file: str, block: bytes) -> tuple[Header, bytes]:
     while not line.strip():
         line, _, rest = rest.partition(b"\n")
     try:
-        names = header(line.rstrip(b"\r"), document.delimiter.character, document.encoding.value)
+        names = header(line.rstrip(b"\r"), document.delimiter.character, document.encoding)
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceError(file, f"the first line does not name columns: {error}") from error
     return Header(names, file, document.import_), rest
@@ -93,7 +93,7 @@ class _Reader:
             self._counted = _Long(document, names, site)
         else:
             self._counted = _Wide(document, document.wide, names, site)
-        self._table = Table(len(names.names), self._counted.places, document.delimiter.character, document.encoding.value)
+        self._table = Table(len(names.names), self._counted.places, document.delimiter.character, document.encoding)
 
     def batch(self, block: bytes) -> Batch:
         return self._counted.batch(self._table.rows(block))

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 
+from flowwatch.adapters.mapping import Encoding
 from flowwatch.core.readings import Ints
+
+DAMAGED: Final = "\ufffd"
+"""Stands for bytes that are not in the declared encoding; Unicode's own sign for that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """A column of n cells: `texts[codes[i]]` is cell i. A text is None where its bytes are not in the declared encoding."""
+    """A column of n cells: `texts[codes[i]]` is cell i, without the blanks around it. A text is None where its bytes are damaged."""
 
     codes: Ints
     texts: list[str | None]
@@ -37,16 +42,16 @@ class Rows:
     cells: dict[int, Cells]
 
 
-def header(line: bytes, delimiter: bytes, encoding: str) -> list[str]:
+def header(line: bytes, delimiter: bytes, encoding: Encoding) -> list[str]:
     """The names in a table's first line, without the blanks around them. Raises UnicodeDecodeError and csv.Error."""
-    rows = list(csv.reader([line.decode(encoding)], delimiter=delimiter.decode()))
+    rows = list(csv.reader([line.decode(encoding.value)], delimiter=delimiter.decode()))
     return [name.strip() for name in rows[0]] if rows else []
 
 
 class Table:
     """Cuts blocks of lines into cells."""
 
-    def __init__(self, width: int, wanted: Sequence[int], delimiter: bytes, encoding: str) -> None:
+    def __init__(self, width: int, wanted: Sequence[int], delimiter: bytes, encoding: Encoding) -> None:
         """`width`: cells in a row; `wanted`: the places of the columns that are needed."""
         self._names = [str(i) for i in range(width)]
         self._wanted = sorted(set(wanted))
@@ -65,16 +70,25 @@ class Table:
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         lines = [line for line in block.split(b"\n") if line.strip()]
+        texts = self._as_utf_8(lines, block)
         pieces: list[tuple[Ints, pa.Table]] = []
-        self._cut(lines, np.array([i for i, line in enumerate(lines) if b"\r" not in line], np.int64), pieces)
+        self._cut(texts, np.array([i for i, text in enumerate(texts) if b"\r" not in text], np.int64), pieces)
         if not pieces:
             return Rows(lines, np.zeros(0, np.int64), {i: Cells(np.zeros(0, np.int64), []) for i in self._wanted})
         table = pa.concat_tables([piece for _, piece in pieces])
         cells = {i: self._cells(table.column(self._names[i])) for i in self._wanted}
         return Rows(lines, np.concatenate([good for good, _ in pieces]), cells)
 
-    def _cut(self, lines: list[bytes], chosen: Ints, pieces: list[tuple[Ints, pa.Table]]) -> None:
-        """Add the good rows among the `chosen` lines: together if that works, else half by half.
+    def _as_utf_8(self, lines: list[bytes], block: bytes) -> list[bytes]:
+        """The lines as UTF-8, with `DAMAGED` for bytes that are not in the declared encoding."""
+        if self._encoding is Encoding.UTF_8:
+            with suppress(UnicodeDecodeError):
+                block.decode()
+                return lines
+        return [line.decode(self._encoding.value, "replace").encode() for line in lines]
+
+    def _cut(self, texts: list[bytes], chosen: Ints, pieces: list[tuple[Ints, pa.Table]]) -> None:
+        """Add the good rows among the `chosen` texts: together if that works, else half by half.
 
         A line whose quote is not closed takes those after it with it. So there is a line of known width at the end, and unless every line
         was either a row or skipped for its width, some line did that.
@@ -88,7 +102,7 @@ class Table:
             return "skip"
 
         self._parse.invalid_row_handler = skip
-        block = b"\n".join([*(lines[i] for i in chosen.tolist()), self._closing])
+        block = b"\n".join([*(texts[i] for i in chosen.tolist()), self._closing])
         reading = pc.ReadOptions(use_threads=False, column_names=self._names, block_size=len(block) + 1)
         try:
             table = pc.read_csv(BytesIO(block), reading, self._parse, self._convert)
@@ -98,15 +112,11 @@ class Table:
             pieces.append((np.delete(chosen, skipped), table.slice(0, table.num_rows - 1)))
         elif len(chosen) > 1:
             half = len(chosen) // 2
-            self._cut(lines, chosen[:half], pieces)
-            self._cut(lines, chosen[half:], pieces)
+            self._cut(texts, chosen[:half], pieces)
+            self._cut(texts, chosen[half:], pieces)
 
     def _cells(self, column: pa.ChunkedArray[Any]) -> Cells:
         encoded = pa.concat_arrays(column.chunks).dictionary_encode()
-        return Cells(encoded.indices.to_numpy().astype(np.int64), [self._text(cell) for cell in encoded.dictionary.to_pylist()])
-
-    def _text(self, cell: Any) -> str | None:
-        try:
-            return str(cell, self._encoding).strip()
-        except UnicodeDecodeError:
-            return None
+        distinct: list[Any] = encoded.dictionary.to_pylist()
+        texts = [cell.decode().strip() for cell in distinct]
+        return Cells(encoded.indices.to_numpy().astype(np.int64), [None if DAMAGED in text else text for text in texts])

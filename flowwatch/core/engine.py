@@ -130,7 +130,7 @@ class Engine:
             actions = self._take_controls(out, tick, why)
         fresh = self._accept(before)
         if self.network.sites:
-            moved = self.intake.count(self.network, self.intake.due(fresh, tick), tick)
+            moved = self.intake.count(self.network, self.intake.due(self.network, fresh, tick), tick)
             last_at = self.intake.totals.counted_at
             self.occupancy.move(self.network, moved)
             silent = self.occupancy.listen(self.network, last_at, moved, tick, before)
@@ -219,6 +219,7 @@ class Engine:
         self.intake.refuse(np.full(1, offset, np.int64), np.full(1, reason, np.uint8))
 
     def _replace_documents(self, out: Output, changed: dict[str, str | None], tick: int, why: dict[int, _Why]) -> None:
+        self.occupancy.keep_gaps(self.network, [self.network.site_index[site] for site in changed if site in self.network.site_index])
         self._compile()
         self.intake.totals.grow(len(self.names))
         self.occupancy.rebuild(self.network, tick)
@@ -402,7 +403,7 @@ class Engine:
             self._mark(out, key, gate in lifted, tick, why.cause, None, "lifted")
 
         for key in self.incidents.of(site):
-            if key[1] is What.OVERRIDE_ACTIVE and key[2] != "stage" and key[2] not in plan_modes:
+            if key[1] in (What.OVERRIDE_ACTIVE, What.INVARIANT_BROKEN) and key[2] != "stage" and key[2] not in plan_modes:
                 self._clear(out, key, tick, why.cause)
 
     def _leave_plan(self, out: Output, s: int, tick: int, why: _Why) -> None:

@@ -192,12 +192,12 @@ class Intake:
 
     # -- count ------------------------------------------------------------------------------------------------------------------------
 
-    def due(self, fresh: Rows | None, tick: int) -> Rows | None:
+    def due(self, network: Network, fresh: Rows | None, tick: int) -> Rows | None:
         """All that counts at `tick`: of `fresh` and of what waited, sorted by counter and then by event time."""
         if fresh is not None and int(fresh.at.max()) > tick:
             self.pending.put(fresh)
             fresh = None
-        waited = self.pending.due(tick) if len(self.pending) else None
+        waited = self._still_right(network, self.pending.due(tick)) if len(self.pending) else None
         if waited is None:
             rows = fresh
         else:
@@ -210,6 +210,17 @@ class Intake:
             key = np.where((rows.kind == Kind.CUMULATIVE) & (rows.seq != ABSENT), rows.seq, rows.at)
             rows = rows.take(np.lexsort((rows.offset, rows.ordinal, key, rows.counter)))
         return rows
+
+    def _still_right(self, network: Network, waited: Rows | None) -> Rows | None:
+        """What waited, without readings of counters that were declared to send another kind of count meanwhile."""
+        if waited is None:
+            return None
+        wrong = network.kind[waited.counter] != waited.kind
+        if wrong.any():
+            self.accepted -= int(wrong.sum())
+            self.refuse(waited.offset[wrong], np.full(int(wrong.sum()), Reason.WRONG_KIND, np.uint8))
+            waited = waited.take(np.flatnonzero(~wrong))
+        return waited if len(waited) else None
 
     def count(self, network: Network, rows: Rows | None, tick: int) -> Movements:
         """Turn rows that are due at `tick` (from `due`) into movements."""

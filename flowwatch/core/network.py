@@ -69,6 +69,9 @@ class Network:
     edge_zone: Ints
     edge_in: Ints
     edge_out: Ints
+    fed: Ints
+    """The zones that have edges; the edges stand sorted by zone, those of fed[i] from edge_first[i] on."""
+    edge_first: Ints
     edge_ppm: Ints
     """(E,) declared error of the edge's counter, parts per million."""
     inner_counter: Ints
@@ -96,9 +99,26 @@ class Network:
         """How many targets there are: zones, then sites."""
         return len(self.zones) + len(self.sites)
 
+    def by_zone(self, of_edge: Ints) -> Ints:
+        """(Z,) the sum over each zone's edges of `of_edge` (E,)."""
+        if not len(self.fed):
+            return np.zeros(len(self.zones), np.int64)
+        sums = np.add.reduceat(of_edge, self.edge_first)
+        if len(self.fed) == len(self.zones):
+            return sums
+        everywhere = np.zeros(len(self.zones), np.int64)
+        everywhere[self.fed] = sums
+        return everywhere
+
     def in_service(self, tick: int) -> Bools:
         """(C,) which counters should be speaking at `tick`."""
         return self.known & (self.valid_from <= tick) & (tick < self.valid_to) if self.dated else self.known
+
+    def feeding(self, serving: Bools) -> Bools:
+        """(T,) which targets any of the counters `serving` (C,) tells of."""
+        fed = np.zeros(self.targets, np.bool_)
+        fed[self.feed_target[serving[self.feed_counter]] if self.dated else self.feed_target] = True
+        return fed
 
     def target(self, site: int, zone: str) -> int:
         """The target index of a zone's name within a site, or of the whole site for "site"."""
@@ -197,11 +217,10 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
     site_of = np.array(zone_site, np.int64)
     outer = set(root)
     feeds |= {(c, len(zones) + zone_site[z]) for c, z in feeds if z in outer}
-    edge = np.array(edges, np.int64).reshape(-1, 4)
+    edge = np.array(sorted(edges, key=lambda e: e[1]), np.int64).reshape(-1, 4)
+    fed_zones, edge_first = np.unique(edge[:, 1], return_index=True)
     feed = np.array(sorted(feeds), np.int64).reshape(-1, 2)
     edge_ppm = columns["error_ppm"][edge[:, 0]]
-    fed = np.zeros(len(zones), np.bool_)
-    fed[edge[:, 1]] = True
     return Network(
         documents=tuple(d for _, d in ordered),
         versions=tuple(v for v, _ in ordered),
@@ -231,11 +250,13 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
         edge_zone=np.ascontiguousarray(edge[:, 1]),
         edge_in=np.ascontiguousarray(edge[:, 2]),
         edge_out=np.ascontiguousarray(edge[:, 3]),
+        fed=fed_zones,
+        edge_first=edge_first,
         edge_ppm=edge_ppm,
         inner_counter=np.array([c for c, _ in inner], np.int64),
         inner_site=np.array([s for _, s in inner], np.int64),
         zone_ppm=_shared(edge_ppm, edge[:, 1], len(zones)),
-        flowless=~fed,
+        flowless=~np.isin(np.arange(len(zones)), fed_zones),
         always_fair=columns["max_per_min"] * 2 * columns["every"] // MINUTE,
         dated=bool((valid_from > -FOREVER).any() or (valid_to < FOREVER).any()),
         shortest_lateness=int(columns["lateness"][known].min(initial=FOREVER)),

@@ -197,15 +197,13 @@ class Occupancy:
 
     def move(self, network: Network, moved: Movements) -> None:
         """Let the people of one tick pass."""
-        z, n = self.zones, len(network.zones)
+        z = self.zones
         both = np.concatenate([moved.ingress, moved.egress])
-        people_in = np.bincount(network.edge_zone, both[network.edge_in], n).astype(np.int64)
-        people_out = np.bincount(network.edge_zone, both[network.edge_out], n).astype(np.int64)
+        people_in, people_out = network.by_zone(both[network.edge_in]), network.by_zone(both[network.edge_out])
         if network.zone_ppm is not None:
             z.drift += (people_in + people_out) * network.zone_ppm
         else:
-            erred = (moved.ingress + moved.egress)[network.edge_counter] * network.edge_ppm
-            z.drift += np.bincount(network.edge_zone, erred, n).astype(np.int64)
+            z.drift += network.by_zone((moved.ingress + moved.egress)[network.edge_counter] * network.edge_ppm)
         net = (people_in - people_out) * 1000
         z.inside += net
         z.raw += net
@@ -235,13 +233,18 @@ class Occupancy:
         self.silent = silent
         return silent
 
+    def keep_gaps(self, network: Network, sites: list[int]) -> None:
+        """What silent counters of `sites` may have missed stays open, even if their next documents (`network` has the last) do without them."""
+        silent = np.flatnonzero((self.feeds.gap > 0) & np.isin(network.counter_site, sites))
+        self._settle_gaps(network, silent, keep=np.ones(len(silent), np.bool_))
+
     def _settle_gaps(self, network: Network, counters: Ints | Int32s, keep: Bools) -> None:
         """A counter that speaks again: what may have passed unseen stays open in its zones (`keep`), or the new total holds it."""
         if not self.feeds.gap[counters].any():
             return
         gap = np.zeros(len(network.counters), np.int64)
         gap[counters[keep]] = self.feeds.gap[counters[keep]]
-        self.zones.drift += np.bincount(network.edge_zone, gap[network.edge_counter], len(network.zones)).astype(np.int64)
+        self.zones.drift += network.by_zone(gap[network.edge_counter])
         self.feeds.gap[counters] = 0
 
     def correct(self, network: Network, headcounts: Rows, tick: int) -> None:
@@ -331,7 +334,7 @@ class Occupancy:
 
     def figures(self, network: Network, last_at: Ints, tick: int) -> Figures:
         """Round the state to what may be compared and journaled, and remember it."""
-        z, n, sites = self.zones, len(network.zones), len(network.sites)
+        z = self.zones
         unknown = ~z.known
         if unknown.any():
             np.minimum(z.least, z.inside, out=z.least, where=unknown)
@@ -341,10 +344,11 @@ class Occupancy:
         inside = np.maximum(surely, 0)
         lower, upper = np.maximum(surely - half, 0), np.maximum(surely + half, 0)
         upper = np.where(unknown, inside, upper)
-        stale = np.zeros(n + sites, np.bool_)
-        limit = network.in_service(tick) & (tick - last_at > network.stale_after)
-        if limit.any():
-            stale[network.feed_target[limit[network.feed_counter]]] = True
+        serving = network.in_service(tick)
+        fresh = network.feeding(serving)
+        stale = serving & (tick - last_at > network.stale_after)
+        if stale.any():
+            fresh[network.feed_target[stale[network.feed_counter]]] = False
         root = network.root
 
         def with_sites(column: Ints) -> Ints:
@@ -355,7 +359,7 @@ class Occupancy:
             lower=with_sites(lower),
             upper=with_sites(upper),
             known=np.concatenate([z.known, np.logical_and.reduceat(z.known[root], network.root_first)]),
-            fresh=~stale,
+            fresh=fresh,
         )
 
     def _variance(self, network: Network) -> Floats:
@@ -366,8 +370,7 @@ class Occupancy:
         """(Z,) what counters may have missed, those silent now included."""
         if not self.feeds.gap.any():
             return self.zones.drift
-        unseen = np.bincount(network.edge_zone, self.feeds.gap[network.edge_counter], len(self.zones.drift))
-        return self.zones.drift + unseen.astype(np.int64)
+        return self.zones.drift + network.by_zone(self.feeds.gap[network.edge_counter])
 
     # -- state ------------------------------------------------------------------------------------------------------------------------
 

@@ -56,12 +56,15 @@ def demo(folder: Path, documents: Path | None, *, lang: Language, seed: int, spe
 
 def prepared(folder: Path, documents: Path | None, seed: int, lang: Language) -> Day:
     """A day to live through in `folder`, which is empty, or was filled by an earlier demonstration and is cleared. Raises `DemoFailed`."""
+    root = documents or shipped()
+    planned = next(((site, plan) for site, plan in find(root) if plan is not None), None)
+    if planned is None:
+        raise DemoFailed(root, "no site here has a plan", "config/sites/<site>.yaml with rules/<site>/plan.yaml")
+    loaded = load(*planned)
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER).is_file():
             raise DemoFailed(folder, "holds something that is no demonstration", "an empty folder, or none")
         shutil.rmtree(folder)
-    site_file, plan_file = next((site, plan) for site, plan in find(documents or shipped()) if plan is not None)
-    loaded = load(site_file, plan_file)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text(json.dumps({"flowwatch": "demo"}) + "\n")
     return Day(Workspace(folder), loaded, seed, lang)

@@ -61,6 +61,8 @@ class Day:
         self.covered = 0
         """Minutes in which the simulated truth lay within the band."""
         self._site = str(loaded.site["site"])
+        self._truth: dict[int, int] = {}
+        """People inside by tick, as simulated."""
         self._codec = Codec()
 
     def minutes(self) -> Iterator[int]:
@@ -103,7 +105,7 @@ class Day:
             now = int(at.timestamp()) * SECOND
             batch = self._codec.batch(b"".join(lines))
             writer.append(stamped(batch, np.full(len(batch), now), now).readings)
-            self.view.now = at
+            self.view.now, self._truth[now] = at, self.holiday.inside
             if minute == QUIET_MINUTE and at.second == 0:
                 self._recount(writer, now, self.names.say("午后例行清点", "the afternoon's round"))
             writer.tick(now)
@@ -121,7 +123,7 @@ class Day:
             if time.monotonic() > patience:
                 raise DemoFailed(self.workspace.root, f"no estimate after {PATIENCE_S:.0f} s", "one each minute; run.log tells more")
             time.sleep(0.002)
-        self._take_estimate(json.loads(estimate.body))
+        self._take_estimate(estimate.at, json.loads(estimate.body))
         orders: dict[str, str] = {}
         self.view.changed = set()
         for entry in journal.entries(self._site, after_id=self.entries[-1].id if self.entries else None):
@@ -130,7 +132,7 @@ class Day:
         if orders:
             self.holiday.order(minute, orders)
 
-    def _take_estimate(self, body: dict[str, Any]) -> None:
+    def _take_estimate(self, at: int, body: dict[str, Any]) -> None:
         zone, view = body["zones"]["site"], self.view
         view.known = zone["known"]
         view.inside, view.lower = round(zone["inside_m"] / 1000), round(zone["lower_m"] / 1000)
@@ -138,8 +140,8 @@ class Day:
         view.silent = [self.names.counter(name) for name in zone["silent"]]
         view.waiting = self.holiday.waiting
         if len(view.day) < self.holiday.minutes:
-            view.day.append((view.lower, view.inside, view.upper))
-            self.covered += view.lower <= self.holiday.inside <= view.upper
+            view.day.append((view.inside, view.level))
+            self.covered += view.lower <= self._truth[at] <= view.upper
 
     def _take_entry(self, entry: Entry, orders: dict[str, str]) -> None:
         body, view = json.loads(entry.body), self.view

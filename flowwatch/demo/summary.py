@@ -23,7 +23,7 @@ def summary(day: Day, seconds: float) -> list[str]:
     say, holiday, view = day.names.say, day.holiday, day.view
     kinds = [e.kind for e in day.entries]
     commands, incidents = kinds.count(EntryKind.COMMAND), kinds.count(EntryKind.INCIDENT)
-    peak, covered = max(inside for _, inside, _ in view.day), f"{100 * day.covered / len(view.day):.0f} %"
+    peak, covered = max(inside for inside, _ in view.day), f"{100 * day.covered / len(view.day):.0f} %"
     hours, minutes = divmod(holiday.minutes, 60)
     long_zh, long_en = f"{hours} 小时" + (f" {minutes} 分" if minutes else ""), f"{hours} h" + (f" {minutes} min" if minutes else "")
     stages = " → ".join(
@@ -55,7 +55,7 @@ def hints(day: Day) -> list[str]:
     # Texts come in the language of the environment unless a command is told otherwise.
     lang = " --lang zh" if day.names.language == "zh" else ""
     worst = worst_alert(day.entries)
-    asked = [f"explain --data {data}{lang} {json.loads(worst.body)['incident']}"] if worst is not None else []
+    asked = [f"explain --data {data}{lang} {worst.id}"] if worst is not None else []
     return [f"{program()} {words}" for words in [*asked, f"replay --data {data}", f"refused --data {data}{lang}"]]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from flowwatch.adapters.batch import Batch, Refusal, unstamped
 from flowwatch.core.readings import ABSENT, Kind, Reason
 
 Row = tuple[str, int] | None
+T = TypeVar("T")
 
 
 def batch(rows: Sequence[Row]) -> Batch:
@@ -23,7 +26,7 @@ def batch(rows: Sequence[Row]) -> Batch:
     return Batch(made, refused)
 
 
-def cut(rows: Sequence[Row], cuts: Sequence[int]) -> list[Sequence[Row]]:
+def cut(rows: Sequence[T], cuts: Sequence[int]) -> list[Sequence[T]]:
     """The rows cut at these places."""
     edges = [0, *sorted(min(c, len(rows)) for c in cuts), len(rows)]
-    return [rows[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [rows[a:b] for a, b in pairwise(edges)]

@@ -42,7 +42,7 @@ def stamps(rows: Sequence[Row], cuts: Sequence[int], max_jump: int = DAY) -> lis
     """Each row, a reading's time or a refusal's bytes, with the receipt time that the clock gives it."""
     clock = EventClock(max_jump)
     told: list[tuple[object, int]] = []
-    parts: list[Batch | None] = [clock.stamp(_numbered(rows, part)) for part in _places(rows, cuts)]
+    parts: list[Batch | None] = [clock.stamp(_numbered(rows, part)) for part in cut(range(len(rows)), cuts)]
     for part in (*parts, clock.end()):
         if part is None:
             continue
@@ -53,10 +53,6 @@ def stamps(rows: Sequence[Row], cuts: Sequence[int], max_jump: int = DAY) -> lis
             if i < len(part):
                 told.append((int(part.readings.at[i]), int(part.readings.received[i])))
     return told
-
-
-def _places(rows: Sequence[Row], cuts: Sequence[int]) -> list[Sequence[int]]:
-    return [part for part in cut(range(len(rows)), cuts)]  # type: ignore[arg-type,misc]
 
 
 def _numbered(rows: Sequence[Row], places: Sequence[int]) -> Batch:
@@ -150,8 +146,8 @@ def test_after_a_gap_in_the_archive_the_clock_goes_on_and_no_row_is_taken_for_a_
 def ticks(rows: Sequence[tuple[int, int]], cuts: Sequence[int], tick: int, lateness: int, last: int = ABSENT) -> list[tuple[str, int]]:
     """The log's order: ("row", at) and ("tick", time)."""
     source_ticks, told = Ticks(tick, lateness, last), []
-    for part in cut(rows, cuts):  # type: ignore[arg-type]
-        at, received = (np.array([row[i] for row in part], np.int64) for i in (0, 1))  # type: ignore[index]
+    for part in cut(rows, cuts):
+        at, received = (np.array([row[i] for row in part], np.int64) for i in (0, 1))
         due = dict(source_ticks.due(at, received))
         for i, time in enumerate(at.tolist()):
             told += [("tick", t) for t in due.get(i, [])]

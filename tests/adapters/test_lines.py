@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections import deque
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,7 @@ def test_gzip_is_unpacked_whatever_the_name_also_in_several_parts(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, cuts: list[int]
 ) -> None:
     edges = [0, *sorted(cuts), len(data)]
-    packed = b"".join(gzip.compress(data[a:b]) for a, b in zip(edges, edges[1:], strict=False)) + bytes(7)
+    packed = b"".join(gzip.compress(data[a:b]) for a, b in pairwise(edges)) + bytes(7)
     path = tmp_path_factory.mktemp("packed") / "table.csv"
     plain = data.removeprefix(b"\xef\xbb\xbf")
     assert read(path, packed) == (plain if plain.endswith(b"\n") or not plain else plain + b"\n")
@@ -77,12 +79,11 @@ def test_what_a_damaged_packed_file_holds_is_read_before_the_error(tmp_path: Pat
     else:
         packed[-4:] = b"\xff\xff\xff\xff"
     path.write_bytes(packed)
-    got = b""
-    with pytest.raises(SourceError, match=r"table\.csv\.gz: .*gzip data"), opened(path) as stream:
-        for block in stream.blocks():
-            got += block
-    assert data.startswith(got[:-20])
-    assert len(got) > len(data) // 2
+    got: list[bytes] = []
+    with opened(path) as stream, pytest.raises(SourceError, match=r"table\.csv\.gz: .*gzip data"):
+        deque(map(got.append, stream.blocks()))
+    assert data.startswith(b"".join(got)[:-20])
+    assert len(b"".join(got)) > len(data) // 2
 
 
 def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def _compare(seed: int, ticks: int) -> None:
         if rows:
             offsets = np.arange(offset, offset + len(rows))
             fresh = intake.accept(network, block(rows, offset), offsets, NEVER if before is None else before)
-        movements = intake.count(network, intake.due(fresh, now), now)
+        movements = intake.count(network, intake.due(network, fresh, now), now)
         offsets, codes = intake.refusals()
         moved, heads, refused = oracle.tick([(offset + i, row) for i, row in enumerate(rows)], before, now)
         assert list(zip(offsets.tolist(), map(Reason, codes.tolist()), strict=True)) == refused

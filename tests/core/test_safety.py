@@ -201,6 +201,25 @@ def test_a_stage_falls_only_after_its_dwell(seed: int) -> None:
         before = rank
 
 
+def test_a_stage_falls_at_the_first_tick_at_which_its_dwell_is_over() -> None:
+    document = site(stages=[stage("calm"), stage("busy", [term(100, 80)], 30 * SECOND)])
+    rows = [declare(document), recount(T0, 150), tick(T0), recount(T0 + SECOND, 10), *(tick(T0 + i * SECOND) for i in range(1, 40))]
+    assert [(at - T0) // SECOND for at, *_ in stages_seen(play(rows).entries)] == [0, 30]
+
+
+def test_a_stage_that_was_passed_on_the_way_up_has_risen_then() -> None:
+    stages = [stage("calm"), stage("busy", [term(100, 80)], 30 * SECOND), stage("full", [term(200, 150)], 10 * SECOND)]
+    rows = [
+        declare(site(stages=stages)),
+        recount(T0, 250),
+        tick(T0),
+        recount(T0 + SECOND, 10),
+        *(tick(T0 + i * SECOND) for i in range(1, 40)),
+    ]
+    seen = [((at - T0) // SECOND, to) for at, _, to, _ in stages_seen(play(rows).entries)]
+    assert seen == [(0, "full"), (10, "busy"), (30, "calm")]
+
+
 @pytest.mark.parametrize("measure", ["occupancy", "occupancy_upper"])
 def test_a_wide_band_does_not_keep_a_stage_from_rising_when_it_clears_on_a_lower_figure(measure: str) -> None:
     """The upper edge far above the bar must raise the stage, though the figure that clears it is below its bar."""

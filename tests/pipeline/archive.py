@@ -43,8 +43,7 @@ class Decided:
     """What came of an archive."""
 
     report: Report
-    site: dict[str, Any]
-    """The compiled record."""
+    site_file: Path
     accepted: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     """By reason (lower case), as the journal counts them."""
@@ -73,11 +72,11 @@ def written_import(folder: Path, text: str) -> Import:
     return load_import(file)
 
 
-def documents(root: Path, document: Import, files: Sequence[Path], stages: Sequence[dict[str, Any]] = ()) -> Path:
-    """The drafted site file of an archive, and beside it a plan with `stages` (its first stage has no conditions); gives the site's file."""
+def documents(root: Path, document: Import, files: Sequence[Path], stages: Sequence[dict[str, Any]], mend: Callable[[str], str]) -> Path:
+    """The drafted site file of an archive, which a planner may `mend`, and beside it a plan with `stages`, if any; gives the site's file."""
     site_file = root / "config" / "sites" / f"{document.site_name}.yaml"
     site_file.parent.mkdir(parents=True)
-    site_file.write_text(draft_site(document, sources(document, files)), encoding="utf-8")
+    site_file.write_text(mend(draft_site(document, sources(document, files))), encoding="utf-8")
     if stages:
         name = document.site_name
         plan = {"plan": name, "site": name, "title": {"zh": name, "en": name}, "stages": list(stages)}
@@ -122,19 +121,20 @@ def decide(
     tick_us: int,
     begin_us: int | None = None,
     stages: Sequence[dict[str, Any]] = (),
-    before_tick: Callable[[Writer, int], None] | None = None,
+    mend: Callable[[str], str] = str,
+    before_tick: Callable[[Writer, int], None] = lambda _writer, _at: None,
 ) -> Decided:
     """Bring `files` through a log with ticks of `tick_us` and the engine; `root` is an empty folder.
 
     `begin_us`: a first tick, right after the documents, so that something is known before the first reading. `before_tick`: see `Anchoring`.
     """
-    site_file = documents(root, document, files, stages)
+    site_file = documents(root, document, files, stages, mend)
     loaded = load(site_file, root / "rules" / document.site_name / "plan.yaml" if stages else None)
     workspace = Workspace(root)
     create(workspace.log, clock="event", tick_us=tick_us, partitions=1)
     with Writer.open(workspace.log) as writer:
         writer.append_document(loaded.payload, 0)
-        sink = Anchoring(writer, before_tick or (lambda _writer, _at: None))
+        sink = Anchoring(writer, before_tick)
         if begin_us is not None:
             sink.tick(begin_us)
         timing = time_of(writer, document)
@@ -142,7 +142,7 @@ def decide(
         timing.log = sink
         report = ingest(sources(document, files), sink, timing)
         sink.tick(writer.last_tick_us + max(tick_us, MINUTE))  # what was refused in the last minute is told when it is over
-    return run(workspace, Decided(report, loaded.site))
+    return run(workspace, Decided(report, site_file))
 
 
 def run(workspace: Workspace, decided: Decided) -> Decided:
