@@ -42,6 +42,8 @@ READ_ROWS: Final = 65_536
 """Rows that a partition hands on at a time: enough to amortise a journal transaction, few enough that partitions take turns."""
 POLL: Final = timedelta(milliseconds=5)
 """How often a partition whose end was reached looks again: a small part of the 50 ms that a decision may take beyond its tick."""
+POLL_EMPTY: Final = timedelta(milliseconds=250)
+"""The same for a partition that never had a row: most of them, where sites are few."""
 EPOCH: Final = timedelta(seconds=2)
 """How often Bytewax notes offsets; a restart does not depend on it."""
 
@@ -71,7 +73,7 @@ class LogPartition(StatefulSourcePartition[Item, Place]):
         if not chunks:
             if self._until_end:
                 raise StopIteration
-            self._awake = datetime.now(UTC) + POLL
+            self._awake = datetime.now(UTC) + (POLL if self._offset else POLL_EMPTY)
             return []
         self._awake = None
         self._offset = chunks[-1].first + chunks[-1].rows

@@ -15,32 +15,28 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
 from bytewax.recovery import init_db_dir
 
+from flowwatch.acceptance import Tell, accept_documents
 from flowwatch.core.chains import Chains
-from flowwatch.documents import DocumentErrors, Fault, find, load, shipped
 from flowwatch.host import CHECKPOINT_S, find_start
 from flowwatch.instance import next_generation, sole_instance
 from flowwatch.journal import Journal
 from flowwatch.log.disk import storage
-from flowwatch.log.errors import LogError, LogLocked
-from flowwatch.log.inbox import Inbox
+from flowwatch.log.errors import LogError
 from flowwatch.log.reader import Reader
 from flowwatch.log.settings import Clock
 from flowwatch.log.settings import load as load_settings
-from flowwatch.log.writer import Writer
 from flowwatch.ticker import Keep, Ticker
 from flowwatch.workspace import Workspace
 
 STOP_S: Final = 60.0
 """How long workers may take to finish what they hold and write their checkpoints, before they are killed."""
-
-Tell = Callable[[str], None]
 
 
 class WorkerDied(LogError):  # noqa: N818 - named by what it says
@@ -85,54 +81,6 @@ def run(
                 ticker.stop()
         if ticker and ticker.failed:
             raise ticker.failed
-
-
-def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell) -> None:
-    """Put documents that changed into the log.
-
-    Raises `DocumentErrors` when a site that the log does not know yet has faults; a site that it knows goes on with its good document, and the
-    faults are told.
-    """
-    present = _documents_in_log(workspace)
-    if documents is None and present:
-        return
-    faults: list[Fault] = []
-    for site_file, plan_file in find(shipped() if documents is None else documents):
-        try:
-            loaded = load(site_file, plan_file)
-        except DocumentErrors as errors:
-            known = site_file.stem in present
-            for fault in errors.faults:
-                tell(str(fault))
-            tell(f"{site_file}: not accepted; {'the last good document stays in force' if known else 'no document is in force'}")
-            faults += [] if known else errors.faults
-            continue
-        if present.get(loaded.site["site"]) != loaded.version:
-            _append_document(workspace, loaded.payload)
-            tell(f"{loaded.site['site']}: document {loaded.version} accepted")
-    if faults:
-        raise DocumentErrors(faults)
-
-
-def _documents_in_log(workspace: Workspace) -> dict[str, str]:
-    """Site -> version of the newest document of each site, as the log stands."""
-    versions: dict[str, str] = {}
-    for name in load_settings(workspace.log).folders:
-        with Reader(workspace.log, name) as reader:
-            versions |= reader.documents()
-    return versions
-
-
-def _append_document(workspace: Workspace, payload: bytes) -> None:
-    now = time.time_ns() // 1000
-    try:
-        with Writer.open(workspace.log) as writer:
-            writer.append_document(payload, now)
-            writer.commit()
-    except LogLocked:
-        inbox = Inbox(workspace.log)
-        inbox.append_document(payload, now)
-        inbox.commit()
 
 
 def _require_journal(workspace: Workspace) -> None:

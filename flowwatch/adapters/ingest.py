@@ -117,7 +117,9 @@ class Report:
 class WallTime:
     """Receipt times for a log with a wall clock: now. Ticks are not the importer's."""
 
-    horizon_us = HOUR
+    def __init__(self, lateness_us: int = 0) -> None:
+        """`lateness_us`: how late readings may come and still be numbered exactly (`ordinals`); an hour, if it is less."""
+        self.horizon_us = max(lateness_us, HOUR)
 
     def stamp(self, batch: Batch) -> Batch | None:
         """The rows, received now."""
@@ -150,12 +152,11 @@ class EventTime:
 
 def time_of(writer: Writer, document: Import | None = None, lateness_us: int = DEFAULT_LATENESS_US) -> WallTime | EventTime:
     """The time of the writer's log, for sources that `document` explains; `lateness_us` is for sources without one."""
+    if document is not None:
+        lateness_us = 0 if document.order is Order.TIME else duration_us(document.lateness)
     if writer.settings.clock is Clock.WALL:
-        return WallTime()
-    if document is None:
-        return EventTime(writer, writer.settings.tick_us, lateness_us)
-    late = 0 if document.order is Order.TIME else duration_us(document.lateness)
-    return EventTime(writer, writer.settings.tick_us, late, duration_us(document.max_jump))
+        return WallTime(lateness_us)
+    return EventTime(writer, writer.settings.tick_us, lateness_us, MAX_JUMP_US if document is None else duration_us(document.max_jump))
 
 
 def ingest(sources: Sequence[Source], sink: Sink, timing: WallTime | EventTime, progress: Callable[[Report], None] | None = None) -> Report:
@@ -263,6 +264,16 @@ class _Way:
             self.commit()
 
     def _append(self, batch: Batch) -> None:
+        """Pass rows to the sink. What is refused stands there in the order of the input, whoever refuses it: so, where the log will refuse
+        readings of unknown sites too, rows are passed one after the other."""
+        sites = self._sink.resolve(batch.readings.names) if batch.refused and isinstance(self._sink, Resolving) else ()
+        if -1 not in sites:
+            self._append_together(batch)
+            return
+        for piece in pieces(batch, sorted({refusal.place for refusal in batch.refused})):
+            self._append_together(piece)
+
+    def _append_together(self, batch: Batch) -> None:
         rows, report = batch.readings, self.report
         if len(rows):
             unknown = self._sink.append(rows) or 0

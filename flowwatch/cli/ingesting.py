@@ -137,7 +137,7 @@ def site_file(document: Import, sources: list[Source], site: str | None) -> str:
 
 def accept(workspace: Workspace, documents: Path | None) -> None:
     """Put documents into a log that has none yet, or has others than `documents`. Raises `DocumentErrors`."""
-    from flowwatch.supervisor import accept_documents
+    from flowwatch.acceptance import accept_documents
 
     accept_documents(workspace, documents, lambda text: click.echo(text, err=True))
 

@@ -42,6 +42,7 @@ WORDS: Final[dict[str, dict[Language, str]]] = {
     "day": {"zh": "当日走势", "en": "The day"},
     "queue": {"zh": "口外等候（模拟）", "en": "waiting outside (simulated)"},
     "silent": {"zh": "数据中断", "en": "silent"},
+    "starting": {"zh": "正在启动……", "en": "starting ..."},
     "unknown": {"zh": "未知，等待清点", "en": "unknown, waiting for a count"},
     "quiet": {"zh": "暂无", "en": "none yet"},
 }
@@ -138,7 +139,7 @@ def _head(view: View) -> Table:
 def _people(view: View) -> Text:
     label = (f"{view.word('inside')}  ", "dim")
     if not view.known:
-        return Text.assemble(label, (view.word("unknown"), "bold"))
+        return Text.assemble(label, (view.word("unknown" if view.day else "starting"), "bold"))
     text = Text.assemble(label, (f"{view.inside:,}", f"bold {COLOURS[view.level]}"), f"   {view.word('band')} {view.lower:,}–{view.upper:,}")
     if view.waiting:
         text.append(f"   {view.word('queue')} {view.waiting:,}", style="dim")
@@ -179,9 +180,9 @@ def _gates(view: View, cells: int) -> list[Table]:
     across = max(1, min(len(view.gates), cells // GATE_CELLS))
     rows = []
     for start in range(0, len(view.gates), across):
-        row = Table.grid(expand=True)
+        row = Table.grid()
         for _ in range(across):
-            row.add_column(ratio=1)
+            row.add_column(width=cells // across)
         row.add_row(*(_gate(view, gate, cells // across) for gate in view.gates[start : start + across]))
         rows.append(row)
     return rows
@@ -191,11 +192,12 @@ def _gate(view: View, gate: str, cells: int) -> Panel:
     mode = view.modes.get(gate, "both")
     sign, colour = GATES[mode]
     short = MODES[mode]["zh"] if view.lang == "zh" else mode
+    label = f"{sign} {short}" if cell_len(f"{sign} {short}") + 2 <= cells else short
     number = gate.removeprefix("gate-")
     full = gate if number == gate else f"{number}号口" if view.lang == "zh" else f"gate {number}"
     weight = "bold" if gate in view.changed else "dim"
     return Panel(
-        Text(f"{sign} {short}", justify="center", style=f"bold {colour}", no_wrap=True),
+        Text(label, justify="center", style=f"bold {colour}", no_wrap=True),
         title=Text(full if cell_len(full) + 6 <= cells else number, style=weight),
         box=ROUNDED,
         padding=0,
