@@ -10,13 +10,15 @@ any worker dies, all end: the next start continues where the journal stands.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -94,12 +96,22 @@ def _require_journal(workspace: Workspace) -> None:
 
 
 def _prepare_recovery(workspace: Workspace) -> None:
-    """Make Bytewax's recovery store where there is none; its content decides nothing, so a damaged one is made anew."""
+    """Make Bytewax's recovery store where there is no whole one; its content decides nothing, so a damaged one is made anew."""
     folder = workspace.recovery
     with storage(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not any(folder.glob("*.sqlite3")):
+        if not _is_whole_store(folder / "part-0.sqlite3"):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
             init_db_dir(folder, 1)  # type: ignore[no-untyped-call]  # Bytewax's compiled part carries no types
+
+
+def _is_whole_store(file: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True)) as store:
+            sound = store.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            return sound and store.execute("SELECT count(*) FROM parts").fetchone() == (1,)
+    except sqlite3.Error:
+        return False
 
 
 def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ticker: Ticker | None) -> None:

@@ -28,6 +28,7 @@ from flowwatch.adapters.ordinals import AHEAD_US, HOUR, Ordinals, number_whole
 from flowwatch.core.readings import ABSENT, Ints, Reason
 from flowwatch.documents.words import duration_us
 from flowwatch.log.readings import Readings
+from flowwatch.log.routing import UNKNOWN_COUNTER, UNKNOWN_SITE
 from flowwatch.log.settings import Clock
 from flowwatch.log.writer import Writer
 
@@ -264,14 +265,13 @@ class _Way:
             self.commit()
 
     def _append(self, batch: Batch) -> None:
-        """Pass rows to the sink. What is refused stands there in the order of the input, whoever refuses it: so, where the log will refuse
-        readings of unknown sites too, rows are passed one after the other."""
-        sites = self._sink.resolve(batch.readings.names) if batch.refused and isinstance(self._sink, Resolving) else ()
-        if -1 not in sites:
+        """Pass rows on. In an archive's log what is refused stands in the order of the input, also where the log refuses unknown sites."""
+        archive = self._sink if isinstance(self._timing, EventTime) and batch.refused else None
+        if isinstance(archive, Resolving) and (archive.resolve(batch.readings.names) == UNKNOWN_SITE).any():
+            for piece in pieces(batch, sorted({refusal.place for refusal in batch.refused})):
+                self._append_together(piece)
+        else:
             self._append_together(batch)
-            return
-        for piece in pieces(batch, sorted({refusal.place for refusal in batch.refused})):
-            self._append_together(piece)
 
     def _append_together(self, batch: Batch) -> None:
         rows, report = batch.readings, self.report
@@ -292,8 +292,8 @@ class _Way:
     def _note_unknown(self, rows: Readings) -> None:
         assert isinstance(self._sink, Resolving)
         routes = self._sink.resolve(rows.names)
-        self.report.refused[Reason.UNKNOWN_SITE] += int(np.count_nonzero(routes == -1))
-        self.report.refused[Reason.UNKNOWN_COUNTER] += int(np.count_nonzero(routes == -2))
+        self.report.refused[Reason.UNKNOWN_SITE] += int(np.count_nonzero(routes == UNKNOWN_SITE))
+        self.report.refused[Reason.UNKNOWN_COUNTER] += int(np.count_nonzero(routes == UNKNOWN_COUNTER))
         for i in np.flatnonzero(routes < 0).tolist():
             if len(self.report.unknown) >= MOST_EXAMPLES:
                 break

@@ -21,15 +21,16 @@ from typing import Any, Final
 import numpy as np
 
 from flowwatch.core.actions import Action, BadActionError, Confirm, Override, Recount, read_action
+from flowwatch.core.causes import Evidence
 from flowwatch.core.chains import Chains
 from flowwatch.core.entries import Entry, EntryKind, Estimate, read_object
 from flowwatch.core.incidents import Incidents, Key, What
-from flowwatch.core.intake import NEVER, Intake
-from flowwatch.core.network import FOREVER, Network, compile_network, first_instant, utc_offset
+from flowwatch.core.intake import Intake
+from flowwatch.core.network import Network, compile_network, next_empty
 from flowwatch.core.occupancy import RECOUNT_ERROR, Figures, Occupancy
 from flowwatch.core.pending import Rows
-from flowwatch.core.plan import MEASURES, Decision, Plan, Terms, compile_terms
-from flowwatch.core.readings import DAY, MINUTE, SECOND, Block, Bools, Ints, Kind, Reason, joined_blocks
+from flowwatch.core.plan import Decision, Plan, Terms, compile_terms
+from flowwatch.core.readings import MINUTE, NEVER, Block, Bools, Ints, Kind, Reason, joined_blocks
 from flowwatch.core.reports import minute_bodies, phases, refusals_body
 from flowwatch.core.standing import Held, Standing, stages_of
 
@@ -41,8 +42,6 @@ COUNTED_AGO_US: Final = 60 * MINUTE
 """A recount may be entered this long after the counting: as far back as the estimates are kept."""
 ACTIONS_KEPT: Final = 256
 """Operators' records of a site whose names are remembered, so that none applies twice."""
-READINGS_NAMED: Final = 8
-"""The most readings that a cause names."""
 
 
 @dataclass(slots=True)
@@ -248,7 +247,7 @@ class Engine:
         watched[self.network.root] = True
         watched[self.terms.target[self.terms.target < len(self.network.zones)]] = True
         self.watched: Bools = watched
-        self.next_empty = self._next_empty(self.tick)
+        self.next_empty = next_empty(self.network, self.tick)
         self.flags = self._flags_now()
 
     def _flags_now(self) -> dict[What, Bools]:
@@ -328,16 +327,6 @@ class Engine:
         planned = self.terms.stages[s][self.plan.rank[s]]
         return self.standings[self.network.sites[s]].active(planned) or planned
 
-    def _next_empty(self, after: int) -> Ints:
-        """(S,) each site's next declared known-empty moment after `after`, FOREVER where it declares none."""
-        moments, after = np.full(len(self.network.sites), FOREVER, np.int64), max(after, 0)
-        for s, document in enumerate(self.network.documents):
-            if document["known_empty"] is not None:
-                today = (after + utc_offset(document, after)) // DAY
-                at = document["known_empty"]["at_s"] * SECOND
-                moments[s] = min(m for day in (-1, 0, 1, 2) if (m := first_instant(document, (today + day) * DAY + at)) > after)
-        return moments
-
     def _empty_moments(self, tick: int) -> None:
         """Anchor zones at their site's declared known-empty moment, where the band agrees that it may be empty."""
         due = tick >= self.next_empty
@@ -349,7 +338,7 @@ class Engine:
             for zone in np.flatnonzero(self.network.zone_site == s).tolist():
                 if upper[zone] < limit * 1000:
                     self.occupancy.anchor(self.network, zone, 0, limit / 3, tick, tick, by_hand=False)
-        self.next_empty = self._next_empty(tick)
+        self.next_empty = next_empty(self.network, tick)
 
     # -- stages, gates, incidents -----------------------------------------------------------------------------------------------------
 
@@ -491,54 +480,8 @@ class Engine:
         body |= {"reason": reason, "since_us": incident.since, "cause": cause}
         self._entry(out, site, EntryKind.INCIDENT, tick, body | texts)
 
-    def _cause(
-        self,
-        s: int,
-        tick: int,
-        *,
-        decision: Decision | None = None,
-        target: int | None = None,
-        counter: int | None = None,
-        figures: Figures | None = None,
-        action: str | None = None,
-    ) -> dict[str, Any]:
-        """What led to something at a site: document, condition, figure, and the last readings that fed it."""
-        network, term, estimate = self.network, None, None
-        if decision is not None and decision.term is not None:
-            k = decision.term
-            target, rises = int(self.terms.target[k]), decision.new > decision.old
-            measure = self.terms.measure if rises else self.terms.clear_measure
-            term = {
-                "zone": network.target_name(target),
-                "measure": MEASURES[measure[k]],
-                "value_m": decision.value,
-                "bar_m": int(self.terms.enter[k] if rises else self.terms.clear[k]),
-                "edge": "enter" if rises else "clear",
-                "held_s": decision.held // SECOND,
-            }
-        if target is not None and figures is not None:
-            known = bool(figures.known[target])
-            estimate = {
-                "zone": network.target_name(target),
-                "inside_m": int(figures.inside[target]),
-                "lower_m": int(figures.lower[target]),
-                "upper_m": int(figures.upper[target]) if known else None,
-                "known": known,
-            }
-        feeding = [counter] if counter is not None else []
-        if target is not None:
-            feeding = network.feed_counter[network.feed_target == target].tolist()
-        last_at, last_offset = self.intake.totals.counted_at, self.intake.totals.last_offset
-        heard = sorted((c for c in feeding if last_offset[c] >= 0), key=lambda c: (-int(last_at[c]), c))[:READINGS_NAMED]
-        return {
-            "tick_us": tick,
-            "document": network.versions[s],
-            "term": term,
-            "estimate": estimate,
-            "readings": [{"counter": network.counters[c], "at_us": int(last_at[c]), "offset": int(last_offset[c])} for c in heard],
-            "partition": self.partition,
-            "action": action,
-        }
+    def _cause(self, s: int, tick: int, **more: Any) -> dict[str, Any]:
+        return Evidence(self.network, self.terms, self.intake.totals, self.partition).cause(s, tick, **more)
 
     def _entry(self, out: Output, chain: str, kind: EntryKind, tick: int, body: dict[str, Any]) -> Entry:
         entry = self.chains.entry(chain, kind, tick, body)

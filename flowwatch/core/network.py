@@ -148,6 +148,17 @@ def first_instant(document: Mapping[str, Any], local: int) -> int:
     return min(shown, default=local - utc_offset(document, local - DAY))
 
 
+def next_empty(network: Network, after: int) -> Ints:
+    """(S,) each site's next declared known-empty moment after `after` (microseconds), FOREVER where it declares none."""
+    moments, after = np.full(len(network.sites), FOREVER, np.int64), max(after, 0)
+    for s, document in enumerate(network.documents):
+        if document["known_empty"] is not None:
+            today = (after + utc_offset(document, after)) // DAY
+            at = document["known_empty"]["at_s"] * SECOND
+            moments[s] = min(m for day in (-1, 0, 1, 2) if (m := first_instant(document, (today + day) * DAY + at)) > after)
+    return moments
+
+
 def _ancestry(document: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """Each zone with all that it lies in, itself included; nobody is in "outside"."""
     held: dict[str, frozenset[str]] = {OUTSIDE: frozenset()}

@@ -30,10 +30,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from flowwatch.core.intake import NEVER, Movements
+from flowwatch.core.intake import Movements
 from flowwatch.core.network import FOREVER, Network, carry
 from flowwatch.core.pending import Rows
-from flowwatch.core.readings import MINUTE, SECOND, Bools, Floats, Int32s, Ints, Kind
+from flowwatch.core.readings import MINUTE, NEVER, SECOND, Bools, Floats, Int32s, Ints, Kind
 
 Z90: Final = 1.645
 """Half-width of a band that holds nine cases in ten, in standard deviations."""

@@ -4,9 +4,9 @@ The rules of this file, for each tick and each site by itself:
 
 - A *term* compares one figure of one target with its bars. It comes on when the figure has been above `enter` at every tick for `hold`; the
   figure may be provisional, and while occupancy is unknown it is what is surely inside.
-- A term goes off only when its figure is not above `enter`, its clear figure (the band's upper edge unless the plan says otherwise) is below `clear`, its stage has stood
-  for its dwell, the target is known, and its evidence is fresh: every counter that feeds it was heard in time, or somebody recounted the
-  target within the last 60 s. Between the bars it never moves; silence never moves it; time alone never moves it.
+- A term goes off only when its figure is not above `enter`, its clear figure (the band's upper edge unless the plan says otherwise) is below
+  `clear`, its stage has stood for its dwell, the target is known, and its evidence is fresh: every counter that feeds it was heard in time,
+  or somebody recounted the target within the last 60 s. Between the bars it never moves; silence never moves it; time alone never moves it.
 - A stage's condition holds while any of its terms is on. The planned stage is the highest whose condition holds: it rises at once, over
   several stages if need be (each passed stage counts as risen then), and falls to the highest that still holds.
 
@@ -20,10 +20,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from flowwatch.core.intake import NEVER
 from flowwatch.core.network import FOREVER, Network, carry
 from flowwatch.core.occupancy import Figures
-from flowwatch.core.readings import SECOND, Bools, Ints
+from flowwatch.core.readings import NEVER, SECOND, Bools, Ints
 
 MEASURES: Final = ("occupancy", "occupancy_lower", "occupancy_upper")
 RECOUNT_FRESH_US: Final = 60 * SECOND

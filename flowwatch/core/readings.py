@@ -36,6 +36,9 @@ Bools = npt.NDArray[np.bool_]
 ABSENT: Final = -(2**63)
 """Stands in an integer column for "not given"; no count, time or sequence can be this number."""
 
+NEVER: Final = -(2**61)
+"""Before every time, and far enough from ABSENT that differences do not overflow."""
+
 OUTSIDE: Final = "outside"
 """The name of the world beyond the site, as a gate's or a link's end."""
 

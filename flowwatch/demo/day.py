@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -65,7 +65,7 @@ class Day:
         """People inside by tick, as simulated."""
         self._codec = Codec()
 
-    def minutes(self) -> Iterator[int]:
+    def minutes(self) -> Generator[int]:
         """Live through the day; gives each minute once `view` shows it. Raises `DemoFailed` when the engine stops or stalls."""
         create(self.workspace.log, clock="event", tick_us=STEP_S * SECOND, partitions=1)
         Journal.open(self.workspace.journal).close()

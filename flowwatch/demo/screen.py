@@ -132,7 +132,8 @@ def _head(view: View) -> Table:
     head.add_column()
     head.add_column(justify="right")
     clock = f"{view.now:%Y-%m-%d  %H:%M}" if view.now else ""
-    head.add_row(Text.assemble(("flowwatch  ", "dim"), (view.title, "bold")), Text.assemble((clock, "bold"), (f"  ×{view.speed:,.0f}" if view.speed > 1 else "", "dim")))
+    speed = f"  ×{view.speed:,.0f}" if view.speed > 1 else ""
+    head.add_row(Text.assemble(("flowwatch  ", "dim"), (view.title, "bold")), Text.assemble((clock, "bold"), (speed, "dim")))
     return head
 
 
@@ -140,7 +141,9 @@ def _people(view: View) -> Text:
     label = (f"{view.word('inside')}  ", "dim")
     if not view.known:
         return Text.assemble(label, (view.word("unknown" if view.day else "starting"), "bold"))
-    text = Text.assemble(label, (f"{view.inside:,}", f"bold {COLOURS[view.level]}"), f"   {view.word('band')} {view.lower:,}–{view.upper:,}")
+    text = Text.assemble(
+        label, (f"{view.inside:,}", f"bold {COLOURS[view.level]}"), f"   {view.word('band')} {view.lower:,}–{view.upper:,}"
+    )
     if view.waiting:
         text.append(f"   {view.word('queue')} {view.waiting:,}", style="dim")
     return text

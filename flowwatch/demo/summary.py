@@ -55,7 +55,7 @@ def hints(day: Day) -> list[str]:
     # Texts come in the language of the environment unless a command is told otherwise.
     lang = " --lang zh" if day.names.language == "zh" else ""
     worst = worst_alert(day.entries)
-    asked = [f"explain --data {data}{lang} {worst.id}"] if worst is not None else []
+    asked = [f"explain --data {data}{lang} {json.loads(worst.body)['incident']}"] if worst is not None else []
     return [f"{program()} {words}" for words in [*asked, f"replay --data {data}", f"refused --data {data}{lang}"]]
 
 
@@ -75,7 +75,7 @@ def program() -> str:
     if called.name != "flowwatch":
         return f"{shlex.quote(_near(Path(sys.executable)))} -m flowwatch"
     found = shutil.which("flowwatch")
-    if found is not None and called.exists() and os.path.samefile(found, called):
+    if found is not None and called.exists() and called.samefile(found):
         return "flowwatch"
     return shlex.quote(_near(called))
 

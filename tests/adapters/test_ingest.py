@@ -106,7 +106,7 @@ def test_ticks_wait_for_the_lateness_and_the_last_row_gets_the_last_tick(tmp_pat
         ]
 
 
-STEPS = st.tuples(st.sampled_from([0, 0, 1, 2, 700, 9000]), st.sampled_from(["s/a", "s/b", "s/x", "z/a", ""]))
+STEPS = st.tuples(st.sampled_from([0, 0, 1, 2, 700, 9000]), st.sampled_from(["s/a", "s/b", "z/a", ""]))
 
 
 @settings(max_examples=12)
@@ -230,7 +230,7 @@ def test_a_live_stream_is_committed_when_it_pauses_and_rows_are_received_now() -
 
 def test_while_another_process_holds_the_log_the_same_rows_are_staged_and_drained(tmp_path: Path) -> None:
     now = datetime.now(UTC).isoformat()
-    data = line(0, at=now, **{"in": 1}) + b"no reading\n" + line(0, at=now, **{"in": 1}) + line(0, "s/x")
+    data = line(0, at=now, out=1) + b"no reading\n" + line(0, at=now, out=1) + line(0, "s/x")
     with wall_log() as path, log.Writer.open(path) as holder:
         holder.append_document(document("s", ["a"]), 0)
         holder.commit()

@@ -146,7 +146,7 @@ class Model:
         feeding = [c for c in self.counters if outer & set(c.steps)]
         recounted = [self.zones[z].recounted for z in outer]
         by_hand = all(r is not None and at - r <= MINUTE for r in recounted)
-        return by_hand or bool(feeding) and all(c.last is not None and at - c.last <= c.stale_after for c in feeding)
+        return by_hand or (bool(feeding) and all(c.last is not None and at - c.last <= c.stale_after for c in feeding))
 
     def _decide(self, at: int, figures: dict[str, Figure]) -> None:
         place = {"occupancy": 0, "occupancy_lower": 1, "occupancy_upper": 2}

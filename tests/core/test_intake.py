@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowwatch.core.intake import NEVER, Intake
+from flowwatch.core.intake import Intake
 from flowwatch.core.network import Network, compile_network
-from flowwatch.core.readings import ABSENT, SECOND, Reason
+from flowwatch.core.readings import ABSENT, NEVER, SECOND, Reason
 from tests.core.intake_oracle import Device, Oracle
 from tests.core.world import T0, Row, block, counter, delta, head, site, total, zone
 
