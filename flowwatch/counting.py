@@ -78,7 +78,8 @@ class Counted:
             if flows:
                 parts.append(say(f"由 {len(flows)} 个计数器的进出人数相减得出", f"in minus out at {len(flows)} counters"))
             if cameras:
-                parts.append(say(f"以 {len(cameras)} 路摄像头的画面人数修正", f"pulled back by what {len(cameras)} cameras see"))
+                seen = "a camera sees" if len(cameras) == 1 else f"{len(cameras)} cameras see"
+                parts.append(say(f"以 {len(cameras)} 路摄像头的画面人数修正", f"pulled back by what {seen}"))
         minute = self._journal.estimate_before(self._site, tick)
         figures = json.loads(minute.body)["zones"].get(zone) if minute is not None else None
         if minute is not None and figures is not None:

@@ -187,7 +187,8 @@ class _Note:
             f"{at}  {_capital(level + told)} (incident {body['incident']} {state}, entry {entry.id}).",
         )
         if body["instruction"] is not None and body["state"] != "cleared":
-            text += say(f"处置要求：{body['instruction']['zh']}。", f" To do: {body['instruction']['en']}.")
+            asked = {language: text.rstrip("。.") for language, text in body["instruction"].items()}
+            text += say(f"处置要求：{asked['zh']}。", f" To do: {asked['en']}.")
         if body["state"] != "raised":
             began, lasted = self.clock.time(body["since_us"], entry.at), texts.lasting(entry.at - body["since_us"], names)
             text += say(f"始于 {began}，历时 {lasted}。", f" It began at {began}, {lasted} before.")

@@ -266,8 +266,8 @@ class _Way:
 
     def _append(self, batch: Batch) -> None:
         """Pass rows on. In an archive's log what is refused stands in the order of the input, also where the log refuses unknown sites."""
-        archive = self._sink if isinstance(self._timing, EventTime) and batch.refused else None
-        if isinstance(archive, Resolving) and (archive.resolve(batch.readings.names) == UNKNOWN_SITE).any():
+        archive = isinstance(self._timing, EventTime) and len(batch.refused) > 0
+        if archive and isinstance(self._sink, Resolving) and (self._sink.resolve(batch.readings.names) == UNKNOWN_SITE).any():
             for piece in pieces(batch, sorted({refusal.place for refusal in batch.refused})):
                 self._append_together(piece)
         else:

@@ -4,8 +4,9 @@ Decides what counts as a point in time: a date, a time and an offset, as RFC 333
 blank for "T", any number of decimals, cut to microseconds; a leap second :60 is the first moment of the next minute). A time without an
 offset says nothing about when and is refused. Knows nothing of counters.
 
-Devices report in step, so neighbours in a column are mostly equal: the texts are laid out as one matrix of bytes, each run of equal rows
-is read once, and all distinct rows are read together by arithmetic on digits. A column that is not of one layout is read text by text.
+Neighbours in a column mostly differ in their seconds and decimals only. The texts are laid out as one matrix of bytes; the rest of a text is
+read once for each run of rows that have it in common, seconds and decimals by arithmetic on all rows. A column that is not of one layout,
+or has a text in it that is no time, is read text by text.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from flowwatch.core.readings import ABSENT, Bytes, Ints
 
 SHAPE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_ZERO, _NINE, _DOT, _NEWLINE = b"09.\n"
-_PUNCTUATION: Final = ((4, b"-"), (7, b"-"), (10, b"Tt "), (13, b":"), (16, b":"))
-_DIGITS: Final = (0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18)
-_MONTH_DAYS: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
-_BEFORE_MONTH: Final = np.array([0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334])
+_MINUTE: Final = 16
+"""How many characters of a text say date, hour and minute."""
+_DECIMALS: Final = 20
+"""Where its decimals begin."""
 
 
 @lru_cache(maxsize=4096)
@@ -56,65 +57,48 @@ def microseconds(text: str) -> int:
 
 def column(texts: Sequence[str]) -> Ints:
     """The times that `texts` name: microseconds (n,), `ABSENT` where a text names none; equal to `microseconds` of each."""
-    n = len(texts)
-    if not n:
-        return np.zeros(0, np.int64)
-    flat = np.frombuffer("\n".join([*texts, ""]).encode(errors="replace"), np.uint8)
-    width, rest = divmod(len(flat), n)
-    if rest or width < 21:
-        return _one_by_one(texts)
-    rows = flat.reshape(n, width)
-    changed = flat[width:] != flat[:-width]
-    if np.count_nonzero(changed) >= n:
-        times = arithmetic(rows)
-        return _one_by_one(texts) if times is None else times
-    heads = np.concatenate([[0], np.unique(np.flatnonzero(changed) // width) + 1])
-    read = arithmetic(rows[heads]) if len(heads) > 64 else np.array([microseconds(texts[i]) for i in heads.tolist()], np.int64)
-    return _one_by_one(texts) if read is None else np.repeat(read, np.diff(heads, append=n))
-
-
-def _one_by_one(texts: Sequence[str]) -> Ints:
-    known = {text: microseconds(text) for text in set(texts)}
-    return np.fromiter(map(known.__getitem__, texts), np.int64, len(texts))
-
-
-def arithmetic(rows: Bytes) -> Ints | None:
-    """The times of a matrix of texts (n, width), each ended by a newline; None unless all are valid and of the first one's layout."""
-    cells = np.ascontiguousarray(rows.T)
-    zulu = bool(cells[-2, 0] in b"Zz")
-    zone = -2 if zulu else -7
-    decimals = cells[19:zone]
-    if len(decimals) == 1 or not (cells[-1] == _NEWLINE).all():
-        return None
-    ok = np.ones(len(rows), np.bool_)
-    for place, allowed in (*_PUNCTUATION, *(((-2, b"Zz"),) if zulu else ((-4, b":"), (-7, b"+-")))):
-        ok &= np.logical_or.reduce([cells[place] == one for one in allowed])
-    digits = cells - np.uint8(_ZERO)
-    for place in (*_DIGITS, *(() if zulu else (-6, -5, -3, -2)), *range(20, len(cells) + zone)):
-        ok &= digits[place] <= 9
-    if len(decimals):
-        ok &= decimals[0] == _DOT
-    if not ok.all():
-        return None
-    wide = digits.astype(np.int64)
-
-    def two(place: int) -> Ints:
-        number: Ints = wide[place] * 10 + wide[place + 1]
-        return number
-
-    year, month, day = two(0) * 100 + two(2), two(5), two(8)
-    hour, minute, second = two(11), two(14), two(17)
-    ahead_h, ahead_min = (two(-6), two(-3)) if not zulu else (np.zeros_like(year), np.zeros_like(year))
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    known = np.minimum(month, 12)
-    fits = (year > 0) & (month > 0) & (month < 13) & (day > 0) & (day <= _MONTH_DAYS[known] + (leap & (month == 2)))
-    fits &= (hour < 24) & (minute < 60) & (second < 61) & (ahead_h < 24) & (ahead_min < 60)
-    if not fits.all():
-        return None
-    past = year - 1
-    days = past * 365 + past // 4 - past // 100 + past // 400 + _BEFORE_MONTH[known] + (leap & (month > 2)) + day - _EPOCH_DAY
-    ahead = (ahead_h * 60 + ahead_min) * np.where(cells[-7] == ord("-"), -1, 1)
-    times: Ints = (((days * 24 + hour) * 60 + minute - ahead) * 60 + second) * 1_000_000
-    for place, weight in zip(range(20, min(26, len(cells) + zone)), (100_000, 10_000, 1_000, 100, 10, 1), strict=False):
-        times += wide[place] * weight
+    times = _laid_out(texts) if texts else np.zeros(0, np.int64)
+    if times is None:
+        known = {text: microseconds(text) for text in set(texts)}
+        times = np.fromiter(map(known.__getitem__, texts), np.int64, len(texts))
     return times
+
+
+def _laid_out(texts: Sequence[str]) -> Ints | None:
+    """The times, or None where one text is no time, or has another layout than the first."""
+    shape = SHAPE.fullmatch(texts[0])
+    flat = np.frombuffer("\n".join([*texts, ""]).encode(errors="replace"), np.uint8)
+    width, rest = divmod(len(flat), len(texts))
+    if shape is None or rest or width != len(texts[0]) + 1:
+        return None
+    rows = flat.reshape(len(texts), width)
+    zone, decimals = shape.start(8 if shape[8] else 9), len(shape[7] or "")
+    points = ((16, b":"), (width - 1, b"\n"), *(((_DECIMALS - 1, b"."),) if decimals else ()))
+    seconds, micros = _number(rows, 17, 2), _number(rows, _DECIMALS, decimals)
+    if not all((rows[:, place] == point[0]).all() for place, point in points) or seconds is None or micros is None or seconds.max() > 60:
+        return None
+    differs = (_words(rows, 0)[1:] != _words(rows, 0)[:-1]) | (_words(rows, 8)[1:] != _words(rows, 8)[:-1])
+    for place in range(zone, width - 1):
+        differs |= rows[1:, place] != rows[:-1, place]
+    heads = np.concatenate([[0], np.flatnonzero(differs) + 1])
+    minutes = np.array([microseconds(f"{texts[i][:_MINUTE]}:00{texts[i][zone:]}") for i in heads.tolist()], np.int64)
+    if (minutes == ABSENT).any():
+        return None
+    return np.repeat(minutes, np.diff(heads, append=len(texts))) + seconds * 1_000_000 + micros * 10 ** (6 - min(decimals, 6))
+
+
+def _words(rows: Bytes, place: int) -> npt.NDArray[np.uint64]:
+    """Eight bytes of each row (n,), from column `place` on."""
+    return np.ndarray((len(rows),), "<u8", rows, place, (rows.shape[1],))
+
+
+def _number(rows: Bytes, place: int, digits: int) -> Ints | None:
+    """The numbers (n,) that the first six of the `digits` columns from `place` on spell; None where one of all of them is no digit."""
+    number = np.zeros(len(rows), np.int64)
+    for i in range(digits):
+        digit = rows[:, place + i] - np.uint8(ord("0"))
+        if (digit > 9).any():
+            return None
+        if i < 6:
+            number = number * 10 + digit
+    return number
