@@ -29,7 +29,7 @@ from flowwatch.core.chains import Chains
 from flowwatch.host import CHECKPOINT_S, find_start
 from flowwatch.instance import next_generation, sole_instance
 from flowwatch.journal import Journal
-from flowwatch.log.disk import storage
+from flowwatch.log.disk import replace_file, storage
 from flowwatch.log.errors import LogError
 from flowwatch.log.reader import Reader
 from flowwatch.log.settings import Clock
@@ -39,6 +39,10 @@ from flowwatch.workspace import Workspace
 
 STOP_S: Final = 60.0
 """How long workers may take to finish what they hold and write their checkpoints, before they are killed."""
+
+
+ROOM: Final = 1 << 20
+"""Bytes that a disk must still take, for it not to be the reason for a worker's death."""
 
 
 class WorkerDied(LogError):  # noqa: N818 - named by what it says
@@ -133,6 +137,7 @@ def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ti
             time.sleep(0.02)
         failed = [p.returncode for p in processes if p.poll() not in (None, 0)]
         if failed:
+            _require_room(workspace)
             raise WorkerDied(workspace.root, f"a worker ended with exit code {failed[0]}", "its message above; a new start continues")
     finally:
         for process in processes:
@@ -143,6 +148,13 @@ def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ti
                     process.stdin.close()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _require_room(workspace: Workspace) -> None:
+    """Raise `DiskRefused` where a disk that is full or cannot be written is why a worker died: what SQLite and Bytewax say then is not clear."""
+    probe = workspace.state / "probe"
+    replace_file(probe, [bytes(ROOM)])
+    probe.unlink()
 
 
 def _start(

@@ -65,7 +65,7 @@ def column(texts: Sequence[str]) -> Ints:
 
 
 def _laid_out(texts: Sequence[str]) -> Ints | None:
-    """The times, or None where one text is no time, or has another layout than the first."""
+    """The times, or None where one text is no time, or is not laid out as the first is."""
     shape = SHAPE.fullmatch(texts[0])
     flat = np.frombuffer("\n".join([*texts, ""]).encode(errors="replace"), np.uint8)
     width, rest = divmod(len(flat), len(texts))
@@ -73,9 +73,9 @@ def _laid_out(texts: Sequence[str]) -> Ints | None:
         return None
     rows = flat.reshape(len(texts), width)
     zone, decimals = shape.start(8 if shape[8] else 9), len(shape[7] or "")
-    points = ((16, b":"), (width - 1, b"\n"), *(((_DECIMALS - 1, b"."),) if decimals else ()))
-    seconds, micros = _number(rows, 17, 2), _number(rows, _DECIMALS, decimals)
-    if not all((rows[:, place] == point[0]).all() for place, point in points) or seconds is None or micros is None or seconds.max() > 60:
+    points = [(_MINUTE, b":"), (width - 1, b"\n"), *([(_DECIMALS - 1, b".")] if decimals else [])]
+    seconds, micros = _number(rows, _MINUTE + 1, 2), _number(rows, _DECIMALS, decimals)
+    if any((rows[:, place] != point[0]).any() for place, point in points) or seconds is None or micros is None or seconds.max() > 60:
         return None
     differs = (_words(rows, 0)[1:] != _words(rows, 0)[:-1]) | (_words(rows, 8)[1:] != _words(rows, 8)[:-1])
     for place in range(zone, width - 1):
@@ -84,12 +84,15 @@ def _laid_out(texts: Sequence[str]) -> Ints | None:
     minutes = np.array([microseconds(f"{texts[i][:_MINUTE]}:00{texts[i][zone:]}") for i in heads.tolist()], np.int64)
     if (minutes == ABSENT).any():
         return None
-    return np.repeat(minutes, np.diff(heads, append=len(texts))) + seconds * 1_000_000 + micros * 10 ** (6 - min(decimals, 6))
+    times: Ints = np.repeat(minutes, np.diff(heads, append=len(texts)))
+    times += seconds * 1_000_000 + micros * 10 ** (6 - min(decimals, 6))
+    return times
 
 
 def _words(rows: Bytes, place: int) -> npt.NDArray[np.uint64]:
     """Eight bytes of each row (n,), from column `place` on."""
-    return np.ndarray((len(rows),), "<u8", rows, place, (rows.shape[1],))
+    words: npt.NDArray[np.uint64] = rows[:, place : place + 8].view("<u8")[:, 0]
+    return words
 
 
 def _number(rows: Bytes, place: int, digits: int) -> Ints | None:

@@ -207,6 +207,42 @@ def test_an_older_headcount_than_the_last_one_changes_nothing() -> None:
     assert _figure(engine) == before
 
 
+def test_an_older_headcount_leaves_what_later_ones_weigh_as_it_was() -> None:
+    rows = [recount(T0, 300), tick(T0), head(T0 + 10 * SECOND, 50, 1), tick(T0 + 10 * SECOND)]
+    older, later = head(T0 + 5 * SECOND, 300, 1), [head(T0 + 12 * SECOND, 40, 1), tick(T0 + 12 * SECOND)]
+    assert _figure(_run(CAMERAS, [*rows, older, tick(T0 + 11 * SECOND), *later])) == _figure(
+        _run(CAMERAS, [*rows, tick(T0 + 11 * SECOND), *later])
+    )
+
+
+def test_a_headcount_of_a_moment_before_another_correction_meets_the_corrected_past() -> None:
+    rows = [tick(T0), head(T0 + 5 * SECOND, 50, 1), tick(T0 + 5 * SECOND), head(T0 + 5 * SECOND, 50, 2), tick(T0 + 6 * SECOND)]
+    assert _figure(_run(CAMERAS, rows))[0] == 50_000
+
+
+def test_a_recount_of_a_moment_before_another_anchor_meets_the_corrected_past() -> None:
+    rows = [tick(T0)]
+    for i in range(1, 21):
+        rows += [delta(T0 + i * SECOND, 10), *([recount(T0 + i * SECOND, 900)] if i == 10 else []), tick(T0 + i * SECOND)]
+    rows += [recount(T0 + 21 * SECOND, 300, counted_at=T0 + 5 * SECOND), tick(T0 + 21 * SECOND)]
+    assert _figure(_run(site(), rows))[0] == 450_000
+
+
+def test_a_fraction_of_a_person_below_nobody_is_not_worth_a_word() -> None:
+    document = site(counters=[counter("c0"), counter("a", "absolute", coverage_ppm=800_000)])
+    rows = [declare(document), tick(T0), head(T0 + SECOND, 1, 1), tick(T0 + SECOND), delta(T0 + 2 * SECOND, 0, 2), tick(T0 + 2 * SECOND)]
+    rows += [
+        delta(T0 + 3 * SECOND, 0, 1),
+        tick(T0 + 3 * SECOND),
+        delta(T0 + 4 * SECOND, 1),
+        tick(T0 + 4 * SECOND),
+        delta(T0 + 5 * SECOND, 1),
+        tick(T0 + 5 * SECOND),
+    ]
+    told = [((b["tick"] - T0) // SECOND, b["state"]) for b in bodies(play(rows).entries, "incident") if b["what"] == "negative_occupancy"]
+    assert told == [(3, "raised"), (5, "cleared")]
+
+
 def test_many_frames_a_minute_know_no_more_than_one() -> None:
     """Errors of frames stay correlated: sixty equal frames leave half the camera's error at least."""
     rows = [row for i in range(120) for row in (head(T0 + i * SECOND, 200, 1), tick(T0 + i * SECOND))]

@@ -187,7 +187,7 @@ def test_every_kind_of_bad_reading_is_counted_under_its_reason_and_kept_with_its
     expected = [row[0] for row in [*rows, late] if row[0] is not None]
     expected += [Reason.UNREADABLE, Reason.NO_DIRECTION, Reason.BAD_DOCUMENT, Reason.BAD_ACTION]
     assert set(expected) == set(Reason)
-    told = [json.loads(line) for line in flowwatch("refused", "--data", tmp_path, "--rows", "--json").splitlines()]
+    told = [json.loads(line) for line in flowwatch("refused", "--data", tmp_path, "--json").splitlines()]
     assert sorted(row["reason"] for row in told) == sorted(reason.name.lower() for reason in expected)
     assert "{nonsense" in json.dumps(told)
     assert all(span.identical for span in replay(workspace.log, workspace.journal))
@@ -258,6 +258,10 @@ def test_a_broken_document_never_replaces_the_one_in_force(tmp_path: Path, place
 # -- a disk that refuses ----------------------------------------------------------------------------------------------------------------------
 
 
+FULL = "file too large; expected a file size within the limit of this process (`ulimit -f`)"
+"""What a file that may not grow is told as; `tests/log/test_disk.py` fills a disk for real."""
+
+
 def let_no_file_grow(pid: int) -> None:
     """From now on the kernel refuses a process every byte beyond the first few thousand of any file, as a full disk does."""
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
@@ -271,7 +275,7 @@ def test_a_disk_that_fills_while_a_live_log_ticks_ends_the_run_and_what_was_acce
     let_no_file_grow(process.pid)
     code, said = ended(process)
     assert code == Exit.DISK
-    assert "file too large; expected a file size within the limit" in said
+    assert said.splitlines()[-1].endswith(FULL)
     with Reader(workspace.log, "p00") as reader:
         end = reader.end()
     again = start(workspace)
@@ -291,14 +295,14 @@ def test_a_disk_that_fills_while_decisions_are_written_keeps_those_before_and_ma
 ) -> None:
     process = start(begun)
     until(lambda: bool(workers_of(process.pid)), process)
-    (worker,) = workers_of(process.pid)
-    let_no_file_grow(worker)
+    let_no_file_grow(workers_of(process.pid)[0])
+    let_no_file_grow(process.pid)
     before = rows_decided(begun)
     with Writer.open(begun.log) as writer:
         append_second(writer)
     code, said = ended(process)
-    assert code != Exit.OK
-    assert "journal.db: the disk failed to read or write it, or is full; nothing of this write was kept" in said
+    assert code == Exit.DISK
+    assert said.splitlines()[-1].endswith(FULL)
     assert rows_decided(begun) >= before
     ends_as_if_nothing_had_happened(begun, course)
 
@@ -309,10 +313,11 @@ def test_a_disk_that_fills_while_a_checkpoint_is_written_leaves_the_one_before(b
     process = start(begun)
     until(lambda: rows_decided(begun) == rows_decided(course.both), process)
     let_no_file_grow(workers_of(process.pid)[0])
+    let_no_file_grow(process.pid)
     process.send_signal(signal.SIGTERM)
     code, said = ended(process)
-    assert code != Exit.OK
-    assert ".ckpt: file too large; expected a file size within the limit" in said
+    assert code == Exit.DISK
+    assert said.splitlines()[-1].endswith(FULL)
     assert [p.name for p in sorted(begun.log.glob("p00/*.ckpt*"))] == [p.name for p in sorted(course.first.log.glob("p00/*.ckpt"))]
     ends_as_if_nothing_had_happened(begun, course)
 
@@ -376,8 +381,7 @@ def test_a_torn_end_is_not_decided_and_cut_off_by_the_next_writer(begun: Workspa
     ends_as_if_nothing_had_happened(begun, course)
 
 
-@pytest.mark.parametrize("damage", [flip, garble, empty, cut])
-@pytest.mark.parametrize("newest", [1, 2])
+@pytest.mark.parametrize(("newest", "damage"), [(1, flip), (2, cut)])
 def test_damaged_checkpoints_are_passed_over_for_older_ones_or_the_logs_beginning(
     begun: Workspace, course: Course, newest: int, damage: Callable[[Path], None]
 ) -> None:
@@ -399,7 +403,7 @@ def test_damaged_checkpoints_are_passed_over_for_older_ones_or_the_logs_beginnin
     assert canonical_digest(begun) == canonical_digest(undisturbed)
 
 
-@pytest.mark.parametrize("damage", [flip, garble, empty, cut, Path.unlink])
+@pytest.mark.parametrize("damage", [garble, empty, cut])
 def test_a_damaged_recovery_store_is_made_anew(begun: Workspace, course: Course, damage: Callable[[Path], None]) -> None:
     (store,) = begun.recovery.glob("*.sqlite3")
     damage(store)
