@@ -39,8 +39,6 @@ from flowwatch.workspace import Workspace
 
 STOP_S: Final = 60.0
 """How long workers may take to finish what they hold and write their checkpoints, before they are killed."""
-
-
 ROOM: Final = 1 << 20
 """Bytes that a disk must still take, for it not to be the reason for a worker's death."""
 
@@ -112,8 +110,8 @@ def _prepare_recovery(workspace: Workspace) -> None:
 def _is_whole_store(file: Path) -> bool:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True)) as store:
-            sound = store.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-            return sound and store.execute("SELECT count(*) FROM parts").fetchone() == (1,)
+            sound: bool = store.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            return sound and bool(store.execute("SELECT count(*) FROM parts").fetchone() == (1,))
     except sqlite3.Error:
         return False
 

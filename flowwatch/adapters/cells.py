@@ -19,7 +19,7 @@ from msgspec import UnsetType
 from flowwatch.adapters.mapping import ISO, NUMBERS, Time
 from flowwatch.adapters.ndjson import DECLARED_IDS, MOST
 from flowwatch.adapters.times import microseconds
-from flowwatch.core.readings import ABSENT, Bools, Ints
+from flowwatch.core.readings import ABSENT, Ints
 from flowwatch.documents.words import duration_us
 
 UNREADABLE: Final = ABSENT + 1
@@ -106,8 +106,3 @@ def _microseconds(column: Any) -> Ints:
     """Aware times as microseconds since the epoch."""
     moments = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
     return np.where(moments == ABSENT, UNREADABLE, moments)
-
-
-def known(column: Ints) -> Bools:
-    """Which of the numbers (n,) were there and could be read."""
-    return column > UNREADABLE

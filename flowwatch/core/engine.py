@@ -573,9 +573,15 @@ class Engine:
 
 
 def _sound(document: dict[str, Any], counters: list[str]) -> bool:
-    """Whether a document compiles. The documents package lets no other into a log; a bad one must not stop the engine all the same."""
+    """Whether a document has all that the engine looks up. The documents package lets no other into a log; a bad one must not stop the engine."""
     try:
-        compile_terms(compile_network([("", document)], counters))
+        network = compile_network([("", document)], counters)
+        compile_terms(network)
+        next_empty(network, 0)
+        for stage in stages_of(document).values():
+            Standing().broken(document, stage["stage"], {})
+            if stage["alert"] is not None:
+                _ = stage["level"], stage["alert"]["headline"], stage["alert"]["instruction"]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError):
         return False
     return True

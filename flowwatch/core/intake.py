@@ -1,12 +1,13 @@
 """Readings become movements: each counts once, in bounds, or is refused with a reason; nothing is raised, clamped or imputed.
 
 Two steps. `accept` takes the rows that arrived since the last tick and refuses, in this order, what no later reading could change: unknown
-counter, out of service, wrong kind of count, missing, negative or impossible counts, far future, too late, duplicate. `count` takes what is
+counter, wrong kind of count, out of service, missing, negative or impossible counts, far future, too late, duplicate. `count` takes what is
 due at a tick, in the order of event time, and turns it into people: deltas add within the rate that the counter's lanes allow; cumulative
 totals are differenced; of headcounts the newest per counter stands.
 
-Both steps are functions of the rows in log order and of nothing else, so it does not matter how the log was cut into batches; and since
-counting is ordered by event time, disorder within the declared lateness does not matter either.
+Both steps are functions of the rows in log order and of nothing else, so it does not matter how the log was cut into batches. Disorder
+between two ticks does not matter either, since counting is ordered by event time. A reading that comes after the tick of its own time is
+judged by what is known then: a late delta adds, a late total is superseded, and the rate of a late delta is taken over one period.
 
 This module knows counters, not places: who is inside is `occupancy`'s.
 """

@@ -97,14 +97,12 @@ class Anchoring:
     def __init__(self, writer: Writer, before_tick: Callable[[Writer, int], None]) -> None:
         self._writer, self._before_tick = writer, before_tick
         self.append, self.append_refused, self.commit, self.resolve = writer.append, writer.append_refused, writer.commit, writer.resolve
-
-    @property
-    def last_tick_us(self) -> int:
-        return self._writer.last_tick_us
+        self.last_tick_us = writer.last_tick_us
 
     def tick(self, at_us: int) -> None:
         self._before_tick(self._writer, at_us)
         self._writer.tick(at_us)
+        self.last_tick_us = at_us
 
 
 def recount(writer: Writer, site: str, zone: str, count: int, counted_at: int, at: int) -> None:
@@ -184,4 +182,3 @@ def counted(movements: dict[str, People]) -> Iterator[None]:
         patch.setattr(Intake, "count", count)
         yield
     assert Intake.count is really
-

@@ -29,7 +29,7 @@ from flowwatch.documents import shipped
 from flowwatch.log import Reader, Readings, Writer, checkpoint_file, create
 from flowwatch.replay import replay
 from flowwatch.workspace import Workspace
-from tests.core.world import T0, counter, site, stage
+from tests.core.world import T0, counter, site
 from tests.pipeline.test_kill import rows_decided, workers_of
 from tests.pipeline.town import append_documents, append_minutes, canonical_digest, copied_log, finish, start
 

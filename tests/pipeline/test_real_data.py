@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -83,7 +83,7 @@ def test_the_passages_of_grand_central_change_the_stage_as_a_plain_loop_says(dat
     inside = pd.Series(net).groupby(frame).sum().reindex(range(3000), fill_value=0).cumsum()
     heard = [sorted(set(frames)) for _, frames in frame.groupby(events["gate"])]
     quiet = {k for side in heard for before, after in pairwise([*side, 10**9]) for k in range(before + 226, min(after, 3000))}  # 3 min
-    series = [(FILM_BEGINS + int(k) * FRAME, int(people)) for k, people in inside.items()]
+    series = [(FILM_BEGINS + k * FRAME, people) for k, people in enumerate(int(n) for n in inside)]
     expected = changes(series, frozenset(FILM_BEGINS + k * FRAME for k in quiet))
 
     def empty(writer: Writer, at: int) -> None:
@@ -231,14 +231,15 @@ def test_every_row_of_a_week_of_turnstiles_is_accepted_or_refused_and_the_people
     file = data_dir / "mta_turnstiles" / week
     table = pd.read_csv(file).rename(columns=str.strip)
     decided = decide(tmp_path, import_of("mta"), [file], tick_us=4 * HOUR)
-    site = yaml.load(decided.site_file.read_text(encoding="utf-8"), yaml.CSafeLoader)  # noqa: S506 - a safe loader, in C
+    site = yaml.load(decided.site_file.read_text(encoding="utf-8"), yaml.CSafeLoader)
     told = pd.DataFrame({"device": table[area] + "-" + table["UNIT"] + "-" + table["SCP"], "in": table["ENTRIES"], "out": table["EXITS"]})
     when = pd.to_datetime(table["DATE"] + " " + table["TIME"], format="%m/%d/%Y %H:%M:%S")
     told["minute"] = (when - when.min()).dt.total_seconds() / 60
     turnstiles = {name: Turnstile(site["gates"][counter["gate"]]["lanes"] * 60) for name, counter in site["counters"].items()}
     refused: Counter[str] = Counter()
-    for row in told.sort_values("minute", kind="stable").itertuples():
-        why = turnstiles[row.device].read(row.minute, (row._2, row.out))  # type: ignore[index, arg-type]  # pandas calls the column "in" so
+    told = told.sort_values("minute", kind="stable")
+    for device, minute, come, gone in zip(*(told[column].tolist() for column in ("device", "minute", "in", "out")), strict=True):
+        why = turnstiles[device].read(minute, (come, gone))
         refused.update([why] if why else [])
     assert sum(any(t.backwards) for t in turnstiles.values()) > 40
     assert decided.refused == refused
@@ -330,7 +331,7 @@ def test_the_days_on_which_more_people_left_the_building_than_came_are_reported(
     net = table["count"].where(table["flow"] == 9, -table["count"]).groupby([table["day"], table["time"]]).sum()
     inside = net.groupby("day").cumsum()
     local = [datetime.combine(day, datetime.strptime(time, "%H:%M:%S").time(), IRVINE) for day, time in inside.index]  # noqa: DTZ007 - local
-    truth = pd.Series(inside.to_numpy(), [int(moment.timestamp()) * SECOND for moment in local])
+    truth = {int(moment.timestamp()) * SECOND: people for moment, people in zip(local, inside.tolist(), strict=True)}
     days = sorted({day for day, _ in inside.index})
     midnights = {midnight(day) for day in days}
 
@@ -338,17 +339,15 @@ def test_the_days_on_which_more_people_left_the_building_than_came_are_reported(
         if at in midnights:
             recount(writer, "calit2", "all", 0, at - SECOND, at)
 
-    decided = decide(
-        tmp_path, import_of("calit2"), [file], tick_us=HALF_HOUR, begin_us=min(midnights) - HALF_HOUR, before_tick=found_empty
-    )
+    decided = decide(tmp_path, import_of("calit2"), [file], tick_us=HALF_HOUR, begin_us=min(midnights) - HALF_HOUR, before_tick=found_empty)
     assert (decided.accepted, decided.refused) == (len(table), Counter())
     assert decided.movements == {"door": (table[table["flow"] == 9]["count"].sum(), table[table["flow"] == 7]["count"].sum())}
-    minutes = {at: zones["all"] for at, zones in decided.minutes.items() if at in truth.index}
-    assert {at: told["raw_m"] for at, told in minutes.items()} == (truth * 1000).to_dict()
-    assert {at: told["inside_m"] for at, told in minutes.items()} == (truth.clip(lower=0) * 1000).to_dict()
+    minutes = {at: zones["all"] for at, zones in decided.minutes.items() if at in truth}
+    assert {at: told["raw_m"] for at, told in minutes.items()} == {at: people * 1000 for at, people in truth.items()}
+    assert {at: told["inside_m"] for at, told in minutes.items()} == {at: max(people, 0) * 1000 for at, people in truth.items()}
     below = {at for at, people in truth.items() if people < 0}
-    assert below_nobody(decided) & set(truth.index) == below
-    negative = {day for day, (begins, ends) in ((d, (midnight(d), midnight(d + timedelta(days=1)))) for d in days) if any(begins <= at < ends for at in below)}
+    assert below_nobody(decided) & set(truth) == below
+    negative = {datetime.fromtimestamp(at // SECOND, IRVINE).date() for at in below}
     assert (len(negative), len(days)) == (97, 105)
 
 
@@ -357,7 +356,11 @@ def below_nobody(decided: Decided) -> set[int]:
     reported = [e for e in decided.entries if e["kind"] == "incident" and e["what"] == "negative_occupancy"]
     ends = [*(e["at"] for e in reported[1:]), max(decided.minutes) + 1]
     return {
-        at for entry, end in zip(reported, ends, strict=True) if entry["state"] == "raised" for at in decided.minutes if entry["at"] <= at < end
+        at
+        for entry, end in zip(reported, ends, strict=True)
+        if entry["state"] == "raised"
+        for at in decided.minutes
+        if entry["at"] <= at < end
     }
 
 
