@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,7 @@ def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell) -
         try:
             loaded = load(site_file, plan_file)
         except DocumentErrors as errors:
-            known = site_file.stem in present
+            known = _site_named_in(site_file) in present
             for fault in errors.faults:
                 tell(str(fault))
             tell(f"{site_file}: not accepted; {'the last good document stays in force' if known else 'no document is in force'}")
@@ -64,3 +65,9 @@ def _append_document(workspace: Workspace, payload: bytes) -> None:
         inbox = Inbox(workspace.log)
         inbox.append_document(payload, now)
         inbox.commit()
+
+
+def _site_named_in(site_file: Path) -> str:
+    """The site that a faulty file speaks of: what stands behind `site:`, else the file's name."""
+    found = re.search(rb"(?m)^site:[ \t]*[\"']?([A-Za-z0-9_.:-]+)", site_file.read_bytes()[:65_536])
+    return found[1].decode() if found else site_file.stem

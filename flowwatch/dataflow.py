@@ -32,8 +32,11 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
 from flowwatch.core.engine import Output
+from flowwatch.core.state import StateError
 from flowwatch.host import CHECKPOINT_S, Host, find_start
 from flowwatch.journal import Journal
+from flowwatch.journal.database import JournalError
+from flowwatch.log.errors import DiskRefused, LogError
 from flowwatch.log.reader import Chunk, Reader
 from flowwatch.log.settings import load
 from flowwatch.workspace import Workspace
@@ -44,6 +47,8 @@ POLL: Final = timedelta(milliseconds=5)
 """How often a partition whose end was reached looks again: a small part of the 50 ms that a decision may take beyond its tick."""
 POLL_EMPTY: Final = timedelta(milliseconds=250)
 """The same for a partition that never had a row: most of them, where sites are few."""
+DAMAGED, DISK_REFUSED = 4, 6
+"""A worker's exit codes where it knows why it ends; those of the command line (`cli.exits.Exit`)."""
 EPOCH: Final = timedelta(seconds=2)
 """How often Bytewax notes offsets; a restart does not depend on it."""
 
@@ -193,14 +198,28 @@ def main() -> None:
     stop = threading.Event()
     threading.Thread(target=_watch_supervisor, args=(stop,), daemon=True).start()
     workspace = Workspace(asked.root)
-    cli_main(  # type: ignore[no-untyped-call]  # Bytewax's compiled part carries no types
-        build(workspace, stop, until_end=asked.until_end, checkpoint_s=asked.checkpoint_s),
-        workers_per_process=asked.threads,
-        process_id=asked.process,
-        addresses=asked.addresses,
-        epoch_interval=EPOCH,
-        recovery_config=RecoveryConfig(workspace.recovery),  # type: ignore[no-untyped-call]
-    )
+    try:
+        cli_main(  # type: ignore[no-untyped-call]  # Bytewax's compiled part carries no types
+            build(workspace, stop, until_end=asked.until_end, checkpoint_s=asked.checkpoint_s),
+            workers_per_process=asked.threads,
+            process_id=asked.process,
+            addresses=asked.addresses,
+            epoch_interval=EPOCH,
+            recovery_config=RecoveryConfig(workspace.recovery),  # type: ignore[no-untyped-call]
+        )
+    except Exception as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        print(f"flowwatch: {reason}", file=sys.stderr, flush=True)  # noqa: T201 - the last line of what a worker says
+        sys.exit(DISK_REFUSED if isinstance(reason, DiskRefused) else DAMAGED)
+
+
+def _reason(error: BaseException | None) -> BaseException | None:
+    """The error of ours that Bytewax passed on inside its own, if there is one."""
+    while error is not None and not isinstance(error, LogError | JournalError | StateError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -44,7 +44,11 @@ ROOM: Final = 1 << 20
 
 
 class WorkerDied(LogError):  # noqa: N818 - named by what it says
-    """A worker process ended by itself."""
+    """A worker process ended by itself. `code` is its exit code: of `cli.exits.Exit` where it knew why."""
+
+    def __init__(self, root: Path, code: int) -> None:
+        super().__init__(root, f"a worker ended with exit code {code}", "its message above; a new start continues")
+        self.code = code
 
 
 def run(
@@ -68,7 +72,7 @@ def run(
     """
     workspace = Workspace(root)
     settings = load_settings(workspace.log)
-    with sole_instance(workspace) as lock:
+    with sole_instance(workspace) as lock, _stop_requests() as asked:
         generation = next_generation(workspace)
         accept_documents(workspace, documents, tell)
         _require_journal(workspace)
@@ -79,7 +83,7 @@ def run(
         try:
             tell(f"running on {root}: generation {generation}, {workers} worker{'s' if workers > 1 else ''}, {settings.clock.value} clock")
             processes = _start(workspace, lock, workers, threads, checkpoint_s, until_end=until_end)
-            _work(workspace, processes, ticker)
+            _work(workspace, processes, ticker, asked)
         finally:
             if ticker:
                 ticker.stop()
@@ -116,10 +120,20 @@ def _is_whole_store(file: Path) -> bool:
         return False
 
 
-def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ticker: Ticker | None) -> None:
-    """Wait until all workers have ended, or one has died, or somebody asks to stop."""
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """While in force, SIGTERM and SIGINT are noted in the list instead of ending the process."""
     asked: list[int] = []
     previous = {s: signal.signal(s, lambda number, _frame: asked.append(number)) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ticker: Ticker | None, asked: Sequence[int]) -> None:
+    """Wait until all workers have ended, or one has died, or somebody has `asked` to stop."""
     told_at = None
     try:
         while any(p.poll() is None for p in processes):
@@ -136,7 +150,7 @@ def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ti
         failed = [p.returncode for p in processes if p.poll() not in (None, 0)]
         if failed:
             _require_room(workspace)
-            raise WorkerDied(workspace.root, f"a worker ended with exit code {failed[0]}", "its message above; a new start continues")
+            raise WorkerDied(workspace.root, failed[0])
     finally:
         for process in processes:
             process.kill()
@@ -144,8 +158,6 @@ def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ti
             if process.stdin:
                 with suppress(BrokenPipeError):
                     process.stdin.close()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _require_room(workspace: Workspace) -> None:

@@ -92,6 +92,8 @@ def verdict(error: BaseException) -> tuple[Exit, str]:
             return Exit.INTERRUPTED, "interrupted"
         case OSError():
             return (Exit.DISK if error.errno in _DISK else Exit.USAGE), _system(error)
+    if _name(type(error)) == "flowwatch.supervisor.WorkerDied" and getattr(error, "code", None) in set(Exit):
+        return Exit(getattr(error, "code", Exit.INTERNAL)), str(error)
     named = next((_BY_NAME[name] for name in map(_name, type(error).__mro__) if name in _BY_NAME), None)
     if named is None:
         fault = f"a fault of flowwatch itself: {type(error).__name__}: {error}"
