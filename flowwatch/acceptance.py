@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from flowwatch.documents import DocumentErrors, Fault, find, load, shipped
-from flowwatch.log.errors import LogLocked
+from flowwatch.documents import DocumentErrors, Fault, Loaded, find, load, shipped
+from flowwatch.log.errors import BadRecord, LogLocked
 from flowwatch.log.inbox import Inbox
 from flowwatch.log.reader import Reader
 from flowwatch.log.settings import load as load_settings
@@ -23,27 +23,50 @@ def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell) -
     """Put documents that changed into the log.
 
     Raises `DocumentErrors` when a site that the log does not know yet has faults; a site that it knows goes on with its good document, and the
-    faults are told.
+    faults are told. So no fault in a file keeps a log that has documents from being decided on.
     """
     present = _documents_in_log(workspace)
     if documents is None and present:
         return
+    try:
+        pairs = find(shipped() if documents is None else documents)
+    except DocumentErrors as errors:
+        if not present:
+            raise
+        _tell_faults(errors, tell)
+        tell("nothing accepted; the last good documents stay in force")
+        return
     faults: list[Fault] = []
-    for site_file, plan_file in find(shipped() if documents is None else documents):
+    for site_file, plan_file in pairs:
         try:
-            loaded = load(site_file, plan_file)
+            _accept(workspace, load(site_file, plan_file), present, tell)
         except DocumentErrors as errors:
             known = _site_named_in(site_file) in present
-            for fault in errors.faults:
-                tell(str(fault))
+            _tell_faults(errors, tell)
             tell(f"{site_file}: not accepted; {'the last good document stays in force' if known else 'no document is in force'}")
             faults += [] if known else errors.faults
-            continue
-        if present.get(loaded.site["site"]) != loaded.version:
-            _append_document(workspace, loaded.payload)
-            tell(f"{loaded.site['site']}: document {loaded.version} accepted")
     if faults:
         raise DocumentErrors(faults)
+
+
+def _accept(workspace: Workspace, loaded: Loaded, present: Mapping[str, str], tell: Tell) -> None:
+    """Put one document into the log if it changed. Raises `BadRecord` where the log has no place for a site that it does not know."""
+    site = str(loaded.site["site"])
+    if present.get(site) == loaded.version:
+        return
+    try:
+        _append_document(workspace, loaded.payload)
+    except BadRecord as error:
+        if site not in present:
+            raise
+        tell(f"{site}: not accepted; the last good document stays in force: {error}")
+    else:
+        tell(f"{site}: document {loaded.version} accepted")
+
+
+def _tell_faults(errors: DocumentErrors, tell: Tell) -> None:
+    for fault in errors.faults:
+        tell(str(fault))
 
 
 def _documents_in_log(workspace: Workspace) -> dict[str, str]:
@@ -69,5 +92,9 @@ def _append_document(workspace: Workspace, payload: bytes) -> None:
 
 def _site_named_in(site_file: Path) -> str:
     """The site that a faulty file speaks of: what stands behind `site:`, else the file's name."""
-    found = re.search(rb"(?m)^site:[ \t]*[\"']?([A-Za-z0-9_.:-]+)", site_file.read_bytes()[:65_536])
+    try:
+        text = site_file.read_bytes()[:65_536]
+    except OSError:
+        text = b""
+    found = re.search(rb"(?m)^site:[ \t]*[\"']?([A-Za-z0-9_.:-]+)", text)
     return found[1].decode() if found else site_file.stem

@@ -1,0 +1,70 @@
+"""A fault in a file never keeps a log that has good documents from being decided on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flowwatch.acceptance import accept_documents
+from flowwatch.documents import DocumentErrors, shipped
+from flowwatch.log import Reader, create, load
+from flowwatch.workspace import Workspace
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> tuple[Workspace, Path]:
+    """A log, and a folder with the shipped documents in it."""
+    workspace, root = Workspace(tmp_path / "work"), tmp_path / "root"
+    workspace.root.mkdir()
+    create(workspace.log, clock="event", partitions=2)
+    for part in ("config", "rules"):
+        shutil.copytree(shipped() / part, root / part)
+    return workspace, root
+
+
+def versions(workspace: Workspace) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in load(workspace.log).folders:
+        with Reader(workspace.log, name) as reader:
+            found |= reader.documents()
+    return found
+
+
+def spoil(root: Path, how: str) -> None:
+    site = root / "config" / "sites" / "yuyuan.yaml"
+    match how:
+        case "faults in a file of another name":
+            site.write_text(site.read_text().replace("capacity: 3000", "capacity: many"))
+            site.rename(site.with_name("places.yaml"))
+        case "two files for one site":
+            shutil.copy(site, site.with_name("again.yaml"))
+        case "another group":
+            site.write_text(site.read_text().replace("site: yuyuan  ", "group: elsewhere\nsite: yuyuan  ", 1))
+        case "no site file":
+            site.unlink()
+
+
+SPOILT = ["faults in a file of another name", "two files for one site", "another group", "no site file"]
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_site_that_the_log_knows_goes_on_with_its_good_document(place: tuple[Workspace, Path], how: str) -> None:
+    workspace, root = place
+    accept_documents(workspace, root, lambda _: None)
+    good = versions(workspace)
+    spoil(root, how)
+    told: list[str] = []
+    accept_documents(workspace, root, told.append)
+    assert versions(workspace) == good
+    assert any("stay" in line and "in force" in line for line in told), told
+
+
+@pytest.mark.parametrize("how", [h for h in SPOILT if h != "another group"])
+def test_a_log_without_documents_takes_none_with_faults(place: tuple[Workspace, Path], how: str) -> None:
+    workspace, root = place
+    spoil(root, how)
+    with pytest.raises(DocumentErrors):
+        accept_documents(workspace, root, lambda _: None)
+    assert versions(workspace) == {}
