@@ -80,15 +80,20 @@ class Shape:
         """The compiled record of site `s`: one zone, four gates with their share of the counters, two stages."""
         modes = {stage: {f"gate-{g}": mode for g in range(GATES)} for stage, mode in ((CALM, "both"), (CLOSED, "out"))}
         title = {"zh": "景区", "en": "Site"}
-        bars = {"zone": "all", "measure": "occupancy", "clear_measure": "occupancy", "hold_us": 0}
-        stage = {"dwell_us": 0, "title": title}
+        bars = {"kind": "people", "zone": "all", "measure": "occupancy", "source": "occupancy", "clear_source": "occupancy", "hold_us": 0}
+        bars |= {"enter_m": self.enter * 1000, "clear_m": self.clear * 1000, "enter": f"{self.enter}", "clear": f"{self.clear}"}
+        alone = {"by": None, "within_us": None, "otherwise": "keep"}
+        stage = {"dwell_us": 0, "title": title, "leaves": [], "clauses": [], "confirm": {"rise": alone, "fall": alone}}
+        stage |= {"links": {}, "barriers": {}, "signs": {}, "tasks": []}
         alert = {"headline": {"zh": "只出不进", "en": "Exit only"}, "instruction": {"zh": "请从出口离开", "en": "Leave by the exits"}}
         counter = {"link": None, "zone": None, "counts": "delta", "every_us": self.period_us, "lateness_us": 120 * SECOND_US}
         counter |= {"error_ppm": 5_000, "max_per_min": math.ceil(MOST * 60 * SECOND_US / self.period_us), "modulus": None}
         counter |= {"counts_down": False, "swapped": False, "coverage_ppm": 1_000_000, "camera_error_ppm": 150_000}
         gate = {"title": title, "from": "outside", "to": "all", "lanes": 4, "width_m": 4.0, "lane_per_min": 25, "on_lost": "out"}
+        gate |= {"delivery": "advise", "drill": False, "emergency": False, "entrance_only": False}
+        zone = {"title": title, "area_m2": 12_000.0, "capacity": 6_000, "inside": None, "outside": None, "accepts_single_exit": None}
         return {
-            "format": 1,
+            "format": 2,
             "site": self.site(s),
             "group": self.site(s),
             "title": title,
@@ -96,25 +101,37 @@ class Shape:
             "offsets": [[946684800000000, 28800]],
             "egress_min_per_min": 100,
             "known_empty": None,
-            "zones": [{"zone": "all", "title": title, "area_m2": 12_000.0, "capacity": 6_000, "inside": None}],
-            "gates": [gate | {"gate": f"gate-{g}", "emergency": False, "entrance_only": False} for g in range(GATES)],
+            "zones": [zone | {"zone": "all"}],
+            "gates": [gate | {"gate": f"gate-{g}"} for g in range(GATES)],
             "links": [],
             "counters": [
                 counter | {"counter": f"counter-{c:02d}", "gate": f"gate-{c % GATES}", "valid_from_us": None, "valid_to_us": None}
                 for c in range(self.counters)
             ],
-            "plan": {
-                "plan": self.site(s),
-                "title": title,
-                "valid_from_us": None,
-                "valid_to_us": None,
-                "stages": [
-                    stage | {"stage": CALM, "level": None, "any": [], "gates": modes[CALM], "alert": None},
-                    stage
-                    | {"stage": CLOSED, "level": "I", "gates": modes[CLOSED], "alert": alert}
-                    | {"any": [bars | {"enter_m": self.enter * 1000, "clear_m": self.clear * 1000}]},
-                ],
-            },
+            "delivery": "advise",
+            "area": None,
+            "barriers": [],
+            "signs": [],
+            "plans": [
+                {
+                    "plan": self.site(s),
+                    "title": title,
+                    "basis": None,
+                    "zone": None,
+                    "case": None,
+                    "valid_from_us": None,
+                    "valid_to_us": None,
+                    "days": {},
+                    "days_until": None,
+                    "degraded": [],
+                    "stages": [
+                        stage | {"stage": CALM, "level": None, "gates": modes[CALM], "alert": None},
+                        stage
+                        | {"stage": CLOSED, "level": "I", "gates": modes[CLOSED], "alert": alert}
+                        | {"leaves": [bars], "clauses": [[0]]},
+                    ],
+                }
+            ],
         }
 
     def recount(self, s: int) -> bytes:

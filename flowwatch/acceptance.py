@@ -29,7 +29,7 @@ def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell) -
     if documents is None and present:
         return
     try:
-        pairs = find(shipped() if documents is None else documents)
+        found = find(shipped() if documents is None else documents)
     except DocumentErrors as errors:
         if not present:
             raise
@@ -37,9 +37,9 @@ def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell) -
         tell("nothing accepted; the last good documents stay in force")
         return
     faults: list[Fault] = []
-    for site_file, plan_file in pairs:
+    for site_file, plan_files in found:
         try:
-            _accept(workspace, load(site_file, plan_file), present, tell)
+            _accept(workspace, load(site_file, plan_files), present, tell)
         except DocumentErrors as errors:
             known = _site_named_in(site_file) in present
             _tell_faults(errors, tell)

@@ -38,7 +38,7 @@ class Counted:
 
     def steps(self, cause: Mapping[str, Any], near: int) -> list[Step]:
         """How the figure of a cause came about, and the last readings that fed it; days are left out of times on the day of `near`."""
-        steps = self._counting(cause, near) if cause["estimate"] is not None else []
+        steps = self._counting(cause, near) if cause["estimate"] is not None else self._passing(cause)
         if not cause["readings"]:
             return steps
         partition = cause["partition"]
@@ -109,6 +109,19 @@ class Counted:
             return []
         text = say(f"人数如何得来：{'；'.join(parts)}。", f"How it was counted: {'; '.join(parts)}.")
         return [Step("counting", None, with_times(facts), text)]
+
+    def _passing(self, cause: Mapping[str, Any]) -> list[Step]:
+        """What feeds a flow: the counters that were heard, and over which time their people were added up."""
+        leaf = (cause["term"] or {}).get("leaf") or {}
+        if leaf.get("kind") != "passers" and leaf.get("source") != "net_flow":
+            return []
+        counters = list(dict.fromkeys(str(ref["counter"]).partition("/")[2] for ref in cause["readings"]))
+        heard = self._names.listed([self._names.counter(counter) for counter in counters])
+        text = self._say(
+            f"流量如何得来：{heard or '无计数器'}最近一分钟（上报更慢的，最近一个上报周期）计入的人数。",
+            f"How it was counted: the people of the last minute, or of a longer reporting period, at {heard or 'no counter'}.",
+        )
+        return [Step("counting", None, {"leaf": leaf, "counters": counters}, text)]
 
     def _anchor(self, zone: str, tick: int) -> Entry | None:
         """The last accepted recount of the zone up to `tick`."""

@@ -31,7 +31,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
-from flowwatch.core.engine import Output
+from flowwatch.core.scribe import Output
 from flowwatch.core.state import StateError
 from flowwatch.host import CHECKPOINT_S, Host, find_start
 from flowwatch.journal import Journal

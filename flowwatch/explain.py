@@ -14,17 +14,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from flowwatch import texts
+from flowwatch import sayings, texts
+from flowwatch.conditions import condition
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.incidents import What
 from flowwatch.counting import Counted, Step, body_of
+from flowwatch.crossings import crossing
 from flowwatch.evidence import Evidence
 from flowwatch.journal import Journal, UnknownIdError
 from flowwatch.journal.export import with_times
 from flowwatch.journal.tables import site_of
-from flowwatch.texts import Clock, Language, Names
+from flowwatch.orders import order, why_not
+from flowwatch.titles import Clock, Language, Names
 
 INCIDENT: Final = re.compile(r"(?P<site>.+)-i\d+")
+_BY_RECORD: Final = ("fire", "fire_ended", "drill")
+"""Reasons of commands that stand for themselves, whatever the stage did at the same tick."""
 
 
 def explain(journal: Journal, log: Path | str, id_: str, lang: Language) -> str:
@@ -37,7 +42,7 @@ def explanation(journal: Journal, log: Path | str, id_: str, lang: Language) -> 
     """The same as data: id, kind, site, document, time_zone, and steps of {what, id, facts, text}; times as text in UTC."""
     entries = find(journal, id_)
     with Evidence(log) as evidence:
-        note = _Note(journal, evidence, entries[0], lang)
+        note = _Note(journal, evidence, id_, entries[0], lang)
         steps = [*note.told(entries), note.basis()]
     return {
         "id": id_,
@@ -74,10 +79,10 @@ def _with(entries: Iterator[Entry], key: str, value: str) -> Iterator[Entry]:
 
 
 class _Note:
-    """The note on one id, in one language."""
+    """The note on one id, in one language; `entry` is the first that the id names."""
 
-    def __init__(self, journal: Journal, evidence: Evidence, entry: Entry, lang: Language) -> None:
-        self.journal, self.evidence = journal, evidence
+    def __init__(self, journal: Journal, evidence: Evidence, id_: str, entry: Entry, lang: Language) -> None:
+        self.journal, self.evidence, self.id = journal, evidence, id_
         self.site = site_of(entry.chain)
         self.asked = entry
         self.in_force = self._in_force(entry)
@@ -97,13 +102,18 @@ class _Note:
         tell = {
             EntryKind.COMMAND: self._command,
             EntryKind.TRANSITION: self._transition,
+            EntryKind.DEVICE: self._device,
+            EntryKind.TASK: self._task,
             EntryKind.INCIDENT: self._incident,
             EntryKind.ACTION: self._action,
             EntryKind.DOCUMENT: self._documents,
             EntryKind.REFUSALS: self._refusals,
             EntryKind.ENGINE: self._engine,
         }[first.kind]
-        return tell(first) + [step for entry in entries[1:] for step in self._incident(entry)[:2]]
+        steps = tell(first) + [step for entry in entries[1:] for step in self._incident(entry)[:3]]
+        if first.kind is EntryKind.INCIDENT and self.id == body_of(first)["incident"] and body_of(entries[-1])["state"] != "cleared":
+            steps.append(Step("open", None, {}, self.say("该事件至今未解除。", "The incident is still open.")))
+        return steps
 
     def basis(self) -> Step:
         """The last line: the documents in force, and whose time this is."""
@@ -123,64 +133,50 @@ class _Note:
     # ---- what each kind of entry says
 
     def _command(self, entry: Entry) -> list[Step]:
-        body, say, names = body_of(entry), self.say, self.names
-        gate, mode, stage = names.gate(body["gate"]), names.word(texts.MODES, body["mode"]), names.stage(body["stage"])
-        enter = say("可以进" if body["may_enter"] else "不可以进", "people may enter" if body["may_enter"] else "nobody may enter")
-        leave = say("可以出" if body["may_leave"] else "不可以出", "people may leave" if body["may_leave"] else "nobody may leave")
-        asked = {
-            "start": say(f"系统开始运行，阶段“{stage}”要求如此。", f'At the start stage "{stage}" asks for it.'),
-            "stage": say(f"阶段“{stage}”要求如此。", f'Stage "{stage}" asks for it.'),
-            "override": say("由人工干预决定。", "An operator's override asks for it."),
-            "override_ended": say(f"人工干预结束，按阶段“{stage}”恢复。", f'An override ended; stage "{stage}" asks for it.'),
-            "document": say(f"方案文件更新后，阶段“{stage}”要求如此。", f'The documents changed; stage "{stage}" asks for it.'),
-        }.get(body["reason"], body["reason"])
-        at, revision = self.clock.moment(entry.at), body["revision"]
-        text = say(
-            f"{at}　{gate}改为“{mode}”：{enter}，{leave}（记录 {entry.id}，该口第 {revision} 号指令）。{asked}",
-            f"{at}  {gate} was set to {mode}: {enter}, {leave} (entry {entry.id}, revision {revision}). {asked}",
-        )
-        steps = [_step(entry, text)]
-        if body["of"] is not None:
+        body = body_of(entry)
+        steps = [_step(entry, self._at(entry, sayings.command(body, entry.id, self.names)))]
+        if body["of"] is not None and body["reason"] not in _BY_RECORD:
             return steps + self._transition(self.journal.get(body["of"]))
         return steps + (self._ordered(body["action"], entry) if body["action"] is not None else [])
 
-    def _transition(self, entry: Entry) -> list[Step]:
-        body, say, names, cause = body_of(entry), self.say, self.names, body_of(entry)["cause"]
-        before, after, planned = (names.stage(body[key]) for key in ("from", "to", "planned"))
-        crossed = texts.crossing(cause["estimate"], cause["term"], names)
-        why = {
-            "start": say("系统开始运行", "flowwatch began to watch this site"),
-            "rise": crossed,
-            "fall": crossed,
-            "override": say("因人工干预", "an operator stepped in"),
-            "override_ended": say("人工干预结束", "an override ended"),
-            "document": say("方案文件更新", "the documents changed"),
-        }.get(body["reason"], body["reason"])
-        verb = {"rise": say("升为", "rose"), "fall": say("降为", "fell")}.get(body["reason"], say("转为", "went"))
-        moved = (
-            say(f"管控阶段由“{before}”{verb}“{after}”", f'the stage {verb} from "{before}" to "{after}"')
-            if body["from"] is not None
-            else say(f"管控阶段从“{after}”开始", f'the stage is "{after}" to begin with')
-        )
+    def _device(self, entry: Entry) -> list[Step]:
+        body, say = body_of(entry), self.say
+        told = sayings.device_order(body, self.names)
+        why = sayings.reason_text(body["reason"], self.names.stage(body["stage"], body["plan"]), self.names) if body["stage"] else ""
         text = say(
-            f"{why}，{'因此' if cause['term'] else ''}{moved}（记录 {entry.id}）。",
-            f"{why}{', so' if cause['term'] else ':'} {moved} (entry {entry.id}).",
+            f"{told}（记录 {entry.id}，第 {body['revision']} 号指令）。{why}",
+            f"{_capital(told)} (entry {entry.id}, revision {body['revision']}). {why}".rstrip(),
         )
-        if planned != after:
-            text += say(
-                f"按方案应为“{planned}”，人工干预期间不执行。", f' The plan itself asks for "{planned}", which the override holds back.'
-            )
-        steps = [_step(entry, self._dated(entry, text, say("原因：", "Why: ")))]
+        steps = [_step(entry, self._at(entry, text))]
+        return steps + (self._transition(self.journal.get(body["of"])) if body["of"] is not None else [])
+
+    def _task(self, entry: Entry) -> list[Step]:
+        body, say = body_of(entry), self.say
+        told = sayings.task(body, self.names, self.clock, entry.at, self._part(body["plan"], body["stage"], body["task"]))
+        stage = self.names.stage(body["stage"], body["plan"])
+        if body["state"] == "withdrawn":
+            why = say(f"阶段“{stage}”已不要求。", f'Stage "{stage}" no longer asks for it.')
+        else:
+            why = sayings.reason_text("stage", stage, self.names)
+        text = say(f"{told}（记录 {entry.id}）。{why}", f"{_capital(told)} (entry {entry.id}). {why}")
+        steps = [_step(entry, self._at(entry, text))]
+        return steps + (self._transition(self.journal.get(body["of"])) if body["of"] is not None else [])
+
+    def _transition(self, entry: Entry) -> list[Step]:
+        cause = body_of(entry)["cause"]
+        text = sayings.transition(body_of(entry), entry.id, self.names)
+        steps = [_step(entry, self._dated(entry, text, self.say("原因：", "Why: ")))]
         if cause["action"] is not None:
             steps += self._ordered(cause["action"], entry)
-        else:
+        if cause["action"] is None or cause["term"] is not None:
             steps += self.counted.steps(cause, self.asked.at)
         return steps + (self._followed(entry) if entry.id == self.asked.id else [])
 
     def _incident(self, entry: Entry) -> list[Step]:
         body, say, names, cause = body_of(entry), self.say, self.names, body_of(entry)["cause"]
-        state = names.word(texts.STATES, body["state"])
-        level = say(*(f"{names.word(texts.LEVELS, body['level'])}{sign}" for sign in ("预警：", ": "))) if body["level"] else ""
+        state, asks = names.word(texts.STATES, body["state"]), body["what"] == What.CONFIRMATION_NEEDED
+        warns = body["level"] and not (asks and body["detail"]["direction"] == "fall")
+        level = say(*(f"{names.word(texts.LEVELS, body['level'])}{sign}" for sign in ("预警：", ": "))) if warns else ""
         at, told = self.clock.moment(entry.at), texts.incident(body, names)
         text = say(
             f"{at}　{level}{told}（事件 {body['incident']} {state}，记录 {entry.id}）。",
@@ -192,25 +188,77 @@ class _Note:
         if body["state"] != "raised":
             began, lasted = self.clock.time(body["since_us"], entry.at), texts.lasting(entry.at - body["since_us"], names)
             text += say(f"始于 {began}，历时 {lasted}。", f" It began at {began}, {lasted} before.")
+        moved = self._moved(entry) if body["what"] == What.STAGE or asks else None
+        if asks and body["state"] != "cleared":
+            text += sayings.question(body["detail"], names, self.clock, entry.at)
+        elif asks and moved is None and not body["detail"].get("ended_by"):
+            text += say("没有转换阶段，条件已不再成立。", " The stage did not change: the condition holds no more.")
         steps = [_step(entry, text)]
-        same_tick = self.journal.entries(entry.chain, EntryKind.TRANSITION, entry.at, entry.at + 1)
-        moved = next(same_tick, None) if body["what"] == What.STAGE else None
         if moved is not None:
             return steps + self._transition(moved)
         if cause["action"] is not None:
             return steps + self._ordered(cause["action"], entry)
         if cause["estimate"] is not None or cause["term"] is not None:
-            crossed = texts.crossing(cause["estimate"], cause["term"], names)
+            crossed = crossing(cause["estimate"], cause["term"], names)
             because = say(f"原因：{crossed}。", f"Why: {crossed}.")
             steps.append(Step("estimate", None, with_times({"estimate": cause["estimate"], "term": cause["term"]}), because))
+        elif body["state"] == "raised":
+            steps += self._waited_for(body)
         return steps + self.counted.steps(cause, self.asked.at)
+
+    def _moved(self, entry: Entry) -> Entry | None:
+        """The change of stage that an incident about a stage came with, if it did."""
+        body = body_of(entry)
+        for other in self.journal.entries(entry.chain, EntryKind.TRANSITION, entry.at, entry.at + 1):
+            moved = body_of(other)
+            if body["what"] == What.STAGE and body["subject"] in (moved["from"], moved["to"], moved["planned"]):
+                return other
+            if body["what"] != What.STAGE and body["state"] == "cleared" and moved["plan"] == body["subject"]:
+                return other
+        return None
+
+    def _waited_for(self, body: dict[str, Any]) -> list[Step]:
+        """The condition of the stage that is proposed, or of the rule that holds, and what the last minute before said of its zones."""
+        part: dict[str, Any] | None = None
+        if body["what"] == What.CONFIRMATION_NEEDED and body["detail"]["direction"] == "rise":
+            part = self._part(body["subject"], body["detail"]["to"])
+        elif body["what"] == What.DEGRADED:
+            part = self._rule(body["subject"])
+        if part is None or not part["clauses"]:
+            return []
+        tick = body["cause"]["tick_us"]
+        parts = [self.say(f"条件：{condition(part, self.names)}", f"The condition: {condition(part, self.names)}")]
+        minute = self.journal.estimate_before(self.asked.chain, tick)
+        figures = json.loads(minute.body)["zones"] if minute is not None else {}
+        zones = [z for z in dict.fromkeys(leaf.get("zone") for leaf in part["leaves"]) if z in figures]
+        if minute is not None and zones:
+            at = self.clock.time(minute.at, self.asked.at)
+            told = self.say("；", "; ").join(crossing({"zone": zone} | figures[zone], None, self.names) for zone in zones)
+            parts.append(self.say(f"{at} 的分钟记录：{told}", f"the minute to {at}: {told}"))
+        facts = {"clauses": part["clauses"], "leaves": part["leaves"]}
+        return [Step("condition", None, facts, self.say("；", "; ").join(parts) + self.say("。", "."))]
+
+    def _rule(self, subject: str) -> dict[str, Any] | None:
+        """A rule for missing data, which an incident calls "rule" or "plan.rule"; None where the document does not have it."""
+        plans = (self.document or {}).get("plans", ())
+        rules = {(f"{p['plan']}." if i else "") + r["rule"]: r for i, p in enumerate(plans) for r in p["degraded"]}
+        return rules.get(subject)
+
+    def _part(self, plan: str, stage: str, task: str | None = None) -> dict[str, Any] | None:
+        """A stage of the site's document, or one of its tasks; None where the document does not have it."""
+        stages = next((p["stages"] for p in (self.document or {}).get("plans", ()) if p["plan"] == plan), ())
+        found: dict[str, Any] | None = next((s for s in stages if s["stage"] == stage), None)
+        if found is None or task is None:
+            return found
+        return next((t for t in found["tasks"] if t["task"] == task), None)
 
     def _action(self, entry: Entry) -> list[Step]:
         body, say = body_of(entry), self.say
         record = body["record"]
-        kind, asked = self.names.word(texts.ACTIONS, record["type"]), texts.order(record, self.names, self.clock, entry.at)
-        why_not = "" if body["accepted"] else texts.why_not(body["refused"], self.names)
-        done = say("已执行。", "Done.") if body["accepted"] else say(f"未执行：{why_not}。", f"Not done: {why_not}.")
+        kind = self.names.word(texts.ACTIONS, record["type"])
+        asked = order(record, self.names, self.clock, entry.at, self._answered(entry))
+        against = "" if body["accepted"] else why_not(body["refused"], self.names)
+        done = say("已执行。", "Done.") if body["accepted"] else say(f"未执行：{against}。", f"Not done: {against}.")
         by, reason = record["by"], record["reason"]
         text = say(
             f"{by}{kind}：{asked}。理由：{reason}。{done}（记录 {entry.id}）",
@@ -253,6 +301,9 @@ class _Note:
 
     # ---- what stands behind it
 
+    def _at(self, entry: Entry, text: str) -> str:
+        return self.clock.moment(entry.at) + self.say("　", "  ") + text
+
     def _dated(self, entry: Entry, text: str, label: str) -> str:
         """`text` with its time; under `label` unless it is what was asked for."""
         if entry.id == self.asked.id:
@@ -264,6 +315,15 @@ class _Note:
         about = next(_with(self.journal.entries(entry.chain, EntryKind.ACTION), "action", action), None)
         return self._action(about) if about is not None else []
 
+    def _answered(self, entry: Entry) -> dict[str, Any] | None:
+        """What the incident that a confirmation names said last before it; None for any other record."""
+        record = body_of(entry)["record"]
+        if record["type"] != "confirm":
+            return None
+        said = self.journal.entries(entry.chain, EntryKind.INCIDENT, until=entry.at + 1, newest=True)
+        about = next((e for e in _with(said, "incident", record["incident"]) if e.seq < entry.seq), None)
+        return body_of(about) if about is not None else None
+
     def _followed(self, entry: Entry) -> list[Step]:
         """What the same tick brought after `entry`."""
         names, told, ids = self.names, [], []
@@ -271,11 +331,13 @@ class _Note:
             body = body_of(other)
             match other.kind:
                 case EntryKind.COMMAND:
-                    gate, mode = names.gate(body["gate"]), names.word(texts.MODES, body["mode"])
-                    text = self.say(f"{gate}改为“{mode}”", f"{gate} set to {mode}")
+                    text = sayings.gate_order(body, names)
                 case EntryKind.TRANSITION:
-                    stage = names.stage(body["to"])
-                    text = self.say(f"管控阶段转为“{stage}”", f'stage "{stage}"')
+                    text = sayings.stage_moved(body, names)
+                case EntryKind.DEVICE:
+                    text = sayings.device_order(body, names)
+                case EntryKind.TASK:
+                    text = sayings.task(body, names, self.clock, self.asked.at, self._part(body["plan"], body["stage"], body["task"]))
                 case EntryKind.INCIDENT:
                     told_of, state = texts.incident(body, names), names.word(texts.STATES, body["state"])
                     text = self.say(f"{told_of}（{state}）", f"{told_of} ({state})")

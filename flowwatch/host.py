@@ -20,8 +20,9 @@ from typing import Any, Final
 import numpy as np
 
 from flowwatch import checkpoints
-from flowwatch.core.engine import ENGINE_VERSION, Engine, Output
+from flowwatch.core.engine import ENGINE_VERSION, Engine
 from flowwatch.core.readings import Kind
+from flowwatch.core.scribe import Output
 from flowwatch.core.state import pack
 from flowwatch.log.errors import LogError
 from flowwatch.log.reader import Chunk, blocks

@@ -15,8 +15,9 @@ from typing import Final
 
 from flowwatch import checkpoints
 from flowwatch.core.chains import Chains
-from flowwatch.core.engine import ENGINE_VERSION, Output
+from flowwatch.core.engine import ENGINE_VERSION
 from flowwatch.core.entries import EntryKind
+from flowwatch.core.scribe import Output
 from flowwatch.host import Host, Sink, Start, VersionError
 from flowwatch.instance import sole_instance
 from flowwatch.journal import Journal
@@ -105,7 +106,7 @@ def rebuild(log: Path, journal: Path, advance: Advance = lambda _: None) -> Path
                     if start.state is not None:
                         if start.state["engine"] != ENGINE_VERSION:
                             raise VersionError(log / name, f"engine version {start.state['engine']} decided its beginning", "that version")
-                        made.start_after(Chains.from_state(start.state["chains"]).heads)
+                        made.start_after(Chains.from_state(start.state["scribe"]["chains"]).heads)
                     _run(reader, Host(log / name, start, _into(made), checkpoint_s=None), advance)
         return install(fresh, journal)
 
@@ -130,7 +131,7 @@ def _run(reader: Reader, host: Host, advance: Advance) -> int:
 
 def _unsaid(journal: Journal, host: Host) -> Difference | None:
     """The first entry of the partition's chains that the journal holds and the engine did not say again."""
-    for chain, (seq, _) in sorted(host.engine.chains.heads.items()):
+    for chain, (seq, _) in sorted(host.engine.scribe.chains.heads.items()):
         stored, _ = journal.head(chain)
         if stored > seq and not chain.endswith(".engine"):
             entry = journal.get(f"{chain}-{seq + 1}")

@@ -98,7 +98,7 @@ def _require_journal(workspace: Workspace) -> None:
             with Reader(workspace.log, name) as reader:
                 start = find_start(workspace.log / name, reader.start(), reader.end())
             if start.state is not None:
-                journal.require(Chains.from_state(start.state["chains"]).heads)
+                journal.require(Chains.from_state(start.state["scribe"]["chains"]).heads)
 
 
 def _prepare_recovery(workspace: Workspace) -> None:

@@ -1,33 +1,65 @@
-"""What people read of the journal, in Chinese and in English: a word for each code, and a sentence for each thing that an entry can say.
+"""What people read of the journal, in Chinese and in English: a word for each code, and the sentence of each incident.
 
-The engine writes codes and numbers; here they become words, with the titles that the site's documents give to zones, gates, counters and
-stages. A plan's own texts (headline, instruction) are passed on as they are. Nothing here decides anything, and a code that this module
-does not know is shown as it is rather than hidden.
+The engine writes codes and numbers; here they become words, with the titles that the site's documents give to its things (`titles.py`). What
+was measured and crossed is told by `crossings.py`, what operators ordered by `orders.py`. A plan's own texts (headline, instruction, signs,
+tasks) are passed on as they are. Nothing here decides anything, and a code that this module does not know is shown as it is rather than
+hidden.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from flowwatch.core.entries import EntryKind
+from flowwatch.core.gates import Setting
 from flowwatch.core.incidents import What
-from flowwatch.core.readings import OUTSIDE, SECOND, Reason
+from flowwatch.core.readings import Reason
+from flowwatch.titles import Clock, Language, Names, Text
 
-Language = Literal["zh", "en"]
-Text = Mapping[Language, str]
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = [
+    "ACTIONS",
+    "DELIVERIES",
+    "KINDS",
+    "LEVELS",
+    "MODES",
+    "REASONS",
+    "STATES",
+    "WHATS",
+    "Clock",
+    "Language",
+    "Names",
+    "Text",
+    "drilled",
+    "incident",
+    "lasting",
+    "people",
+    "setting",
+]
 
 MODES: Final[Mapping[str, Text]] = {
     "in": {"zh": "只进", "en": "in only"},
     "out": {"zh": "只出", "en": "out only"},
     "both": {"zh": "双向", "en": "both ways"},
     "closed": {"zh": "关闭", "en": "closed"},
+    "metered": {"zh": "限流", "en": "metered"},
+    "wave": {"zh": "分批放行", "en": "wave"},
 }
+"""The first word of a gate's setting."""
+
+_PHASES: Final[Mapping[str, Text]] = {
+    "in": {"zh": "进", "en": "in"},
+    "out": {"zh": "出", "en": "out"},
+    "both": {"zh": "双向", "en": "both ways"},
+    "hold": {"zh": "停", "en": "hold"},
+}
+
+DELIVERIES: Final[Mapping[str, Text]] = {
+    "advise": {"zh": "仅作建议，由现场人员执行", "en": "advice, for people to carry out"},
+    "confirm": {"zh": "待人员确认后执行", "en": "carried out when somebody confirms it"},
+    "automatic": {"zh": "自动执行", "en": "carried out automatically"},
+}
+"""How a command reaches its gate."""
 
 LEVELS: Final[Mapping[str, Text]] = {
     "IV": {"zh": "Ⅳ级（蓝色）", "en": "level IV (blue)"},
@@ -39,6 +71,8 @@ LEVELS: Final[Mapping[str, Text]] = {
 KINDS: Final[Mapping[str, Text]] = {
     EntryKind.TRANSITION: {"zh": "阶段转换", "en": "transition"},
     EntryKind.COMMAND: {"zh": "通道口指令", "en": "gate command"},
+    EntryKind.DEVICE: {"zh": "设备指令", "en": "device"},
+    EntryKind.TASK: {"zh": "任务", "en": "task"},
     EntryKind.INCIDENT: {"zh": "事件", "en": "incident"},
     EntryKind.ACTION: {"zh": "人工操作", "en": "operator's record"},
     EntryKind.DOCUMENT: {"zh": "方案版本", "en": "documents"},
@@ -54,12 +88,20 @@ WHATS: Final[Mapping[str, Text]] = {
     What.RECOUNT_NEEDED: {"zh": "需要清点", "en": "recount needed"},
     What.OVERRIDE_ACTIVE: {"zh": "人工干预", "en": "override"},
     What.INVARIANT_BROKEN: {"zh": "出路受阻", "en": "way out at risk"},
+    What.CONFIRMATION_NEEDED: {"zh": "等待确认", "en": "confirmation needed"},
+    What.DRILL_ACTIVE: {"zh": "演练", "en": "drill"},
+    What.FIRE: {"zh": "火警", "en": "fire"},
+    What.DEGRADED: {"zh": "降级运行", "en": "degraded"},
+    What.PLAN_NOT_VALID: {"zh": "方案不在有效期", "en": "plan not valid"},
+    What.CASE_ACTIVE: {"zh": "专项预案", "en": "case"},
 }
 
 ACTIONS: Final[Mapping[str, Text]] = {
     "override": {"zh": "人工干预", "en": "override"},
     "recount": {"zh": "人工清点", "en": "recount"},
     "confirm": {"zh": "确认", "en": "confirmation"},
+    "drill": {"zh": "演练指令", "en": "drill"},
+    "fire": {"zh": "火警指令", "en": "fire"},
 }
 
 STATES: Final[Mapping[str, Text]] = {
@@ -126,119 +168,69 @@ _INCIDENTS: Final[Mapping[str, tuple[Text, Text]]] = {
         },
         {"zh": "{subject}恢复按方案执行", "en": "{subject} follows the plan again"},
     ),
+    "invariant_broken/table": (
+        {
+            "zh": "各方案的要求合在一起会断了人们的出路，通道口维持原状，请立即人工处置",
+            "en": "what the plans ask together would take people's way out; the gates stay as they are, please act at once",
+        },
+        {"zh": "各方案的要求不再冲突，通道口恢复按方案执行", "en": "the plans agree again; the gates follow them"},
+    ),
+    "confirmation_needed": (
+        {"zh": "“{subject}”要求转换阶段，等待确认", "en": '"{subject}" asks for another stage and waits for an answer'},
+        {"zh": "“{subject}”的确认事项已了结", "en": 'the question of "{subject}" is settled'},
+    ),
+    "drill_active": (
+        {
+            "zh": "演练进行中：按“{reason}”阶段演练，只有参加演练的通道口动作",
+            "en": 'a drill is under way: stage "{reason}"; only gates that are marked for drills move',
+        },
+        {"zh": "演练结束：“{reason}”阶段的演练已停止", "en": 'the drill of stage "{reason}" is over'},
+    ),
+    "drill_active/confirmed": (
+        {"zh": "演练进行中：只有参加演练的通道口动作", "en": "a drill is under way; only gates that are marked for drills move"},
+        {"zh": "演练结束", "en": "the drill is over"},
+    ),
+    "fire": (
+        {
+            "zh": "火警，各通道口一律向外疏散，不得进入，须由人员解除",
+            "en": "fire; every gate leads out and nobody enters, until a person ends it",
+        },
+        {"zh": "火警解除，恢复按方案执行", "en": "the fire is over; the plan is followed again"},
+    ),
+    "degraded": (
+        {
+            "zh": "降级运行：规则“{subject}”的条件成立，数据不足，请加强现场观察",
+            "en": 'degraded: rule "{subject}" holds, the data do not suffice; please watch on the spot',
+        },
+        {"zh": "规则“{subject}”的条件不再成立，降级运行结束", "en": 'rule "{subject}" holds no more; no longer degraded'},
+    ),
+    "plan_not_valid": (
+        {
+            "zh": "“{subject}”不在有效期内，仍暂按其执行，请尽快更新",
+            "en": '"{subject}" is outside its dates and is followed for want of another; please renew it',
+        },
+        {"zh": "“{subject}”在有效期内", "en": '"{subject}" is within its dates'},
+    ),
+    "plan_not_valid/over": (
+        {
+            "zh": "“{subject}”已过有效期，仍暂按其执行，请尽快更新",
+            "en": '"{subject}" is past its dates and is followed for want of another; please renew it',
+        },
+        {"zh": "“{subject}”恢复有效", "en": '"{subject}" is within its dates again'},
+    ),
+    "plan_not_valid/not yet": (
+        {
+            "zh": "“{subject}”未到有效期，仍暂按其执行，请核对",
+            "en": '"{subject}" is not valid yet and is followed for want of another; please check it',
+        },
+        {"zh": "“{subject}”开始有效", "en": '"{subject}" is within its dates now'},
+    ),
+    "case_active": (
+        {"zh": "专项预案“{subject}”启用", "en": 'case "{subject}" is in force'},
+        {"zh": "专项预案“{subject}”结束", "en": 'case "{subject}" is over'},
+    ),
 }
-"""What an incident says while it is open, and when it is cleared."""
-
-
-_WHY_NOT: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
-    (re.compile(pattern), zh)
-    for pattern, zh in (
-        (r'no zone "(.+)"', "没有区域“{0}”"),
-        (r'no stage "(.+)"', "没有阶段“{0}”"),
-        (r'no gate "(.+)"', "没有通道口“{0}”"),
-        (r'no open incident "(.+)"', "没有尚未解除的事件“{0}”"),
-        (r"the site has no plan", "该景区没有管控方案"),
-        (r"counted at a time more than an hour ago or in the future", "清点时间早于一小时之前，或在将来"),
-        (r"its end is past, and no override of the stage is in force", "结束时间已过，而阶段当前没有人工干预可以结束"),
-        (r'its end is past, and no override of gate "(.+)" is in force', "结束时间已过，而通道口“{0}”当前没有人工干预可以结束"),
-        (r'gate "(.+)" is entrance_only and cannot be .*', "通道口“{0}”仅供进入，只能设为只进或关闭"),
-        (r'gate "(.+)" would be closed to people leaving.*', "通道口“{0}”将无法出人，只有仅供进入的通道口才可以关闭"),
-        (r'emergency gate "(.+)" would be .*', "应急通道口“{0}”必须始终可以出人"),
-        (r'zone "(.+)" would have no way out', "区域“{0}”将没有出路"),
-        (r"egress capacity would be (\S+) .* egress_min_per_min (\S+)", "疏散能力将只有每分钟 {0} 人，低于规定的 {1} 人"),
-        (r"egress capacity would be (\S+) .* the calmer stage's (\S+)", "疏散能力将只有每分钟 {0} 人，低于下一级阶段的 {1} 人"),
-    )
-)
-"""The engine's sentences on an operator's record that it refused, in Chinese."""
-
-
-class Names:
-    """The titles that a compiled site gives to its things, in one language; a thing without a title keeps its name.
-
-    `document` may be None where it is no longer known: then everything keeps its name.
-    """
-
-    def __init__(self, document: Mapping[str, Any] | None, language: Language) -> None:
-        self.language = language
-        found = document or {}
-        self._site = self._title(found)
-        self._zones = {z["zone"]: self._title(z) for z in found.get("zones", ())}
-        self._gates = {g["gate"]: self._title(g) for g in found.get("gates", ())}
-        self._counters = {c["counter"]: self._title(c) for c in found.get("counters", ())}
-        plan = found.get("plan") or {}
-        self._stages = {s["stage"]: self._title(s) for s in plan.get("stages", ())}
-
-    def say(self, zh: str, en: str) -> str:
-        """Whichever of the two is in this language."""
-        return zh if self.language == "zh" else en
-
-    def word(self, table: Mapping[str, Text], code: str) -> str:
-        """A code's word in `table`, or the code itself."""
-        return table[code][self.language] if code in table else code
-
-    def zone(self, name: str) -> str:
-        """A zone's title; "site" is the whole, "outside" the world beyond."""
-        if name == "site":
-            return self._site or self.say("全场", "the whole site")
-        if name == OUTSIDE:
-            return self.say("场外", "outside")
-        return self._zones.get(name) or name
-
-    def gate(self, name: str) -> str:
-        """A gate's title with its name."""
-        return self._with_name(self._gates.get(name), name)
-
-    def counter(self, name: str) -> str:
-        """A counter's title with its name."""
-        return self._with_name(self._counters.get(name), name)
-
-    def stage(self, name: str | None) -> str:
-        """A stage's title; a site without a plan is in none."""
-        if name is None:
-            return self.say("无", "none")
-        return self._stages.get(name) or name
-
-    def subject(self, what: str, name: str) -> str:
-        """What an incident is about."""
-        match what:
-            case "stage":
-                return self.stage(name)
-            case "override_active" if name == "stage":
-                return self.say("管控阶段", "the stage")
-            case "override_active" | "invariant_broken":
-                return self.gate(name)
-            case "counter_silent":
-                return self.counter(name)
-        return self.zone(name)
-
-    def _with_name(self, title: str | None, name: str) -> str:
-        return name if not title or title == name else self.say(f"{title}（{name}）", f"{title} ({name})")
-
-    def _title(self, thing: Mapping[str, Any]) -> str:
-        titles = thing.get("title") or {}
-        return str(titles.get(self.language) or "")
-
-
-class Clock:
-    """The site's wall clock: `offsets` is its document's table of UTC offsets."""
-
-    def __init__(self, document: Mapping[str, Any] | None) -> None:
-        self.zone: str = document["time_zone"] if document else "UTC"
-        self._offsets: list[tuple[int, int]] = [(since, offset) for since, offset in document["offsets"]] if document else [(0, 0)]
-
-    def moment(self, at: int) -> str:
-        """Date and time of day."""
-        since = max(bisect_right(self._offsets, (at, 2**31)) - 1, 0)
-        try:
-            local = _EPOCH + timedelta(microseconds=at + self._offsets[since][1] * SECOND)
-        except OverflowError:
-            return str(at)
-        return local.strftime("%Y-%m-%d %H:%M:%S")
-
-    def time(self, at: int, near: int) -> str:
-        """The time of day, with the date if it is another one than that of `near`."""
-        day, _, time = self.moment(at).partition(" ")
-        return time if day == self.moment(near).partition(" ")[0] else f"{day} {time}"
+"""What an incident says while it is open, and when it is cleared; under its kind, or its kind and its subject or reason."""
 
 
 def people(milli: int) -> str:
@@ -250,83 +242,59 @@ def people(milli: int) -> str:
     return f"{round(milli / 1000):,}"
 
 
+def setting(text: str, names: Names) -> str:
+    """A gate's setting in words; a text that is none is shown as it is.
+
+    >>> setting("wave in 50s hold 10s out 110s", Names(None, "zh"))
+    '分批放行：进50秒、停10秒、出110秒'
+    """
+    try:
+        made = Setting.parse(text)
+    except ValueError:
+        return text
+    word = names.word(MODES, made.mode.value)
+    if made.per_min is not None:
+        leave = names.say("，可出", ", people may leave") if made.leave else ""
+        return names.say(f"{word}，每分钟{made.per_min}人", f"{word}, {made.per_min} a minute") + leave
+    if made.phases:
+        parts = [names.word(_PHASES, way) + names.say(f"{seconds}秒", f" {seconds} s") for way, seconds in made.phases]
+        return names.say(f"{word}：", f"{word}: ") + names.listed(parts)
+    return word
+
+
+def drilled(body: Mapping[str, Any], names: Names) -> str:
+    """The mark that stands before everything that is only a drill; nothing before what is real."""
+    return names.say("【演练】", "[DRILL] ") if body.get("drill") or body.get("what") == What.DRILL_ACTIVE else ""
+
+
 def incident(body: Mapping[str, Any], names: Names) -> str:
     """The sentence of an incident entry's body."""
     cleared = body["state"] == "cleared"
     if body["headline"] and not cleared:
         return str(body["headline"][names.language])
-    texts = _INCIDENTS.get(body["what"])
+    if body["what"] == What.CONFIRMATION_NEEDED and body.get("detail") and not cleared:
+        return _question(body, body["detail"], names)
+    what, subject, reason = body["what"], body["subject"], body.get("reason")
+    texts = _INCIDENTS.get(f"{what}/{subject}") or _INCIDENTS.get(f"{what}/{reason}") or _INCIDENTS.get(what)
     if texts is None:
-        return f"{body['what']}: {body['subject']}"
-    return texts[cleared][names.language].format(subject=names.subject(body["what"], body["subject"]))
+        return f"{what}: {subject}"
+    return drilled(body, names) + texts[cleared][names.language].format(subject=names.subject(what, subject), reason=names.stage(reason))
 
 
-def crossing(found: Mapping[str, Any] | None, bar: Mapping[str, Any] | None, names: Names) -> str:
-    """How many people were where (a cause's estimate), and which bar that crossed (its term); either may be None."""
-    parts = []
-    if found is not None:
-        zone, inside, lower, upper = names.zone(found["zone"]), people(found["inside_m"]), people(found["lower_m"]), found["upper_m"]
-        if not found["known"] or upper is None:
-            parts.append(
-                names.say(f"{zone}人数尚未校准，但至少有 {lower} 人在场", f"{zone} was not anchored yet, but held at least {lower} people")
-            )
-        elif found["inside_m"] < 0:
-            parts.append(names.say(f"{zone}按计数推算为 {inside} 人", f"by the counters {zone} held {inside} people"))
-        else:
-            band = names.say(f"（区间 {lower}–{people(upper)}）", f" (between {lower} and {people(upper)})")
-            parts.append(names.say(f"{zone}在场约 {inside} 人{band}", f"about {inside} people were in {zone}{band}"))
-    if bar is not None:
-        parts.append(_bar(bar, names))
-    return names.say("，", ", ").join(parts)
-
-
-def _bar(bar: Mapping[str, Any], names: Names) -> str:
-    value, limit, held = people(bar["value_m"]), people(bar["bar_m"]), bar["held_s"]
-    edge_zh = {"occupancy_upper": f"上限 {value} 人", "occupancy_lower": f"下限 {value} 人"}.get(bar["measure"], "")
-    edge_en = {"occupancy_upper": f"the upper edge {value} ", "occupancy_lower": f"the lower edge {value} "}.get(bar["measure"], "")
-    if bar["edge"] == "enter":
-        return names.say(
-            f"{edge_zh}超过 {limit} 人的启动阈值" + (f"并已持续 {held} 秒" if held else ""),
-            f"{edge_en}over the enter bar of {limit}" + (f" for {held} s" if held else ""),
-        )
-    return names.say(
-        f"{edge_zh}低于 {limit} 人的解除阈值，最短保持时间已满，数据也足够新",
-        f"{edge_en}below the clear bar of {limit}, with the dwell over and fresh evidence",
-    )
-
-
-def order(record: Mapping[str, Any], names: Names, clock: Clock, near: int) -> str:
-    """What an operator's record asks for, told at the time `near`."""
-    say = names.say
-    match record["type"]:
-        case "override":
-            until = clock.time(record["until_us"], near)
-            if record.get("stage") is not None:
-                stage = names.stage(record["stage"])
-                return say(f"管控阶段保持“{stage}”，至 {until}", f'hold the stage at "{stage}" until {until}')
-            gate, mode = names.gate(record["gate"]), names.word(MODES, record["mode"])
-            return say(f"{gate}保持“{mode}”，至 {until}", f"hold {gate} at {mode} until {until}")
-        case "recount":
-            zone, count, when = names.zone(record["zone"]), f"{record['count']:,}", clock.time(record["counted_at_us"], near)
-            return say(f"{zone}清点为 {count} 人（{when}）", f"{count} people counted in {zone} at {when}")
-        case "confirm":
-            return say(f"事件 {record['incident']}", f"incident {record['incident']}")
-    return str(record["type"])
-
-
-def why_not(refused: str, names: Names) -> str:
-    """Why an operator's record was refused: the engine's sentences, or what they say in Chinese.
-
-    >>> why_not('zone "bridge" would have no way out; no gate "g-9"', Names(None, "zh"))
-    '区域“bridge”将没有出路；没有通道口“g-9”'
-    """
-    if names.language == "en":
-        return refused
-    told = []
-    for sentence in refused.split("; "):
-        found = next(((zh, match) for pattern, zh in _WHY_NOT if (match := pattern.fullmatch(sentence))), None)
-        told.append(sentence if found is None else found[0].format(*found[1].groups()))
-    return "；".join(told)
+def _question(body: Mapping[str, Any], detail: Mapping[str, Any], names: Names) -> str:
+    """What is proposed to whom, and what was said to it so far."""
+    stage, who, of_plan = names.stage(detail["to"], body["subject"]), names.role(detail["by"]), names.of_plan(body["subject"])
+    if detail["direction"] == "rise":
+        asked = names.say(f"客流已达到{of_plan}“{stage}”启动条件", f'the condition of stage "{stage}"{of_plan} holds')
+    else:
+        asked = names.say(f"客流已回落，{of_plan}管控阶段可降至“{stage}”", f'the stage{of_plan} may fall to "{stage}"')
+    match detail["state"]:
+        case "declined":
+            said_by = detail["said_by"] or who
+            return asked + names.say(f"，{said_by}决定暂不执行，条件仍然成立", f"; {said_by} declined it, and it still holds")
+        case "unanswered":
+            return asked + names.say(f"，{who}逾时未答复，仍待确认", f"; {who} has not answered in time, and it still waits")
+    return asked + names.say(f"，等待{who}确认", f"; it waits for {who}")
 
 
 def lasting(microseconds: int, names: Names) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -10,46 +13,98 @@ from flowwatch.cli import options
 from flowwatch.cli.exits import Exit, leave
 from flowwatch.cli.output import line
 
+if TYPE_CHECKING:
+    from flowwatch.documents import Fault
+    from flowwatch.safety import Finding
+    from flowwatch.texts import Language
+
 
 @click.command()
 @options.documents
 @options.as_json
-def check(documents: Path | None, as_json: bool) -> None:
-    """Read all sites, plans and import mappings; name every fault with file, line and column (exit code 3), or say what is there."""
+@options.lang
+def check(documents: Path | None, as_json: bool, lang: Language) -> None:
+    """Read all sites, plans and import mappings; name every fault with file, line and column (exit code 3), or say what is there.
+
+    Documents that read well are then analysed: what the gates let out in every combination of stages, cases and overrides, what is left when a
+    gate fails, which stages can be reached. A fault found there comes with the shortest way that leads to it.
+    """
     from flowwatch.adapters.mapping import load_import
-    from flowwatch.documents import DocumentErrors, Fault, find, load, shipped
+    from flowwatch.documents import DocumentErrors, alternatives, find, shipped
 
     root = shipped() if documents is None else documents
-    faults: list[Fault] = []
-    good: list[str] = []
+    seen = _Seen([], [], [])
     try:
-        pairs = find(root)
+        in_force, others = find(root), alternatives(root)
     except DocumentErrors as errors:
-        pairs = []
-        faults += errors.faults
-    for site_file, plan_file in pairs:
-        try:
-            loaded = load(site_file, plan_file)
-        except DocumentErrors as errors:
-            faults += errors.faults
-        else:
-            record = loaded.site
-            stages = len(record["plan"]["stages"]) if record["plan"] else 0
-            holds = f"{len(record['zones'])} zones, {len(record['gates'])} gates, {len(record['counters'])} counters, {stages} stages"
-            good.append(f"{record['site']}: version {loaded.version}, {holds}")
+        in_force, others = [], []
+        seen.faults.extend(errors.faults)
+    for site_file, plan_files in in_force + others:
+        _judge(site_file, plan_files, lang, seen, alternative=(site_file, plan_files) in others)
     for mapping in sorted((root / "config" / "imports").glob("*.yaml")):
         try:
-            good.append(f"{load_import(mapping).import_}: import mapping")
+            seen.good.append(f"{load_import(mapping).import_}: import mapping")
         except DocumentErrors as errors:
-            faults += errors.faults
-    for fault in faults:
+            seen.faults.extend(errors.faults)
+    for fault in seen.faults:
         if as_json:
             line({"file": fault.file, "line": fault.line, "column": fault.column, "path": fault.path, "text": fault.text})
         else:
             click.echo(str(fault))
-    if faults:
-        click.echo(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {root}", err=True)
+    if seen.faults:
+        click.echo(f"{len(seen.faults)} fault{'s' if len(seen.faults) > 1 else ''} in {root}", err=True)
         leave(Exit.DOCUMENTS)
-    if not as_json:
-        for text in good:
-            click.echo(text)
+    for report in seen.reports if as_json else []:
+        line(report)
+    for text in [] if as_json else seen.good:
+        click.echo(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was found of all documents: their faults, what to say of the good ones, and the analysis of each site for machines."""
+
+    faults: list[Fault]
+    good: list[str]
+    reports: list[dict[str, Any]]
+
+
+def _judge(site_file: Path, plan_files: Sequence[Path], lang: Language, seen: _Seen, *, alternative: bool) -> None:
+    """Read one site with its plans, and analyse what reads well."""
+    from flowwatch.documents import DocumentErrors, load, notes
+    from flowwatch.documents.load import shown_path
+    from flowwatch.safety import analyse, render
+
+    try:
+        loaded = load(site_file, plan_files)
+    except DocumentErrors as errors:
+        seen.faults.extend(fault for fault in errors.faults if fault not in seen.faults)
+        return
+    name = f"{loaded.site['site']}{f' with {plan_files[0].parent.name}, an alternative' if alternative else ''}"
+    seen.good.append(f"{name}: version {loaded.version}, {_holds(loaded.site)}")
+    seen.good.extend(f"{name}: note: {text}" for text in notes(loaded.site))
+    if not plan_files:
+        return
+    report = analyse(loaded.site)
+    seen.faults.extend(_placed(found, site_file, plan_files, lang) for found in report.faults)
+    seen.reports.append({"site": loaded.site["site"], "plans": [shown_path(file) for file in plan_files], "safety": report.to_json()})
+    seen.good.append(render(report, lang))
+
+
+def _placed(found: Finding, site_file: Path, plan_files: Sequence[Path], lang: Language) -> Fault:
+    """A finding of the analysis as a fault in the file of its plan, or of the site, with the way that leads to it."""
+    from flowwatch.documents import Fault
+    from flowwatch.documents.faults import shown
+    from flowwatch.documents.load import place, shown_path
+
+    file, line_, column = place([site_file] if found.plan is None else plan_files, found.plan, found.path)
+    text = found.zh if lang == "zh" else found.en
+    way = [event.zh if lang == "zh" else event.en for event in found.events or ()]
+    return Fault(shown_path(file), line_, column, shown(found.path), f"{text} ({found.code}){': ' + ' → '.join(way) if way else ''}")
+
+
+def _holds(record: dict[str, Any]) -> str:
+    """What is in a compiled record, in a line."""
+    stages = sum(len(plan["stages"]) for plan in record["plans"])
+    numbers = {"zone": len(record["zones"]), "gate": len(record["gates"]), "counter": len(record["counters"]), "plan": len(record["plans"])}
+    return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for word, number in (numbers | {"stage": stages}).items())

@@ -155,7 +155,7 @@ def states(patient: Patient) -> Iterator[Finding]:
 
 def journal(patient: Patient) -> Iterator[Finding]:
     """Whether the journal is sound, and holds what the checkpoints say was written."""
-    heads = {chain: head for state in patient.states for chain, head in Chains.from_state(state["chains"]).heads.items()}
+    heads = {chain: head for state in patient.states for chain, head in Chains.from_state(state["scribe"]["chains"]).heads.items()}
     if not patient.workspace.journal.is_file():
         yield Finding("journal_gone", root=patient.root) if heads else Finding("no_journal")
         return
@@ -174,9 +174,9 @@ def documents(patient: Patient) -> Iterator[Finding]:
     yield Finding("documents", sites=len(versions)) if versions else Finding("no_site")
     if patient.documents is None and versions:
         return
-    for site_file, plan_file in find(shipped() if patient.documents is None else patient.documents):
+    for site_file, plan_files in find(shipped() if patient.documents is None else patient.documents):
         try:
-            loaded = load(site_file, plan_file)
+            loaded = load(site_file, plan_files)
         except DocumentErrors as errors:
             yield Finding("documents_faulty", file=str(site_file), count=len(errors.faults), fault=str(errors.faults[0]))
             continue
@@ -219,7 +219,10 @@ def open_incidents(patient: Patient) -> dict[tuple[str, str, str], str]:
     """(site, what, subject) -> name of every incident that is open: those of the checkpoints, brought up to date by the journal."""
     found: dict[tuple[str, str, str], str] = {}
     for state in patient.states:
-        found |= {(site, what.value, subject): i.name for (site, what, subject), i in Incidents.from_state(state["incidents"]).open.items()}
+        found |= {
+            (site, what.value, subject): i.name
+            for (site, what, subject), i in Incidents.from_state(state["scribe"]["incidents"]).open.items()
+        }
     if patient.workspace.journal.is_file():
         since = min((int(state["tick"]) + 1 for state in patient.states), default=None)
         with closing(Journal.open(patient.workspace.journal, create=False)) as opened:

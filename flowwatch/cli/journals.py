@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC
 from itertools import islice
 from pathlib import Path
@@ -81,21 +82,19 @@ def show(
 def summary(entry: Entry) -> str:
     """What an entry says, in codes, on one line."""
     body: dict[str, Any] = json.loads(entry.body)
-    match entry.kind.value:
-        case "transition":
-            return f"{body['from']} -> {body['to']} ({body['reason']})"
-        case "command":
-            return f"{body['gate']} {body['mode']} (revision {body['revision']}, {body['reason']})"
-        case "incident":
-            level = f" {body['level']}" if body["level"] else ""
-            return f"{body['incident']} {body['state']}: {body['what']} {body['subject']}{level}"
-        case "action":
-            return f"{body['type']} by {body['record']['by']}: {'accepted' if body['accepted'] else body['refused']}"
-        case "document":
-            return f"version {body['version']}"
-        case "refusals":
-            return ", ".join(f"{count} {reason}" for reason, count in body["counts"].items())
-    return f"engine {body['engine']}"
+    level = f" {body['level']}" if body.get("level") else ""
+    told: dict[str, Callable[[], str]] = {
+        "transition": lambda: f"{body['from']} -> {body['to']} ({body['reason']})",
+        "command": lambda: f"{body['gate']} {body['setting']} (revision {body['revision']}, {body['reason']})",
+        "device": lambda: f"{body['device']} {body['name']}: {body['state']} (revision {body['revision']}, {body['reason']})",
+        "task": lambda: f"{body['task']} {body['state']} ({body['plan']}, {body['stage']})",
+        "incident": lambda: f"{body['incident']} {body['state']}: {body['what']} {body['subject']}{level}",
+        "action": lambda: f"{body['type']} by {body['record']['by']}: {'accepted' if body['accepted'] else body['refused']}",
+        "document": lambda: f"version {body['version']}",
+        "refusals": lambda: ", ".join(f"{count} {reason}" for reason, count in body["counts"].items()),
+        "engine": lambda: f"engine {body['engine']}",
+    }
+    return told[entry.kind.value]()
 
 
 @journal.command()

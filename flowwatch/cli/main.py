@@ -14,7 +14,7 @@ import rich_click as click
 from click.exceptions import Exit as Leave
 
 import flowwatch
-from flowwatch.cli import checking, diagnosis, explaining, ingesting, journals, logs, operating, running
+from flowwatch.cli import backtesting, checking, diagnosis, explaining, ingesting, journals, logs, operating, planning, running, testing
 from flowwatch.cli.exits import Exit, verdict
 
 SHELLS: Final = {
@@ -50,7 +50,8 @@ class Root(click.RichGroup):
 @click.command_panel("Try it", commands=["demo"])
 @click.command_panel("Run it", commands=["run", "ingest", "operate"])
 @click.command_panel("Ask it", commands=["explain", "journal", "refused", "log"])
-@click.command_panel("Check it", commands=["check", "doctor", "replay"])
+@click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
+@click.command_panel("Check it", commands=["doctor", "replay"])
 @click.command_panel("Shell", commands=["completion"])
 @click.version_option(flowwatch.__version__, "-V", "--version", package_name="flowwatch-crowd", prog_name="flowwatch")
 @click.option("--debug", is_flag=True, envvar="FLOWWATCH_DEBUG", show_envvar=True, help="Show tracebacks instead of one-line errors.")
@@ -89,6 +90,10 @@ for command in (
     logs.log,
     operating.operate,
     checking.check,
+    testing.test,
+    planning.plan,
+    planning.diagram,
+    backtesting.backtest,
     diagnosis.doctor,
 ):
     main.add_command(command)

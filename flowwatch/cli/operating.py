@@ -1,14 +1,14 @@
-"""The commands of the people in charge: `operate override | recount | confirm` write records that the engine treats like any other.
+"""The commands of the people in charge: what `operate` is given becomes a record that the engine treats like any other.
 
 A record names who, why and when. It goes into the log, or into its inbox while a `run` holds the log; the engine decides at the next tick
-and says in the journal whether it took it. What can be checked before (names, times) is checked before, so that a slip of the keyboard is
-told at once.
+and says in the journal whether it took it. What can be checked before (names, settings, times) is checked before, so that a slip of the
+keyboard is told at once.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import rich_click as click
 
@@ -27,15 +27,17 @@ POLL_S: Final = 0.1
 
 @click.group()
 def operate() -> None:
-    """What people in charge decide: override the plan, enter a count by hand, confirm an incident."""
+    """What people in charge decide: override the plan, enter a count by hand, answer an incident, hold a drill, report a fire."""
 
 
 @operate.command()
 @options.data
 @click.option("--site", required=True)
 @click.option("--stage", help="The stage to hold.")
+@click.option("--plan", help="Whose stage, where a site has several plans; the main plan's if not given.")
 @click.option("--gate", help="The gate to hold, with --mode.")
-@click.option("--mode", type=click.Choice(["in", "out", "both", "closed"]), help="The gate's mode.")
+@click.option("--mode", metavar="SETTING", help='The gate\'s setting: in, out, both, closed, "metered 40/min", "wave in 50s out 110s".')
+@click.option("--case", help="The case to declare.")
 @click.option("--until", required=True, metavar="TIME", help="Its end: 22:30, 90m, 2026-10-01T22:30+08:00; now ends one in force.")
 @click.option("--reason", required=True, help="Why; it stands in the record for ever.")
 @options.operator
@@ -44,25 +46,36 @@ def override(
     manner: options.Manner,
     site: str,
     stage: str | None,
+    plan: str | None,
     gate: str | None,
     mode: str | None,
+    case: str | None,
     until: str,
     reason: str,
 ) -> None:
-    """Hold a stage or a gate elsewhere than the plan asks, until a time. One that would take people's way out is refused."""
-    from flowwatch.core.gates import Mode
+    """Hold a stage, a gate or a case elsewhere than the plan asks, until a time. One that would take people's way out is refused."""
+    from msgspec import UNSET
+
     from flowwatch.documents.actions import Override
 
     desk = Desk(workspace, site, manner)
-    until_us = max(moment(until, desk.now, desk.site.zone), desk.now + 1)
-    if stage is not None and gate is None and mode is None:
-        desk.site.need("stage", stage)
-        desk.send(Override(**desk.head(reason), stage=stage, until_us=until_us))
-    elif stage is None and gate is not None and mode is not None:
-        desk.site.need("gate", gate)
-        desk.send(Override(**desk.head(reason), gate=gate, mode=Mode(mode), until_us=until_us))
-    else:
-        raise CommandError(Exit.USAGE, "expected either --stage, or --gate with --mode")
+    until_us = desk.end(until)
+    given = tuple(
+        name for name, value in (("stage", stage), ("plan", plan), ("gate", gate), ("mode", mode), ("case", case)) if value is not None
+    )
+    match given:
+        case ("stage",) | ("stage", "plan"):
+            desk.site.need_stage(str(stage), plan)
+            whose = UNSET if plan is None else plan
+            desk.send(Override(**desk.head(reason), stage=str(stage), plan=whose, until_us=until_us))
+        case ("gate", "mode"):
+            desk.site.need("gate", str(gate))
+            desk.send(Override(**desk.head(reason), gate=str(gate), mode=_setting(str(mode)), until_us=until_us))
+        case ("case",):
+            desk.site.need("case", str(case))
+            desk.send(Override(**desk.head(reason), case=str(case), until_us=until_us))
+        case _:
+            raise CommandError(Exit.USAGE, "expected either --stage (and --plan), or --gate with --mode, or --case")
 
 
 @operate.command()
@@ -86,17 +99,68 @@ def recount(workspace: Workspace, manner: options.Manner, site: str, zone: str, 
 @operate.command()
 @options.data
 @click.argument("incident")
-@click.option("--reason", default="seen", show_default=True)
+@click.option("--answer", type=click.Choice(["yes", "no"]), default="yes", show_default=True, help="Where it proposes a stage: yes or no.")
+@click.option("--reason", help='Why; a "no" needs one. [default: seen]')
 @options.operator
-def confirm(workspace: Workspace, manner: options.Manner, incident: str, reason: str) -> None:
-    """Say that an incident (yuyuan-i3) has been seen and is being handled."""
+def confirm(workspace: Workspace, manner: options.Manner, incident: str, answer: Literal["yes", "no"], reason: str | None) -> None:
+    """Say that an incident (yuyuan-i3) has been seen and is being handled; where it waits for an answer, give it."""
     from flowwatch.documents.actions import Confirm
 
     site, _, number = incident.rpartition("-i")
     if not site or not number.isdecimal():
         raise CommandError(Exit.USAGE, f'"{incident}" names no incident; expected <site>-i<number>, as in yuyuan-i3')
+    if answer == "no" and reason is None:
+        raise CommandError(Exit.USAGE, "a no stands in the record for ever; expected --reason to say why")
     desk = Desk(workspace, site, manner)
-    desk.send(Confirm(**desk.head(reason), incident=incident))
+    desk.send(Confirm(**desk.head("seen" if reason is None else reason), incident=incident, answer=answer))
+
+
+@operate.command()
+@options.data
+@click.option("--site", required=True)
+@click.option("--stage", required=True, help="The stage of the main plan to exercise.")
+@click.option("--until", required=True, metavar="TIME", help="Its end: 15:30, 20m, 2026-10-01T15:30+08:00; now ends the drill.")
+@click.option("--reason", default="drill", show_default=True)
+@options.operator
+def drill(workspace: Workspace, manner: options.Manner, site: str, stage: str, until: str, reason: str) -> None:
+    """Exercise a stage, until a time: only gates that are marked for drills move, and a real stage above ends it."""
+    from flowwatch.documents.actions import Drill
+
+    desk = Desk(workspace, site, manner)
+    desk.site.need_stage(stage)
+    until_us = desk.end(until)
+    if until_us > desk.now + 1 and not any(gate["drill"] for gate in desk.site.record["gates"]):
+        raise CommandError(Exit.USAGE, f'site "{site}" has no gate with "drill: true", so that a drill would move nothing')
+    desk.send(Drill(**desk.head(reason), stage=stage, until_us=until_us))
+
+
+@operate.command()
+@options.data
+@click.option("--site", required=True)
+@click.option("--on", "state", flag_value="on", help="There is a fire.")
+@click.option("--off", "state", flag_value="off", help="It is over.")
+@click.option("--reason", default="fire", show_default=True)
+@options.operator
+def fire(workspace: Workspace, manner: options.Manner, site: str, state: Literal["on", "off"] | None, reason: str) -> None:
+    """Report a fire: every gate leads out at once and stays so until somebody says --off."""
+    from flowwatch.documents.actions import Fire
+
+    if state is None:
+        raise CommandError(Exit.USAGE, "expected --on or --off")
+    desk = Desk(workspace, site, manner)
+    desk.send(Fire(**desk.head(reason), state=state))
+
+
+def _setting(text: str) -> str:
+    """The canonical text of a gate's setting. Raises `CommandError` with the near miss."""
+    from flowwatch.core.gates import Setting
+    from flowwatch.documents.words import setting_near
+
+    try:
+        return str(Setting.parse(text))
+    except ValueError as error:
+        near = "" if "did you mean" in str(error) else setting_near(text)
+        raise CommandError(Exit.USAGE, f'--mode: {error}{f"""; did you mean "{near}"?""" if near else ""}') from None
 
 
 class Desk:
@@ -114,6 +178,10 @@ class Desk:
         live = load(self._log).clock is Clock.WALL
         self.now = time.time_ns() // 1000 if live else max(log_time(self._log), 0)
         """Microseconds: the wall clock's for a live log, the last tick's for an archive."""
+
+    def end(self, until: str) -> int:
+        """The end that `until` means (`moments.moment`); one that is past is a moment after now, which ends what is in force."""
+        return max(moment(until, self.now, self.site.zone), self.now + 1)
 
     def head(self, reason: str) -> dict[str, Any]:
         """What every record begins with."""

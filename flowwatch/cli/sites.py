@@ -32,11 +32,27 @@ class Site:
         return ZoneInfo(self.record["time_zone"])
 
     def need(self, of: str, name: str) -> None:
-        """Raise `CommandError` with the near miss unless `name` is one of the site's zones, gates or stages (`of` in the singular)."""
-        things = (self.record["plan"] or {"stages": ()})["stages"] if of == "stage" else self.record[f"{of}s"]
-        known = [thing[of] for thing in things]
+        """Raise `CommandError` with the near miss unless `name` is one of the site's zones, gates, plans, cases... (`of` in the singular)."""
+        self._need(
+            of, name, [plan["plan"] for plan in self.record["plans"] if plan["case"] is not None] if of == "case" else self._names(of)
+        )
+
+    def need_stage(self, stage: str, plan: str | None = None) -> None:
+        """Raise `CommandError` with the near miss unless `stage` is one of those of `plan`, of the main plan if it is not given."""
+        if not self.record["plans"]:
+            raise CommandError(Exit.USAGE, f'site "{self.name}" has no plan')
+        if plan is not None:
+            self.need("plan", plan)
+        found = next(p for p in self.record["plans"] if plan in (None, p["plan"]))
+        self._need("stage", stage, [s["stage"] for s in found["stages"]], found["plan"])
+
+    def _names(self, of: str) -> list[str]:
+        return [thing[of] for thing in self.record[f"{of}s"]]
+
+    def _need(self, of: str, name: str, known: list[str], plan: str | None = None) -> None:
         if name not in known:
-            raise CommandError(Exit.USAGE, f'site "{self.name}" has no {of} "{name}"{_near(name, known)}')
+            where = "" if plan is None or len(self.record["plans"]) == 1 else f' in plan "{plan}"'
+            raise CommandError(Exit.USAGE, f'site "{self.name}" has no {of} "{name}"{where}{_near(name, known)}')
 
 
 class Sites:

@@ -1,16 +1,18 @@
 """An operator's record, read: what somebody decided, who, why, and until when.
 
 Records come through the log, so the engine reads them with the same distrust as readings: whatever is not exactly a record is refused with
-a sentence, and a record whose name was seen before is not applied again.
+a sentence, and a record whose name was seen before is not applied again. An order that says two things, or half of one, is none: nobody may
+have to guess which part of it was meant.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from flowwatch.core.entries import read_object
-from flowwatch.core.gates import Mode
+from flowwatch.core.gates import Setting
 
 MOST_PEOPLE_COUNTED: Final = 1_000_000
 """No person counts more people than this by hand."""
@@ -31,19 +33,40 @@ class Recount:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Somebody holds a stage, or one gate, elsewhere than the plan would, until a time (microseconds)."""
+    """Somebody holds a stage (of `plan`; None: the main plan), one gate, or a case, until a time (microseconds); exactly one of the three."""
 
     stage: str | None
+    plan: str | None
     gate: str | None
-    mode: Mode | None
+    setting: Setting | None
+    case: str | None
     until: int
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Somebody has seen an incident and stands by it."""
+    """Somebody has seen an incident and stands by it; or, where it proposes something, says yes or no to that."""
 
     incident: str
+    answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """Somebody exercises a stage until a time (microseconds); a time that is past ends the drill."""
+
+    stage: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """Somebody says that there is a fire, or that it is over."""
+
+    on: bool
+
+
+What = Recount | Override | Confirm | Drill | Fire
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +76,7 @@ class Action:
     name: str
     site: str
     kind: str
-    what: Recount | Override | Confirm
+    what: What
     record: dict[str, Any]
 
 
@@ -64,33 +87,60 @@ def read_action(data: bytes) -> Action:
     except ValueError as error:
         raise BadActionError(f"no record: {error}") from error
     kind = _text(record, "type")
-    what: Recount | Override | Confirm
-    if kind == "recount":
-        count = _whole(record, "count")
-        if not 0 <= count <= MOST_PEOPLE_COUNTED:
-            raise BadActionError(f'"count" is {count}, expected 0 to {MOST_PEOPLE_COUNTED}')
-        what = Recount(_text(record, "zone"), count, _whole(record, "counted_at_us"))
-    elif kind == "override":
-        stage, gate = record.get("stage"), record.get("gate")
-        if (stage is None) == (gate is None):
-            raise BadActionError('expected either "stage" or "gate"')
-        asked = None if gate is None else _text(record, "mode")
-        if asked is not None and asked not in set(Mode):
-            raise BadActionError(f'"mode" is {asked!r:.80}, expected one of {", ".join(Mode)}')
-        mode = None if asked is None else Mode(asked)
-        what = Override(
-            None if stage is None else _text(record, "stage"),
-            None if gate is None else _text(record, "gate"),
-            mode,
-            _whole(record, "until_us"),
-        )
-    elif kind == "confirm":
-        what = Confirm(_text(record, "incident"))
-    else:
-        raise BadActionError(f'"type" is {kind!r}, expected "override", "recount" or "confirm"')
+    reader = _READERS.get(kind)
+    if reader is None:
+        raise BadActionError(f'"type" is {kind!r:.80}, expected one of {", ".join(sorted(_READERS))}')
+    what = reader(record)
     _text(record, "by")
     _text(record, "reason")
     return Action(_text(record, "action"), _text(record, "site"), kind, what, record)
+
+
+def _recount(record: dict[str, Any]) -> Recount:
+    count = _whole(record, "count")
+    if not 0 <= count <= MOST_PEOPLE_COUNTED:
+        raise BadActionError(f'"count" is {count}, expected 0 to {MOST_PEOPLE_COUNTED}')
+    return Recount(_text(record, "zone"), count, _whole(record, "counted_at_us"))
+
+
+def _override(record: dict[str, Any]) -> Override:
+    given = [key for key in ("stage", "gate", "case") if record.get(key) is not None]
+    if len(given) != 1:
+        raise BadActionError(f'found {" and ".join(given) or "none"} of "stage", "gate" and "case", expected one of them')
+    for key, beside in (("plan", "stage"), ("mode", "gate")):
+        if record.get(key) is not None and beside not in given:
+            raise BadActionError(f'"{key}" goes with "{beside}", found {given[0]}')
+    setting = None
+    if record.get("gate") is not None:
+        asked = _text(record, "mode")
+        try:
+            setting = Setting.parse(asked)
+        except ValueError as error:
+            raise BadActionError(f'"mode" is {asked!r:.80}: {error}') from error
+    stage, plan, gate, case = (None if record.get(key) is None else _text(record, key) for key in ("stage", "plan", "gate", "case"))
+    return Override(stage, plan, gate, setting, case, _whole(record, "until_us"))
+
+
+def _confirm(record: dict[str, Any]) -> Confirm:
+    answer = "yes" if record.get("answer") is None else _text(record, "answer")
+    return Confirm(_text(record, "incident"), _one_of("answer", answer, "yes", "no"))
+
+
+def _drill(record: dict[str, Any]) -> Drill:
+    return Drill(_text(record, "stage"), _whole(record, "until_us"))
+
+
+def _fire(record: dict[str, Any]) -> Fire:
+    return Fire(_one_of("state", _text(record, "state"), "on", "off"))
+
+
+_READERS: Final[dict[str, Callable[[dict[str, Any]], What]]] = {
+    "recount": _recount,
+    "override": _override,
+    "confirm": _confirm,
+    "drill": _drill,
+    "fire": _fire,
+}
 
 
 def _text(record: dict[str, Any], key: str) -> str:
@@ -98,6 +148,12 @@ def _text(record: dict[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value or len(value) > 4096:
         raise BadActionError(f'"{key}" is {value!r:.80}, expected a text')
     return value
+
+
+def _one_of(key: str, value: str, yes: str, no: str) -> bool:
+    if value not in (yes, no):
+        raise BadActionError(f'"{key}" is {value!r:.80}, expected "{yes}" or "{no}"')
+    return value == yes
 
 
 def _whole(record: dict[str, Any], key: str) -> int:

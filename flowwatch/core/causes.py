@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from flowwatch.core.network import Network
 from flowwatch.core.occupancy import Figures
-from flowwatch.core.plan import MEASURES, Decision, Terms
+from flowwatch.core.plan import Decision
 from flowwatch.core.readings import SECOND
+from flowwatch.core.terms import Terms
 from flowwatch.core.totals import Totals
 
 READINGS_NAMED: Final = 8
@@ -42,15 +43,17 @@ class Evidence:
         network, term, estimate = self.network, None, None
         if decision is not None and decision.term is not None:
             k = decision.term
-            target, rises = int(self.terms.target[k]), decision.new > decision.old
-            measure = self.terms.measure if rises else self.terms.clear_measure
+            leaf, rises = self.terms.leaves[k], decision.new > decision.old
+            where = int(self.terms.target[k])
+            target = where if where >= 0 else target
             term = {
-                "zone": network.target_name(target),
-                "measure": MEASURES[measure[k]],
+                "zone": leaf.get("zone"),
+                "measure": leaf.get("measure" if rises else "clear_source") or leaf.get("measure") or leaf["kind"],
                 "value_m": decision.value,
                 "bar_m": int(self.terms.enter[k] if rises else self.terms.clear[k]),
                 "edge": "enter" if rises else "clear",
                 "held_s": decision.held // SECOND,
+                "leaf": dict(leaf),
             }
         if target is not None and figures is not None:
             known = bool(figures.known[target])
@@ -62,6 +65,8 @@ class Evidence:
                 "known": known,
             }
         feeding = [counter] if counter is not None else []
+        if decision is not None and decision.term is not None:
+            feeding = list(self.terms.rests_on[decision.term])
         if target is not None:
             feeding = network.feed_counter[network.feed_target == target].tolist()
         last_at, last_offset = self.totals.counted_at, self.totals.last_offset

@@ -25,6 +25,8 @@ class EntryKind(StrEnum):
 
     TRANSITION = "transition"
     COMMAND = "command"
+    DEVICE = "device"
+    TASK = "task"
     INCIDENT = "incident"
     ACTION = "action"
     DOCUMENT = "document"

@@ -1,69 +1,66 @@
-"""Gate modes, and the one place that decides whether a gate table leaves people a way out.
+"""The one place that decides whether a table of gate settings leaves people a way out.
 
-A mode is a pair: may people go in, may people go out. What several authorities ask of one gate is combined by least ingress and most
-egress, so there are no ties and no order. The egress invariants hold for a whole table of a site's modes, desired or reported:
+The egress invariants hold for a whole table of a site's settings, desired or reported:
 
-1. from every zone a directed way outside exists (through links, nested zones and gates that let people leave);
-2. egress capacity, where a `both` gate counts half its lanes outward, is not below the site's `egress_min_per_min`, nor below that of
-   the calmer stage (`floor`);
+1. from every zone a directed way outside exists (through links, nested zones and gates that let people leave, a wave's in some phase);
+2. egress capacity, where a `both` gate counts half its lanes outward and a wave the time that it leads out, is not below the site's
+   `egress_min_per_min`, nor below that of the calmer stage (`floor`);
 3. a gate marked `emergency` lets people leave;
-4. a gate that is no way out by construction (`entrance_only`) is only ever `in` or `closed`, and only such a gate may be `closed`.
+4. a gate that is no way out by construction (`entrance_only`) never lets people leave, and only such a gate may be shut both ways.
 
-Numbers come from the site document (lanes, persons/min a lane); this module knows no plan and no time.
+A waiting area outside a gate is no part of the site and needs no way out. Numbers come from the site document (lanes, persons/min a lane);
+they are added up in whole thousandths of a person, so that no order of adding can make one table seem to pass less than another. This module
+knows no plan and no time. A table is gate id -> setting text (`settings.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from enum import StrEnum
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from flowwatch.core.readings import OUTSIDE
+from flowwatch.core.settings import HOLD, Mode, Setting, combine
+
+__all__ = [
+    "HOLD",
+    "Mode",
+    "Setting",
+    "combine",
+    "egress_per_min",
+    "fire_table",
+    "ingress_per_min",
+    "is_outer",
+    "lanes_per_min",
+    "violations",
+]
 
 
-class Mode(StrEnum):
-    """What a gate lets people do; the members' values are the words of the documents."""
-
-    IN = "in"
-    OUT = "out"
-    BOTH = "both"
-    CLOSED = "closed"
-
-    @property
-    def may_enter(self) -> bool:
-        """Whether people may go in through the gate."""
-        return self in (Mode.IN, Mode.BOTH)
-
-    @property
-    def may_leave(self) -> bool:
-        """Whether people may go out through the gate."""
-        return self in (Mode.OUT, Mode.BOTH)
+def lanes_per_min(gate: Mapping[str, Any]) -> float:
+    """Persons/min that all lanes of the compiled `gate` pass together."""
+    return float(gate["lanes"] * gate["lane_per_min"])
 
 
-_MODES: Final = {(mode.may_enter, mode.may_leave): mode for mode in Mode}
+def is_outer(gate: Mapping[str, Any]) -> bool:
+    """Whether the compiled `gate` stands between the site and the world outside."""
+    return OUTSIDE in (gate["from"], gate["to"])
 
 
-def combine(modes: Iterable[Mode]) -> Mode:
-    """The mode that asks least ingress and most egress of all `modes` (at least one).
-
-    >>> combine([Mode.IN, Mode.OUT]).value
-    'out'
-    """
-    asked = list(modes)
-    return _MODES[all(m.may_enter for m in asked), any(m.may_leave for m in asked)]
+def egress_per_min(site: Mapping[str, Any], table: Mapping[str, str]) -> float:
+    """Capacity out of the compiled `site`, persons/min, when its gates are set as in `table`; inner gates do not count."""
+    return sum(round(1000 * Setting.parse(table[g["gate"]]).egress_per_min(lanes_per_min(g))) for g in site["gates"] if is_outer(g)) / 1000
 
 
-def _egress(gate: Mapping[str, Any], mode: Mode) -> float:
-    share = {Mode.OUT: 1.0, Mode.BOTH: 0.5}.get(mode, 0.0)
-    return share * float(gate["lanes"] * gate["lane_per_min"])
+def ingress_per_min(site: Mapping[str, Any], table: Mapping[str, str]) -> float:
+    """Capacity into the compiled `site`, persons/min, when its gates are set as in `table`; inner gates do not count."""
+    return sum(round(1000 * Setting.parse(table[g["gate"]]).ingress_per_min(lanes_per_min(g))) for g in site["gates"] if is_outer(g)) / 1000
 
 
-def egress_per_min(site: Mapping[str, Any], modes: Mapping[str, str]) -> float:
-    """Capacity out of the compiled `site`, persons/min, when its gates stand as `modes` (gate id -> mode); inner gates do not count."""
-    return sum(_egress(g, Mode(modes[g["gate"]])) for g in site["gates"] if OUTSIDE in (g["from"], g["to"]))
+def fire_table(site: Mapping[str, Any]) -> dict[str, str]:
+    """Every gate's setting under a fire signal: outer gates lead out, inner gates both ways, and nobody enters where nobody can leave."""
+    return {g["gate"]: (Mode.CLOSED if g["entrance_only"] else Mode.OUT if is_outer(g) else Mode.BOTH).value for g in site["gates"]}
 
 
-def _zones_without_exit(site: Mapping[str, Any], modes: Mapping[str, str]) -> list[str]:
+def _zones_without_exit(site: Mapping[str, Any], table: Mapping[str, str]) -> list[str]:
     """Walk backwards from outside over every passage that leads there; what is not reached has no way out."""
     towards: dict[str, set[str]] = {}
     for link in site["links"]:
@@ -74,10 +71,10 @@ def _zones_without_exit(site: Mapping[str, Any], modes: Mapping[str, str]) -> li
             towards.setdefault(zone["inside"], set()).add(zone["zone"])
             towards.setdefault(zone["zone"], set()).add(zone["inside"])
     for gate in site["gates"]:
-        mode = Mode(modes[gate["gate"]])
-        if mode.may_leave:
+        setting = Setting.parse(table[gate["gate"]])
+        if setting.may_leave:
             towards.setdefault(gate["from"], set()).add(gate["to"])
-        if mode.may_enter:
+        if setting.may_enter:
             towards.setdefault(gate["to"], set()).add(gate["from"])
     reached, front = {OUTSIDE}, [OUTSIDE]
     while front:
@@ -85,25 +82,25 @@ def _zones_without_exit(site: Mapping[str, Any], modes: Mapping[str, str]) -> li
             if zone not in reached:
                 reached.add(zone)
                 front.append(zone)
-    return [z["zone"] for z in site["zones"] if z["zone"] not in reached]
+    return [z["zone"] for z in site["zones"] if z["zone"] not in reached and not z.get("outside")]
 
 
-def violations(site: Mapping[str, Any], modes: Mapping[str, str], floor: float | None = None) -> list[str]:
-    """What the table `modes` (every gate of the compiled `site`) would break, a sentence each; empty when people keep their way out.
+def violations(site: Mapping[str, Any], table: Mapping[str, str], floor: float | None = None) -> list[str]:
+    """What `table` (every gate of the compiled `site`) would break, a sentence each; empty when people keep their way out.
 
     `floor` is the egress capacity (persons/min) of the calmer stage, which a higher stage may not fall under.
     """
     found = []
     for gate in site["gates"]:
-        mode, name = Mode(modes[gate["gate"]]), gate["gate"]
-        if gate["entrance_only"] and mode not in (Mode.IN, Mode.CLOSED):
-            found.append(f'gate "{name}" is entrance_only and cannot be "{mode}", expected "in" or "closed"')
-        if not gate["entrance_only"] and mode is Mode.CLOSED:
+        setting, name = Setting.parse(table[gate["gate"]]), gate["gate"]
+        if gate["entrance_only"] and setting.may_leave:
+            found.append(f'gate "{name}" is entrance_only and cannot be "{setting}", expected "in" or "closed"')
+        if not gate["entrance_only"] and not setting.may_enter and not setting.may_leave:
             found.append(f'gate "{name}" would be closed to people leaving, expected "out" (only an entrance_only gate may be "closed")')
-        if gate["emergency"] and not mode.may_leave:
-            found.append(f'emergency gate "{name}" would be "{mode}", expected a mode that lets people leave')
-    found += [f'zone "{zone}" would have no way out' for zone in _zones_without_exit(site, modes)]
-    capacity = egress_per_min(site, modes)
+        if gate["emergency"] and not setting.may_leave:
+            found.append(f'emergency gate "{name}" would be "{setting}", expected a mode that lets people leave')
+    found += [f'zone "{zone}" would have no way out' for zone in _zones_without_exit(site, table)]
+    capacity = egress_per_min(site, table)
     if capacity < site["egress_min_per_min"]:
         found.append(
             f"egress capacity would be {capacity:g} persons/min, expected at least egress_min_per_min {site['egress_min_per_min']:g}"

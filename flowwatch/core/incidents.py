@@ -6,7 +6,7 @@ raises and clears them is the engine's, and their texts are the reader's (the pl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -27,17 +27,53 @@ class What(StrEnum):
     OVERRIDE_ACTIVE = "override_active"
     """An operator holds a stage or a gate elsewhere than the plan asks (subject: "stage", or the gate)."""
     INVARIANT_BROKEN = "invariant_broken"
-    """A gate override was lifted because with the present stage it would take people's way out (subject: the gate)."""
+    """A gate override was lifted because with the present stage it would take people's way out (subject: the gate).
+
+    Or what the plans ask together would, and the gates stay as they were (subject: "table").
+    """
+    CONFIRMATION_NEEDED = "confirmation_needed"
+    """The plan wants a stage that somebody must agree to (subject: the plan)."""
+    DRILL_ACTIVE = "drill_active"
+    """A stage is being exercised (subject: "drill")."""
+    FIRE = "fire"
+    """A fire was reported: every gate leads out until a person ends it (subject: "fire")."""
+    DEGRADED = "degraded"
+    """A rule of the plan for missing or doubtful data holds (subject: the rule)."""
+    PLAN_NOT_VALID = "plan_not_valid"
+    """The plan decides outside its own dates (subject: the plan)."""
+    CASE_ACTIVE = "case_active"
+    """A case of the plan is in force (subject: the case's plan)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How an incident is told: its level, a reason code, and where it has them the plan's own words and further facts."""
+
+    level: str | None = None
+    reason: str | None = None
+    detail: dict[str, Any] | None = None
+    headline: dict[str, str] | None = None
+    instruction: dict[str, str] | None = None
+    subject: str | None = None
+    """The name to tell instead of the key's subject."""
+
+    def ended(self, by: str) -> Telling:
+        """The same, ended by something other than its own condition."""
+        return replace(self, detail={**(self.detail or {}), "ended_by": by})
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An incident that has not been cleared: its name, when it was raised (microseconds), its level and its reason code."""
+    """An incident that has not been cleared: its name, when it was raised (microseconds), and how it was told last."""
 
     name: str
     since: int
-    level: str | None
-    reason: str | None
+    telling: Telling
+
+    @property
+    def reason(self) -> str | None:
+        """Its reason code."""
+        return self.telling.reason
 
 
 Key = tuple[str, What, str]
@@ -52,18 +88,19 @@ class Incidents:
         self.count: dict[str, int] = {}
         self._of: dict[str, set[Key]] = {}
 
-    def put(self, key: Key, tick: int, level: str | None, reason: str | None) -> tuple[str, Open] | None:
-        """Raise the incident or change its level or reason: ("raised" | "updated", it), or None when nothing changed."""
+    def put(self, key: Key, tick: int, telling: Telling) -> str | None:
+        """Raise the incident or change its level, reason or facts: "raised", "updated", or None when nothing changed."""
         present = self.open.get(key)
         if present is None:
             number = self.count[key[0]] = self.count.get(key[0], 0) + 1
-            self.open[key] = Open(f"{key[0]}-i{number}", tick, level, reason)
+            self.open[key] = Open(f"{key[0]}-i{number}", tick, telling)
             self._of.setdefault(key[0], set()).add(key)
-            return "raised", self.open[key]
-        if (present.level, present.reason) == (level, reason):
+            return "raised"
+        old = present.telling
+        if (old.level, old.reason, old.detail) == (telling.level, telling.reason, telling.detail):
             return None
-        self.open[key] = Open(present.name, present.since, level, reason)
-        return "updated", self.open[key]
+        self.open[key] = Open(present.name, present.since, telling)
+        return "updated"
 
     def clear(self, key: Key) -> Open | None:
         """End the incident; None when it was not open."""
@@ -81,7 +118,7 @@ class Incidents:
     def to_state(self) -> dict[str, Any]:
         """Everything, for a checkpoint."""
         return {
-            "open": [[*key, o.name, o.since, o.level, o.reason] for key, o in sorted(self.open.items())],
+            "open": [[*key, o.name, o.since, *_plain(o.telling)] for key, o in sorted(self.open.items())],
             "count": dict(sorted(self.count.items())),
         }
 
@@ -89,8 +126,12 @@ class Incidents:
     def from_state(cls, state: dict[str, Any]) -> Incidents:
         """What `to_state` wrote."""
         made = cls()
-        made.open = {(s, What(w), subject): Open(*rest) for s, w, subject, *rest in state["open"]}
+        made.open = {(s, What(w), subject): Open(name, since, Telling(*rest)) for s, w, subject, name, since, *rest in state["open"]}
         for key in made.open:
             made._of.setdefault(key[0], set()).add(key)
         made.count = dict(state["count"])
         return made
+
+
+def _plain(told: Telling) -> list[Any]:
+    return [told.level, told.reason, told.detail, told.headline, told.instruction, told.subject]

@@ -40,7 +40,7 @@ class Network:
     """(Z,) "site/zone"."""
     zone_site: Ints
     root: Ints
-    """The zones that lie in no other zone, by site; a site is their sum."""
+    """The zones that lie in no other zone, by site; a site is their sum. A waiting area outside a gate is none of them."""
     root_first: Ints
     """(S,) where each site's zones begin in `root`; every site has at least one."""
     counters: tuple[str, ...]
@@ -187,13 +187,13 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
     inner: list[tuple[int, int]] = []
     feeds: set[tuple[int, int]] = set()
     for s, (_, document) in enumerate(ordered):
-        if all(zone["inside"] is not None for zone in document["zones"]):
-            raise ValueError(f"{sites[s]}: no zone that lies in no other zone")
+        if all(zone["inside"] is not None or zone["outside"] is not None for zone in document["zones"]):
+            raise ValueError(f"{sites[s]}: no zone of the site that lies in no other zone")
         index: dict[str, int] = {}
         areas: dict[str, float] = {}
         for zone in document["zones"]:
             index[zone["zone"]], areas[zone["zone"]] = len(zones), zone["area_m2"]
-            if zone["inside"] is None:
+            if zone["inside"] is None and zone["outside"] is None:
                 root.append(len(zones))
             zones.append(f"{sites[s]}/{zone['zone']}")
             zone_site.append(s)

@@ -1,153 +1,221 @@
-"""Stages: which one a site's plan is in, by conditions with two edges, a hold and a dwell.
+"""Stages: which one each plan is in, by conditions with two edges, a hold and a dwell.
 
-The rules of this file, for each tick and each site by itself:
+The rules of this file, for each tick and each ladder (a plan at a site) by itself:
 
-- A *term* compares one figure of one target with its bars. It comes on when the figure has been above `enter` at every tick for `hold`; the
-  figure may be provisional, and while occupancy is unknown it is what is surely inside.
-- A term goes off only when its figure is not above `enter`, its clear figure (the band's upper edge unless the plan says otherwise) is below
-  `clear`, its stage has stood for its dwell, the target is known, and its evidence is fresh: every counter that feeds it was heard in time,
-  or somebody recounted the target within the last 60 s. Between the bars it never moves; silence never moves it; time alone never moves it.
-- A stage's condition holds while any of its terms is on. The planned stage is the highest whose condition holds: it rises at once, over
-  several stages if need be (each passed stage counts as risen then), and falls to the highest that still holds.
+- A leaf comes on when its figure has been above `enter` at every tick for `hold`; the figure may be provisional, and while occupancy is
+  unknown it is what is surely inside.
+- A leaf goes off only when its figure is not above `enter`, its clear figure is below `clear`, its stage has stood for its dwell, the figure is
+  known, and its evidence is fresh: every counter that feeds it was heard in time, or somebody recounted the target within the last 60 s.
+  Between the bars it never moves; silence never moves it; time moves only a leaf that is on the clock.
+- A stage is asked for while any of its clauses holds, and a clause while all of its leaves are on. There is no "not": more leaves on never
+  mean a calmer stage. The highest stage that is asked for is where the plan wants to be; `consent.py` says whether somebody must agree.
+- A case that is not in force asks for nothing while it is calm, and neither does a calm main plan that a case in force replaces. Once above
+  calm a ladder goes on until it is calm again: the calendar alone never lowers anything.
 
-All terms of all sites are evaluated together as arrays. Stages are ranks, 0 the calmest. This module knows no gates and no operators.
+All leaves of all sites are evaluated together as arrays. Stages are ranks, 0 the calmest. This module knows no gates and no operators.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from flowwatch.core.clocks import clock
+from flowwatch.core.consent import DECLINED, GRANTED, Question, step
+from flowwatch.core.flows import Flows
 from flowwatch.core.network import FOREVER, Network, carry
 from flowwatch.core.occupancy import Figures
 from flowwatch.core.readings import NEVER, SECOND, Bools, Ints
+from flowwatch.core.terms import SOURCES, SURE, Role, Terms
 
-MEASURES: Final = ("occupancy", "occupancy_lower", "occupancy_upper")
 RECOUNT_FRESH_US: Final = 60 * SECOND
 """A manual count is evidence as long as a counter's reading is (the floor of the freshness rule)."""
 
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The conditions of all plans in force, (K,), sorted by site; `first` (P,) starts each site with a plan, listed in `planned`."""
-
-    names: tuple[str, ...]
-    site: Ints
-    rank: Ints
-    target: Ints
-    measure: Ints
-    clear_measure: Ints
-    enter: Ints
-    clear: Ints
-    hold: Ints
-    dwell: Ints
-    planned: Ints
-    first: Ints
-    stages: tuple[tuple[str, ...], ...]
-    """(S,) the names of each site's stages, calm to closed; empty where a site has no plan."""
-
-
-def compile_terms(network: Network) -> Terms:
-    """The terms of the plans that the documents in force carry."""
-    rows: list[tuple[int, ...]] = []
-    names: list[str] = []
-    stages: list[tuple[str, ...]] = []
-    for s, document in enumerate(network.documents):
-        plan = document["plan"]
-        stages.append(tuple(stage["stage"] for stage in plan["stages"]) if plan else ())
-        for rank, stage in enumerate(plan["stages"] if plan else ()):
-            for term in stage["any"]:
-                target = network.target(s, term["zone"])
-                measure, clear = MEASURES.index(term["measure"]), MEASURES.index(term["clear_measure"])
-                rows.append((s, rank, target, measure, clear, term["enter_m"], term["clear_m"], term["hold_us"], stage["dwell_us"]))
-                names.append(f"{network.sites[s]}/{stage['stage']}/{term['measure']}/{term['zone']}")
-    table = np.array(rows, np.int64).reshape(-1, 9)
-    sites, ranks, targets, measures, clears, enter, clear_bar, hold, dwell = (np.ascontiguousarray(table[:, i]) for i in range(9))
-    planned, first = np.unique(sites, return_index=True)
-    return Terms(tuple(names), sites, ranks, targets, measures, clears, enter, clear_bar, hold, dwell, planned, first, tuple(stages))
+Script = Mapping[tuple[str, str], tuple[int, bool]]
+"""(site, quantity's name) -> (milli-units, fresh): figures that a plan's test writes instead of counters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One site's planned stage moved from one rank to another, because of `term` (None when documents moved it)."""
+    """One ladder moved from one rank to another, because of leaf `term` (None when documents, an answer or the clock moved it)."""
 
-    site: int
+    ladder: int
     old: int
     new: int
     term: int | None
     value: int
     held: int
+    how: str = ""
+    """"" by itself, "confirmed" or "unanswered"."""
+    action: str | None = None
 
 
-class Plan:
+@dataclass(frozen=True, slots=True)
+class Quantities:
+    """The figures of a tick that leaves look at (`terms.py`), with whether each is known and its evidence fresh."""
+
+    value: Ints
+    known: Bools
+    fresh: Bools
+
+
+class Plans:
     """The state of all plans of a partition."""
 
     def __init__(self) -> None:
         self.rank = np.zeros(0, np.int64)
+        """(L,) where each ladder stands."""
+        self.asked = np.zeros(0, np.int64)
+        """(L,) what its conditions ask for."""
         self.risen = np.zeros((0, 1), np.int64)
-        """(S, stages) when each stage last rose, NEVER while it is not reached."""
+        """(L, stages) when each stage last rose, NEVER while it is not reached."""
         self.on: Bools = np.zeros(0, np.bool_)
         self.above_since = np.zeros(0, np.int64)
         self.blocked: Bools = np.zeros(0, np.bool_)
-        """(K,) terms that would go off but for stale evidence."""
-        self._sites: tuple[str, ...] = ()
+        """(K,) leaves that would go off but for stale evidence."""
+        self.rules: Bools = np.zeros(0, np.bool_)
+        """(R,) which rules hold."""
+        self.questions: dict[str, Question] = {}
+        """Ladder -> what a person is asked about it."""
+        self.flows = Flows()
+        self.shelf: dict[str, tuple[tuple[str, ...], int, list[int]]] = {}
+        """Ladder -> (stages, rank, when each rose) of plans that were taken away above calm: should they come back, they are no calmer."""
+        self.in_force: set[int] = set()
+        """The ladders that may rise, at the last tick."""
+        self._ladders: tuple[str, ...] = ()
         self._names: tuple[str, ...] = ()
         self._stages: tuple[tuple[str, ...], ...] = ()
+        self._clock_on: Bools = np.zeros(0, np.bool_)
+        self._clock_until = np.zeros(0, np.int64)
 
-    def rebuild(self, network: Network, terms: Terms) -> list[int]:
-        """Carry stages and timers over to the plans now in force; returns the sites whose present stage has gone from their plan.
+    # -- documents --------------------------------------------------------------------------------------------------------------------
 
-        Such a site takes the stage of equal rank, or the highest: never a calmer one than it was in. A stage that none of the carried terms
-        upholds is upheld by all of its terms, so that it falls only below their clear bars.
+    def rebuild(self, network: Network, terms: Terms) -> None:
+        """Carry stages and timers over to the plans now in force.
+
+        A ladder whose present stage has gone from its plan takes the stage of equal rank, or the highest: never a calmer one than it was in. A
+        stage that none of the carried leaves upholds is upheld by all of its leaves, so that it falls only below their clear bars.
         """
-        n, most = len(network.sites), max([1, self.risen.shape[1], *(len(s) for s in terms.stages)])
+        self._put_away()
+        n, most = len(terms.ladders), max([1, *(len(s) for s in terms.stages)])
         rank, risen = np.zeros(n, np.int64), np.full((n, most), NEVER, np.int64)
-        moved = []
-        stages = list(terms.stages)
-        old, new = carry(self._sites, network.sites)
-        for o, s in zip(old.tolist(), new.tolist(), strict=True):
-            before, after = self._stages[o], terms.stages[s]
+        for ix, ladder in enumerate(terms.ladders):
+            if ladder not in self.shelf:
+                continue
+            before, stood, rose = self.shelf.pop(ladder)
+            after, was = terms.stages[ix], before[stood]
             for r, name in enumerate(after):
                 if name in before:
-                    risen[s, r] = self.risen[o, before.index(name)]
-            if not after:  # without a plan the last one's stage is remembered, should it come back
-                stages[s], rank[s], risen[s, : self.risen.shape[1]] = before, self.rank[o], self.risen[o]
-            if not before or not after:
-                continue
-            was = before[self.rank[o]]
-            rank[s] = after.index(was) if was in after else min(int(self.rank[o]), len(after) - 1)
-            reached = risen[s, 1 : rank[s] + 1]
-            reached[reached == NEVER] = self.risen[o, self.rank[o]]
-            if was not in after:
-                moved.append(s)
-        self.rank, self.risen = rank, risen
+                    risen[ix, r] = rose[before.index(name)]
+            rank[ix] = after.index(was) if was in after else min(stood, len(after) - 1)
+            reached = risen[ix, 1 : rank[ix] + 1]
+            reached[reached == NEVER] = rose[stood]
+            risen[ix, rank[ix] + 1 :] = NEVER
+        self.rank, self.risen, self.asked = rank, risen, rank.copy()
+        self.in_force = {ix for ix, plan in enumerate(terms.plans) if plan["case"] is None}
         old, new = carry(self._names, terms.names)
         on, since = np.zeros(len(terms.names), np.bool_), np.full(len(terms.names), NEVER, np.int64)
         on[new], since[new] = self.on[old], self.above_since[old]
-        standing = (terms.rank == rank[terms.site]) & (terms.rank > 0)
-        upheld = np.bincount(terms.site[standing & on], minlength=n) > 0
-        self.on, self.above_since = on | (standing & ~upheld[terms.site]), since
-        self.blocked = np.zeros(len(terms.names), np.bool_)
-        self._sites, self._names, self._stages = network.sites, terms.names, tuple(stages)
-        return moved
+        standing = (terms.leaf_rank == rank[terms.leaf_ladder]) & (terms.leaf_rank > 0)
+        upheld = np.bincount(terms.leaf_ladder[standing & on], minlength=n) > 0
+        self.on, self.above_since = on | (standing & ~upheld[terms.leaf_ladder]), since
+        self._ladders, self._names, self._stages = terms.ladders, terms.names, terms.stages
+        self.questions = {
+            name: q for name, q in self.questions.items() if name in terms.ladders and q.to in terms.stages[terms.ladders.index(name)]
+        }
+        self.blocked, self.rules = np.zeros(len(terms.names), np.bool_), np.zeros(len(terms.rule_names), np.bool_)
+        self._clock_until = np.zeros(0, np.int64)
+        self.flows.rebuild(len(network.counters), terms.watched)
 
-    def decide(self, network: Network, terms: Terms, figures: Figures, recounted_at: Ints, tick: int) -> list[Decision]:
-        """Evaluate every term at `tick`; returns the sites whose planned stage moved."""
-        if not len(terms.names):
+    def _put_away(self) -> None:
+        """Every ladder that stands above calm goes to the shelf, from which the plans in force take theirs back."""
+        for ix, name in enumerate(self._ladders):
+            if self.rank[ix] > 0:
+                self.shelf[name] = (self._stages[ix], int(self.rank[ix]), self.risen[ix, : len(self._stages[ix])].tolist())
+
+    # -- a tick -----------------------------------------------------------------------------------------------------------------------
+
+    def quantities(
+        self, network: Network, terms: Terms, figures: Figures, recounted_at: Ints, last_at: Ints, silent: Bools, tick: int
+    ) -> Quantities:
+        """The vector of figures that the leaves look at."""
+        t, n = terms.targets, terms.quantities
+        value, known, fresh = np.zeros(n, np.int64), np.ones(n, np.bool_), np.ones(n, np.bool_)
+        value[: 4 * t] = np.concatenate([figures.inside, figures.lower, figures.upper, figures.upper - figures.lower])
+        known[: 4 * t] = np.tile(figures.known, 4)
+        fresh[: 4 * t] = np.tile(figures.fresh | _recounted(network, recounted_at, tick), 4)
+        if terms.passers:
+            self._rate(network, terms, last_at, tick, (value, known, fresh))
+        if len(self._clock_until) != len(terms.clocks):
+            self._clock_on, self._clock_until = np.zeros(len(terms.clocks), np.bool_), np.full(len(terms.clocks), NEVER, np.int64)
+        for i, k in enumerate(terms.clocks):
+            if self._clock_until[i] <= tick:
+                ladder = int(terms.leaf_ladder[k])
+                document = network.documents[int(terms.ladder_site[ladder])]
+                self._clock_on[i], self._clock_until[i] = clock(document, terms.plans[ladder], terms.leaves[k], tick)
+        if terms.clocks:
+            value[[terms.switch[k] for k in terms.clocks]] = np.where(self._clock_on, SURE, 0)
+        for k, counters in terms.health:
+            value[terms.switch[k]] = SURE if any(silent[c] for c in counters) else 0
+        return Quantities(value, known, fresh)
+
+    def _rate(self, network: Network, terms: Terms, last_at: Ints, tick: int, into: tuple[Ints, Bools, Bools]) -> None:
+        value, known, fresh = into
+        place = {c: i for i, c in enumerate(terms.watched.tolist())}
+        rate_in, rate_out = (r.tolist() for r in self.flows.rates(network, terms.watched, tick))
+        whole = self.flows.known(network, terms.watched, tick).tolist()
+        stale = (tick - last_at[terms.watched] > network.stale_after[terms.watched]).tolist()
+        for i, passers in enumerate(terms.passers):
+            at = [place[c] for c in passers.counters]
+            q = 4 * terms.targets + i
+            one = sum(w * rate_in[p] for w, p in zip(passers.of_in, at, strict=True))
+            two = sum(w * rate_out[p] for w, p in zip(passers.of_out, at, strict=True))
+            if passers.weaker:
+                swapped = sum((1 - w) * rate_in[p] for w, p in zip(passers.of_in, at, strict=True))
+                one, two = one + sum((1 - w) * rate_out[p] for w, p in zip(passers.of_out, at, strict=True)), two + swapped
+                value[q] = min(one, two)
+            else:
+                value[q] = one + two
+            known[q], fresh[q] = all(whole[p] for p in at), not any(stale[p] for p in at)
+
+    @staticmethod
+    def scripted(network: Network, terms: Terms, quantities: Quantities, script: Script) -> Quantities:
+        """`quantities` with the figures of `script` in their places; an occupancy stands for its edges too, unless they are given."""
+        value, known, fresh = quantities.value.copy(), quantities.known.copy(), quantities.fresh.copy()
+        place = {p.name: 4 * terms.targets + i for i, p in enumerate(terms.passers)}
+        edges: dict[int, int] = {}
+        for (site, name), (milli, heard) in script.items():
+            zone, _, source = name.rpartition(".")
+            if source in SOURCES:
+                target, block = network.target(network.site_index[site], zone), SOURCES.index(source)
+                where = [block * terms.targets + target]
+                if source == "occupancy":
+                    where += [b * terms.targets + target for b in (1, 2) if (site, f"{zone}.{SOURCES[b]}") not in script]
+                edges[target] = 1
+            else:
+                where = [place[f"{site}/{name}"]]
+            value[where], known[where], fresh[where] = milli, True, heard
+        for target in edges:
+            lower, upper, width = (b * terms.targets + target for b in (1, 2, 3))
+            value[width], known[width], fresh[width] = value[upper] - value[lower], True, fresh[upper]
+        return Quantities(value, known, fresh)
+
+    def decide(self, terms: Terms, quantities: Quantities, declared: Collection[int], tick: int) -> list[Decision]:
+        """Evaluate everything at `tick`; returns the ladders that moved. `declared`: cases that an operator holds in force."""
+        if not len(terms.ladders):
             return []
-        measures = np.stack([figures.inside, figures.lower, figures.upper])
-        value = measures[terms.measure, terms.target]
+        value = quantities.value[terms.value]
         above = value > terms.enter
         self.above_since = np.where(above, np.where(self.above_since == NEVER, tick, self.above_since), NEVER)
         rises = above & (tick - self.above_since >= terms.hold) & ~self.on
         on = self.on | rises
+        sure = (quantities.known & quantities.fresh)[terms.clear_value]
         if on.any():
-            below = on & (measures[terms.clear_measure, terms.target] < terms.clear)
-            rested = tick - self.risen[terms.site, terms.rank] >= terms.dwell
-            fresh = figures.fresh | _recounted(network, recounted_at, tick)
-            sure = (figures.known & fresh)[terms.target]
+            below = on & (quantities.value[terms.clear_value] < terms.clear)
+            rested = tick - self.risen[terms.leaf_ladder, terms.leaf_rank] >= terms.dwell
             due = below & ~above & rested
             on &= ~(due & sure)
             self.blocked = due & ~sure
@@ -156,49 +224,122 @@ class Plan:
         dropped = self.on & ~on
         held = tick - self.above_since
         self.on = on
-        planned = np.maximum.reduceat(np.where(on, terms.rank, 0), terms.first)
-        return [
-            self._move(terms, int(terms.planned[i]), int(planned[i]), rises, dropped, measures, held, tick)
-            for i in np.flatnonzero(planned != self.rank[terms.planned]).tolist()
-        ]
+        self._ask(terms, declared)
+        moved = []
+        for ix in np.flatnonzero(self.asked != self.rank).tolist():
+            decision = self._step(terms, ix, sure, tick)
+            if decision is not None:
+                moved.append(self._because(terms, decision, rises, dropped, quantities.value, held, tick))
+        for name in [n for n in self.questions if self.asked[self._place(n)] == self.rank[self._place(n)]]:
+            del self.questions[name]
+        return moved
 
-    def _move(self, terms: Terms, site: int, rank: int, rises: Bools, dropped: Bools, measures: Ints, held: Ints, tick: int) -> Decision:
-        old = int(self.rank[site])
-        mine = terms.site == site
-        if rank > old:
-            self.risen[site, old + 1 : rank + 1] = tick
-            candidates = np.flatnonzero(mine & rises & (terms.rank == rank))
+    def _place(self, ladder: str) -> int:
+        return self._ladders.index(ladder)
+
+    def _ask(self, terms: Terms, declared: Collection[int]) -> None:
+        """What the conditions ask of each ladder, (L,): `asked` and `rules`."""
+        asked = np.zeros(len(terms.ladders), np.int64)
+        if len(terms.rule_names):
+            clauses = np.logical_and.reduceat(self.on[terms.member], terms.clause_first)
+            self.rules = np.logical_or.reduceat(clauses, terms.rule_first)
+            asked[terms.ruled] = np.maximum.reduceat(np.where(self.rules, terms.rule_rank, 0), terms.ruled_first)
+        self.in_force = self._cases(terms, declared)
+        if len(self.in_force) < len(terms.ladders):
+            calm = self.rank == 0
+            idle = np.ones(len(terms.ladders), np.bool_)
+            idle[list(self.in_force)] = False
+            asked[calm & idle] = 0
+        self.asked = asked
+
+    def _cases(self, terms: Terms, declared: Collection[int]) -> set[int]:
+        """The ladders that may rise: plans that are no case, cases in force; not a main plan that a case in force replaces."""
+        if all(plan["case"] is None for plan in terms.plans):
+            return set(range(len(terms.ladders)))
+        of_rule = {int(terms.rule_ladder[r]) for r in np.flatnonzero(self.rules & (terms.rule_role == Role.CASE)).tolist()}
+        cases = of_rule | set(declared)
+        free = {ix for ix, plan in enumerate(terms.plans) if plan["case"] is None} | cases
+        for ix in cases:
+            case = terms.plans[ix]["case"]
+            if case is not None and case["effect"] == "replace":
+                free.discard(int(terms.main[terms.ladder_site[ix]]))
+        return free
+
+    def _step(self, terms: Terms, ix: int, sure: Bools, tick: int) -> Decision | None:
+        name, old = terms.ladders[ix], int(self.rank[ix])
+        mine = bool(sure[terms.leaf_first[ix] : terms.leaf_first[ix + 1]].all())
+        taken = step(terms.plans[ix]["stages"], old, int(self.asked[ix]), self.questions.get(name), tick, sure=mine)
+        if taken.question is None:
+            self.questions.pop(name, None)
         else:
-            self.risen[site, rank + 1 :] = NEVER
-            candidates = np.flatnonzero(mine & dropped & (terms.rank == old))
-        self.rank[site] = rank
+            self.questions[name] = taken.question
+        return None if taken.rank == old else Decision(ix, old, taken.rank, None, 0, 0, taken.how, taken.action)
+
+    def _because(self, terms: Terms, decision: Decision, rises: Bools, dropped: Bools, quantities: Ints, held: Ints, tick: int) -> Decision:
+        """Move the ladder, and name the leaf that did it."""
+        ix, old, rank = decision.ladder, decision.old, decision.new
+        start, stop = int(terms.leaf_first[ix]), int(terms.leaf_first[ix + 1])
+        ranks = terms.leaf_rank[start:stop]
+        if rank > old:
+            self.risen[ix, old + 1 : rank + 1] = tick
+            candidates = np.flatnonzero(rises[start:stop] & (ranks == rank))
+            if not len(candidates):
+                candidates = np.flatnonzero(self.on[start:stop] & (ranks == rank))
+        else:
+            self.risen[ix, rank + 1 :] = NEVER
+            candidates = np.flatnonzero(dropped[start:stop] & (ranks == old))
+        self.rank[ix] = rank
         if not len(candidates):
-            return Decision(site, old, rank, None, 0, 0)
-        term = int(candidates[0])
-        measure = terms.measure if rank > old else terms.clear_measure
-        return Decision(site, old, rank, term, int(measures[measure[term], terms.target[term]]), int(held[term]) if rank > old else 0)
+            return decision
+        term = start + int(candidates[0])
+        which = terms.value if rank > old else terms.clear_value
+        return replace(decision, term=term, value=int(quantities[which[term]]), held=int(held[term]) if rank > old else 0)
+
+    def answer(self, ladder: str, *, yes: bool, by: str, action: str) -> bool:
+        """A person answers the question about `ladder`; whether there is one."""
+        question = self.questions.get(ladder)
+        if question is None:
+            return False
+        self.questions[ladder] = replace(question, state=GRANTED if yes else DECLINED, said_by=by, action=action)
+        return True
+
+    # -- state ------------------------------------------------------------------------------------------------------------------------
 
     def to_state(self) -> dict[str, Any]:
         """Everything, for a checkpoint."""
         return {
             "rank": self.rank,
+            "asked": self.asked,
             "risen": self.risen,
             "on": self.on,
             "above_since": self.above_since,
             "blocked": self.blocked,
-            "sites": list(self._sites),
+            "rules": self.rules,
+            "questions": [
+                [name, q.to, q.rises, q.since, q.due, q.by, q.otherwise, q.state, q.said_by, q.action]
+                for name, q in sorted(self.questions.items())
+            ],
+            "flows": self.flows.to_state(),
+            "shelf": [[name, list(stages), rank, rose] for name, (stages, rank, rose) in sorted(self.shelf.items())],
+            "in_force": sorted(self.in_force),
+            "ladders": list(self._ladders),
             "names": list(self._names),
             "stages": [list(s) for s in self._stages],
         }
 
     @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Plan:
-        """What `to_state` wrote."""
+    def from_state(cls, state: dict[str, Any]) -> Plans:
+        """What `to_state` wrote. What the calendar says is not in it: it follows from the time."""
         made = cls()
-        made.rank, made.risen, made.on = state["rank"], state["risen"], state["on"]
-        made.above_since, made.blocked = state["above_since"], state["blocked"]
-        made._sites, made._names = tuple(state["sites"]), tuple(state["names"])
+        made.rank, made.risen, made.on, made.asked = state["rank"], state["risen"], state["on"], state["asked"]
+        made.above_since = state["above_since"]
+        made.questions = {name: Question(*rest) for name, *rest in state["questions"]}
+        made.shelf = {name: (tuple(stages), rank, rose) for name, stages, rank, rose in state["shelf"]}
+        made.in_force = set(state["in_force"])
+        made.flows = Flows.from_state(state["flows"])
+        made._ladders, made._names = tuple(state["ladders"]), tuple(state["names"])
         made._stages = tuple(tuple(s) for s in state["stages"])
+        made.blocked, made.rules = state["blocked"], state["rules"]
         return made
 
 

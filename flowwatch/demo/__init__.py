@@ -30,6 +30,8 @@ DAY_S: Final = 50.0
 """Seconds that the whole day takes when no speed is asked for."""
 PLAIN_MIN: Final = 30
 """Minutes of the day from line to line where there is no terminal."""
+SITE: Final = "yuyuan"
+"""The site that is shown, where the documents have it; else their first with a plan."""
 MARKER: Final = "demo.json"
 """Says that a folder holds a demonstration and may be filled again."""
 
@@ -57,10 +59,10 @@ def demo(folder: Path, documents: Path | None, *, lang: Language, seed: int, spe
 def prepared(folder: Path, documents: Path | None, seed: int, lang: Language) -> Day:
     """A day to live through in `folder`, which is empty, or was filled by an earlier demonstration and is cleared. Raises `DemoFailed`."""
     root = documents or shipped()
-    planned = next(((site, plan) for site, plan in find(root) if plan is not None), None)
-    if planned is None:
+    planned = sorted(((site.stem != SITE, site, plans) for site, plans in find(root) if plans), key=lambda p: p[:2])
+    if not planned:
         raise DemoFailed(root, "no site here has a plan", "config/sites/<site>.yaml with rules/<site>/plan.yaml")
-    loaded = load(*planned)
+    loaded = load(*planned[0][1:])
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER).is_file():
             raise DemoFailed(folder, "holds something that is no demonstration", "an empty folder, or none")

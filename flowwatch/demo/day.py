@@ -22,11 +22,12 @@ import numpy as np
 from flowwatch.adapters.batch import stamped
 from flowwatch.adapters.ndjson import Codec
 from flowwatch.core.entries import Entry, EntryKind
+from flowwatch.core.incidents import What
 from flowwatch.core.network import utc_offset
 from flowwatch.core.readings import MINUTE, SECOND, Reason
 from flowwatch.demo.holiday import STEP_S, Holiday
 from flowwatch.demo.screen import Alert, View
-from flowwatch.documents.actions import Recount, payload
+from flowwatch.documents.actions import Confirm, Recount, payload
 from flowwatch.documents.load import Loaded
 from flowwatch.journal import Journal
 from flowwatch.log import Writer, create
@@ -36,6 +37,8 @@ from flowwatch.workspace import Workspace
 
 OPENS: Final = datetime(2026, 10, 1, 9, 0)  # noqa: DTZ001 - the site's zone is added
 CLOSES: Final = datetime(2026, 10, 1, 22, 0)  # noqa: DTZ001
+ANSWERED_AFTER: Final = 2
+"""Minutes until the officer in charge agrees to what the plan proposes."""
 QUIET_MINUTE: Final = 390
 """When somebody goes round and counts: 15:30."""
 PATIENCE_S: Final = 60.0
@@ -64,6 +67,8 @@ class Day:
         self._truth: dict[int, int] = {}
         """People inside by tick, as simulated."""
         self._codec = Codec()
+        self._questions: list[tuple[int, str]] = []
+        """What the officer in charge is asked: (the minute of the answer, the incident)."""
 
     def minutes(self) -> Generator[int]:
         """Live through the day; gives each minute once `view` shows it. Raises `DemoFailed` when the engine stops or stalls."""
@@ -99,8 +104,24 @@ class Day:
             )
             writer.append_action(self._site, payload(counted), at)
 
+    def _answer(self, writer: Writer, minute: int) -> None:
+        """The officer in charge agrees to what the plan proposed a little earlier."""
+        at = int(self.holiday.opens.timestamp()) * SECOND + minute * MINUTE
+        for _, incident_name in [q for q in self._questions if q[0] <= minute]:
+            agreed = Confirm(
+                action=f"{at // SECOND:020d}{len(self.entries):06d}",
+                site=self._site,
+                by=self.names.say("值班指挥员", "officer in charge"),
+                reason=self.names.say("现场情况允许", "the place looks quiet"),
+                at_us=at,
+                incident=incident_name,
+            )
+            writer.append_action(self._site, payload(agreed), at)
+        self._questions = [q for q in self._questions if q[0] > minute]
+
     def _live(self, writer: Writer, minute: int) -> None:
         """One minute of the holiday into the log, with its ticks, durable when this returns."""
+        self._answer(writer, minute)
         for at, lines in self.holiday.minute(minute):
             now = int(at.timestamp()) * SECOND
             batch = self._codec.batch(b"".join(lines))
@@ -128,7 +149,7 @@ class Day:
         self.view.changed = set()
         for entry in journal.entries(self._site, after_id=self.entries[-1].id if self.entries else None):
             self.entries.append(entry)
-            self._take_entry(entry, orders)
+            self._take_entry(entry, orders, minute)
         if orders:
             self.holiday.order(minute, orders)
 
@@ -143,15 +164,17 @@ class Day:
             view.day.append((view.inside, view.level))
             self.covered += view.lower <= self._truth[at] <= view.upper
 
-    def _take_entry(self, entry: Entry, orders: dict[str, str]) -> None:
+    def _take_entry(self, entry: Entry, orders: dict[str, str], minute: int) -> None:
         body, view = json.loads(entry.body), self.view
         if entry.kind is EntryKind.COMMAND:
-            orders[body["gate"]] = view.modes[body["gate"]] = body["mode"]
+            orders[body["gate"]], view.modes[body["gate"]] = body["setting"], body["mode"]
             view.changed.add(body["gate"])
-        elif entry.kind is EntryKind.TRANSITION:
-            stage = next(s for s in self._loaded.site["plan"]["stages"] if s["stage"] == body["to"])
+        elif entry.kind is EntryKind.TRANSITION and body["plan"] == self._loaded.site["plans"][0]["plan"]:
+            stage = next(s for s in self._loaded.site["plans"][0]["stages"] if s["stage"] == body["to"])
             view.stage, view.level = self.names.stage(body["to"]), stage["level"]
         elif entry.kind is EntryKind.INCIDENT:
+            if body["what"] == What.CONFIRMATION_NEEDED and body["state"] == "raised":
+                self._questions.append((minute + ANSWERED_AFTER, body["incident"]))
             level = None if body["state"] == "cleared" else body["level"]
             view.alerts.append(Alert(self.clock(entry.at), level, incident(body, self.names)))
 
@@ -162,12 +185,12 @@ class Day:
 
 
 def _view(site: dict[str, Any], names: Names, holiday: Holiday) -> View:
-    stages = site["plan"]["stages"]
+    stages = site["plans"][0]["stages"]
     return View(
         title=names.zone("site"),
         lang=names.language,
         gates=[g["gate"] for g in site["gates"]],
-        bars=sorted((t["enter_m"] // 1000, s["level"]) for s in stages for t in s["any"]),
+        bars=sorted((t["enter_m"] // 1000, s["level"]) for s in stages for t in s["leaves"] if t["kind"] == "people"),
         opens=holiday.opens,
         minutes=holiday.minutes,
         stage=names.stage(stages[0]["stage"]),

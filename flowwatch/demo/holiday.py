@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from flowwatch.core.gates import Mode
+from flowwatch.core.gates import Mode, Setting
 from flowwatch.core.readings import OUTSIDE
 
 STEP_S: Final = 10
@@ -96,7 +96,7 @@ class Holiday:
         return int((self.closes - self.opens).total_seconds()) // 60
 
     def order(self, minute: int, modes: Mapping[str, str]) -> None:
-        """The plan asks for `modes`; the people at the gates turn them a little later."""
+        """The plan asks for `modes` (gate -> setting); the people at the gates turn them a little later."""
         self._orders.append((minute + REACTION_MIN, dict(modes)))
 
     def people(self, zone: Mapping[str, Any]) -> int:
@@ -121,9 +121,10 @@ class Holiday:
         """Lanes that lead in or out, by gate."""
         lanes = {}
         for gate in self.gates:
-            mode = Mode(self.modes[gate["gate"]])
-            if mode.may_enter if way == "in" else mode.may_leave:
-                lanes[gate["gate"]] = gate["lanes"] * (0.5 if mode is Mode.BOTH else 1.0)
+            setting = Setting.parse(self.modes[gate["gate"]])
+            share = setting.ingress_share if way == "in" else setting.egress_share
+            if share:
+                lanes[gate["gate"]] = gate["lanes"] * share
         return lanes
 
     def _spread(self, people: int, lanes: Mapping[str, float]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What an operator writes: override, recount and confirm, as records for the log.
+"""What an operator writes: override, recount, confirm, drill and fire, as records for the log.
 
 `flowwatch operate` makes them today, the service will make the same ones. The engine reads them from the log with its own eyes
 (`core.actions`), because a record in a log may come from anywhere; here they are typed, named and written in one canonical form.
@@ -7,19 +7,22 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from flowwatch.core.entries import canonical
-from flowwatch.core.gates import Mode
+from flowwatch.core.gates import Setting
 from flowwatch.documents.words import Document, Name
 
 Micros = Annotated[int, Meta(ge=0, le=2**53, description="microseconds since 1970-01-01T00:00Z")]
 Sentence = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,500}$")]
 Id = Annotated[
     str, Meta(pattern="^[0-9A-HJKMNP-TV-Z]{26}$", description="time-ordered and unique; a record with a name that came before is refused")
+]
+GateSetting = Annotated[
+    str, Meta(min_length=1, max_length=500, description='a gate\'s setting, as in a plan: "out", "metered 40/min", "wave in 50s out 110s"')
 ]
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -40,21 +43,32 @@ class _Record(Document, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Override(_Record, frozen=True, kw_only=True, tag="override"):
-    """Somebody holds a stage, or one gate, elsewhere than the plan would, until a time. Either `stage`, or `gate` and `mode`."""
+    """Somebody holds a stage, one gate or a case elsewhere than the plan would, until a time.
+
+    Either `stage` (with `plan`, if it is not the main plan's), or `gate` and `mode`, or `case`.
+    """
 
     stage: Name | UnsetType = UNSET
+    plan: Annotated[Name, Meta(description="whose stage; the main plan's where it is left out")] | UnsetType = UNSET
     gate: Name | UnsetType = UNSET
-    mode: Mode | UnsetType = UNSET
+    mode: GateSetting | UnsetType = UNSET
+    case: Annotated[Name, Meta(description="the case to declare")] | UnsetType = UNSET
     until_us: Micros
 
     def __post_init__(self) -> None:
-        """Refuse what is neither one nor the other, and an end that lies before the beginning."""
-        if (self.stage is UNSET) == (self.gate is UNSET):
-            raise ValueError("found both or neither of `stage` and `gate`, expected one of them")
+        """Refuse what is none or several of the three, half of one, no setting of a gate, and an end that lies before the beginning."""
+        if [self.stage is UNSET, self.gate is UNSET, self.case is UNSET].count(False) != 1:
+            raise ValueError("found several or none of `stage`, `gate` and `case`, expected one of them")
         if (self.gate is UNSET) != (self.mode is UNSET):
             raise ValueError("found one of `gate` and `mode`, expected them together")
-        if self.until_us <= self.at_us:
-            raise ValueError("found an end `until_us` that is not after `at_us`, expected a later time")
+        if self.plan is not UNSET and self.stage is UNSET:
+            raise ValueError("found `plan` without `stage`, expected them together")
+        if self.mode is not UNSET:
+            try:
+                Setting.parse(self.mode)
+            except ValueError as error:
+                raise ValueError(f"`mode`: {error}") from error
+        _ends_after(self.at_us, self.until_us)
 
 
 class Recount(_Record, frozen=True, kw_only=True, tag="recount"):
@@ -66,12 +80,30 @@ class Recount(_Record, frozen=True, kw_only=True, tag="recount"):
 
 
 class Confirm(_Record, frozen=True, kw_only=True, tag="confirm"):
-    """Somebody has seen an incident and stands by it."""
+    """Somebody has seen an incident and stands by it; where the incident proposes something, somebody says yes or no to it."""
 
     incident: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}-i[1-9][0-9]{0,17}$", description='"<site>-i<n>"')]
+    answer: Literal["yes", "no"] = "yes"
 
 
-Action = Override | Recount | Confirm
+class Drill(_Record, frozen=True, kw_only=True, tag="drill"):
+    """Somebody exercises a stage of the main plan until a time; only gates that are marked for drills move."""
+
+    stage: Name
+    until_us: Micros
+
+    def __post_init__(self) -> None:
+        """Refuse an end that lies before the beginning."""
+        _ends_after(self.at_us, self.until_us)
+
+
+class Fire(_Record, frozen=True, kw_only=True, tag="fire"):
+    """Somebody says that there is a fire, so that every gate opens outward, or that it is over."""
+
+    state: Literal["on", "off"]
+
+
+Action = Override | Recount | Confirm | Drill | Fire
 _DECODER: Final[msgspec.json.Decoder[Action]] = msgspec.json.Decoder(Action)
 
 
@@ -98,3 +130,8 @@ def new_id(at_us: int) -> str:
     """
     number = (at_us // 1000) << 80 | secrets.randbits(80)
     return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def _ends_after(at_us: int, until_us: int) -> None:
+    if until_us <= at_us:
+        raise ValueError("found an end `until_us` that is not after `at_us`, expected a later time")

@@ -1,14 +1,14 @@
 """Reading documents, and the one answer: a compiled record, or all of their faults.
 
-The two files are read together because they speak of each other, and neither hides the other's faults: what cannot be read in one of them
-only silences the questions that need it.
+A site file and its plans are read together because they speak of each other, and none hides another's faults: what cannot be read in one of
+them only silences the questions that need it. The names that a plan defines are its own; all plans know the site's.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,13 +18,15 @@ import msgspec
 from flowwatch.core.entries import canonical
 from flowwatch.documents import compiled, nodes
 from flowwatch.documents.faults import DocumentErrors, Faults, TooManyFaultsError
+from flowwatch.documents.faults import Path as FaultPath
 from flowwatch.documents.holes import HOLE, decided
 from flowwatch.documents.names import Names
 from flowwatch.documents.nodes import Node
 from flowwatch.documents.plan import Plan
-from flowwatch.documents.rules import RULES, TOGETHER
+from flowwatch.documents.rules import RULES
 from flowwatch.documents.site import Site
-from flowwatch.documents.walk import Rules, Walk, place_of
+from flowwatch.documents.together import TOGETHER, Role, named_before
+from flowwatch.documents.walk import Problem, Rules, Walk, place_of
 from flowwatch.documents.wanted import type_of
 
 TOP: Final = Node(1, 1)
@@ -49,26 +51,31 @@ class Loaded:
     version: str
 
 
-def load(site_file: Path, plan_file: Path | None) -> Loaded:
-    """The compiled record of a site file and its plan (None: a site without one); raises `DocumentErrors` with every fault of both."""
-    return compile_sources(source(site_file), None if plan_file is None else source(plan_file))
+def load(site_file: Path, plan_files: Sequence[Path] = ()) -> Loaded:
+    """The compiled record of a site file and its plans; raises `DocumentErrors` with every fault of all of them.
+
+    The first of `plan_files` is the main plan, the others are the zone plans and cases beside it; none: a site without a plan.
+    """
+    return compile_sources(source(site_file), [source(file) for file in plan_files])
 
 
-def compile_sources(site: Source, plan: Source | None) -> Loaded:
+def compile_sources(site: Source, plans: Sequence[Source] = ()) -> Loaded:
     """`load`, of bytes already read."""
-    parts = [_Part(site, Site)] if plan is None else [_Part(site, Site), _Part(plan, Plan)]
-    _understand(parts, RULES)
-    if plan is not None:
-        parts[1].attempt(lambda: _judge_together(*parts))
-    _raise_faults(parts)
-    payload = canonical(compiled.record(*(part.value for part in parts), *([None] if plan is None else [])))
+    place, parts = _Part(site, Site), [_Part(plan, Plan) for plan in plans]
+    names = Names()
+    _understand(place, names, RULES)
+    for i, part in enumerate(parts):
+        _understand(part, names.child(), RULES)
+        _judge_together(place, parts[: i + 1])
+    _raise_faults([place, *parts])
+    payload = canonical(compiled.record(place.value, [part.value for part in parts]))
     return Loaded(json.loads(payload), payload, hashlib.sha256(payload).hexdigest()[:12])
 
 
 def read_document(text: Source, cls: type[D], rules: Rules) -> D:
     """A document of any type that is built like a site or a plan (`words.Document`); raises `DocumentErrors` with all of its faults."""
     part = _Part(text, cls)
-    _understand([part], rules)
+    _understand(part, Names(), rules)
     _raise_faults([part])
     assert isinstance(part.value, cls)
     return part.value
@@ -82,6 +89,17 @@ def source(path: Path) -> Source:
             return Source(name, file.read(nodes.MOST_BYTES + 1))
     except (OSError, ValueError) as error:
         return Source(name, b"", getattr(error, "strerror", None) or str(error))
+
+
+def place(files: Sequence[Path], plan: str | None, path: FaultPath) -> tuple[Path, int, int]:
+    """(file, line, column) of `path` in the one of `files` that is the plan named `plan` (None: in the first file)."""
+    for file in files:
+        tree = nodes.read_tree(source(file).data, Faults(""))
+        named = isinstance(tree, nodes.Mapping) and any(k.text == "plan" and getattr(v, "text", None) == plan for k, v in tree.entries)
+        if tree is not None and (plan is None or named):
+            found = place_of(tree, path)
+            return file, found.line, found.column
+    return files[0], TOP.line, TOP.column
 
 
 def shown_path(path: Path) -> str:
@@ -120,20 +138,27 @@ class _Part:
         if self.tree is not None:
             self.value = Walk(self.faults, names, rules).value(self.tree, self.type)
 
-
-def _understand(parts: list[_Part], rules: Rules) -> None:
-    names = Names()
-    for part in parts:
-        part.attempt(lambda part=part: part.collect(names))  # type: ignore[misc]
-    for part in parts:
-        part.attempt(lambda part=part: part.walk(names, rules))  # type: ignore[misc]
+    def tell(self, problems: Iterable[Problem]) -> None:
+        """Keep what rules found in this file."""
+        for path, text in problems:
+            self.faults.add(TOP if self.tree is None else place_of(self.tree, path), path, text)
 
 
-def _judge_together(site: _Part, plan: _Part) -> None:
-    for rule in TOGETHER:
-        for path, text in decided(rule(site.value, plan.value)):
-            assert plan.tree is not None
-            plan.faults.add(place_of(plan.tree, path), path, text)
+def _understand(part: _Part, names: Names, rules: Rules) -> None:
+    part.attempt(lambda: part.collect(names))
+    part.attempt(lambda: part.walk(names, rules))
+
+
+def _judge_together(site: _Part, plans: Sequence[_Part]) -> None:
+    """The last of `plans` at its site and beside those before it."""
+    plan, role = plans[-1], Role.MAIN if len(plans) == 1 else Role.COMPANION
+
+    def judge() -> None:
+        for rule in TOGETHER:
+            plan.tell(decided(rule(site.value, plan.value, role)))
+        plan.tell(decided(named_before([(part.faults.file, part.value) for part in plans])))
+
+    plan.attempt(judge)
 
 
 def _raise_faults(parts: Iterable[_Part]) -> None:

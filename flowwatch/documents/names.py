@@ -25,6 +25,10 @@ class Names:
     defined: dict[str, dict[str, Node]] = field(default_factory=dict)
     file: dict[str, str] = field(default_factory=dict)
 
+    def child(self) -> Names:
+        """Names for one more file that knows these and adds its own, so that two plans may both have a stage `normal`."""
+        return Names({kind: dict(table) for kind, table in self.defined.items()}, dict(self.file))
+
     def collect(self, node: Node, kind: inspect.Type, faults: Faults, path: Path = ()) -> None:
         """Take in what `node` defines; a name that a list defines twice is a fault (in a mapping it is a repeated key)."""
         want = wanted(kind)

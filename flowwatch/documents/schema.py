@@ -15,15 +15,27 @@ import msgspec
 from flowwatch.documents.actions import Action
 from flowwatch.documents.plan import Plan
 from flowwatch.documents.site import Site
+from flowwatch.documents.words import NUMBER_OR_TEXT
+from flowwatch.trials.language import Trials
 
 FOLDER: Final = Path(__file__).parent / "schemas"
-OF: Final[dict[str, Any]] = {"site": Site, "plan": Plan, "action": Action}
+OF: Final[dict[str, Any]] = {"site": Site, "plan": Plan, "action": Action, "trial": Trials}
 
 
 def schema(name: str) -> str:
     """The JSON Schema of the documents called `name`, as its file has it."""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **msgspec.json.schema(OF[name])}
+    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **_with_numbers(msgspec.json.schema(OF[name]))}
     return json.dumps(made, ensure_ascii=False, indent=2) + "\n"
+
+
+def _with_numbers(part: Any) -> Any:
+    """The same schema, with numbers allowed where a text may be written as one."""
+    if isinstance(part, dict):
+        made = {key: _with_numbers(value) for key, value in part.items()}
+        if made.get("format") == NUMBER_OR_TEXT:
+            made = {key: value for key, value in made.items() if key != "format"} | {"type": ["number", "string"]}
+        return made
+    return [_with_numbers(item) for item in part] if isinstance(part, list) else part
 
 
 def main() -> None:

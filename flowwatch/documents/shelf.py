@@ -1,10 +1,14 @@
 """Which documents there are: site files and the plans that go with them, in a checkout, an installed wheel or an operator's own folder.
 
-A root holds `config/sites/*.yaml` and `rules/*/plan.yaml`; a plan belongs to the site that it names.
+A root holds `config/sites/*.yaml` and `rules/<folder>/plan.yaml`, and beside a plan.yaml the zone plans and cases that go together with it,
+`rules/<folder>/<name>.plan.yaml`. A folder belongs to the site that its plan.yaml names. Where several folders belong to one site, the one
+that is called like the site is in force, and the others are alternatives: they are checked, and a backtest can try them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from flowwatch.documents.faults import DocumentErrors, Fault, Faults, TooManyFaultsError, did_you_mean, listed, near, quoted
@@ -19,12 +23,54 @@ def shipped() -> Path:
     return inside if inside.is_dir() else package.parent
 
 
-def find(root: Path) -> list[tuple[Path, Path | None]]:
-    """Every site file under `root` with its plan, or None, sorted by file; raises `DocumentErrors` where that is not clear.
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder of plans: the site that its main plan names, its files (the main plan first), and where the site is named."""
 
-    A file that cannot be read goes by its name (a plan's by its folder's), so that `load` can tell what is wrong with it.
+    name: str
+    site: str
+    files: tuple[Path, ...]
+    place: Node
+
+    def fault(self, text: str) -> Fault:
+        return Fault(shown_path(self.files[0]), self.place.line, self.place.column, "site", text)
+
+
+def find(root: Path) -> list[tuple[Path, list[Path]]]:
+    """Every site file under `root` with the plan files in force, main plan first (none: no plan), sorted by site file.
+
+    Raises `DocumentErrors` where that is not clear. A file that cannot be read goes by its name (a plan's by its folder's), so that `load` can
+    tell what is wrong with it.
     """
     faults: list[Fault] = []
+    sites = _sites(root, faults)
+    folders = _folders(root, sites, faults)
+    for name in sites:
+        mine = [folder for folder in folders if folder.site == name]
+        if len(mine) > 1 and not any(folder.name == name for folder in mine):
+            first = shown_path(mine[0].files[0])
+            expected = f"expected one of them in a folder rules/{name}, which is then in force"
+            faults += [folder.fault(f"found a plan for {quoted(name)} again (first in {first}), {expected}") for folder in mine[1:]]
+    if faults:
+        raise DocumentErrors(faults)
+    return [(file, _in_force(name, folders)) for name, file in sites.items()]
+
+
+def alternatives(root: Path) -> list[tuple[Path, list[Path]]]:
+    """The site files under `root` with the plan files of each folder that is not in force; none where `find` raises."""
+    in_force = {files[0] for _, files in find(root) if files}
+    sites = _sites(root, [])
+    return [(sites[f.site], list(f.files)) for f in _folders(root, sites, []) if f.files[0] not in in_force]
+
+
+def _in_force(site: str, folders: Iterable[_Folder]) -> list[Path]:
+    mine = [folder for folder in folders if folder.site == site]
+    chosen = next((folder for folder in mine if folder.name == site), mine[0] if mine else None)
+    return [] if chosen is None else list(chosen.files)
+
+
+def _sites(root: Path, faults: list[Fault]) -> dict[str, Path]:
+    """Site -> its file."""
     sites: dict[str, Path] = {}
     for file in sorted((root / "config" / "sites").glob("*.yaml")):
         name, place = _site_of(file, file.stem)
@@ -34,23 +80,29 @@ def find(root: Path) -> list[tuple[Path, Path | None]]:
             faults.append(Fault(shown_path(file), place.line, place.column, "site", told))
     if not sites:
         faults.append(Fault(shown_path(root), 1, 1, "document", "found no site file, expected config/sites/<site>.yaml in this folder"))
-    plans: dict[str, Path] = {}
-    for file in sorted((root / "rules").glob("*/plan.yaml")):
-        folder = file.parent.name
-        name, place = _site_of(file, folder)
-        if name not in sites and folder in sites:
-            name = folder  # `load` will tell that the plan names another site, together with everything else
-        first = plans.setdefault(name, file)
-        if name not in sites:
+    return sites
+
+
+def _folders(root: Path, sites: dict[str, Path], faults: list[Fault]) -> list[_Folder]:
+    """The folders of plans whose site there is."""
+    found: list[_Folder] = []
+    for path in sorted({file.parent for file in (root / "rules").glob("*/*plan.yaml")}):
+        main, companions = path / "plan.yaml", sorted(path.glob("*.plan.yaml"))
+        if not main.is_file():
+            if companions:
+                told = "found a zone plan or case without a main plan, expected a plan.yaml beside it"
+                faults.append(Fault(shown_path(companions[0]), 1, 1, "document", told))
+            continue
+        name, place = _site_of(main, path.name)
+        if name not in sites and path.name in sites:
+            name = path.name  # `load` will tell that the plan names another site, together with everything else
+        folder = _Folder(path.name, name, (main, *companions), place)
+        if name in sites:
+            found.append(folder)
+        else:
             expected = f"expected {listed(list(sites))}{did_you_mean(near(name, sites))}"
-            told = f"found {quoted(name)}, but no file in config/sites has that site, {expected}"
-            faults.append(Fault(shown_path(file), place.line, place.column, "site", told))
-        elif first != file:
-            told = f"found a plan for {quoted(name)} again (first in {shown_path(first)}), expected one plan for a site"
-            faults.append(Fault(shown_path(file), place.line, place.column, "site", told))
-    if faults:
-        raise DocumentErrors(faults)
-    return [(file, plans.get(name)) for name, file in sites.items()]
+            faults.append(folder.fault(f"found {quoted(name)}, but no file in config/sites has that site, {expected}"))
+    return found
 
 
 def _site_of(file: Path, otherwise: str) -> tuple[str, Node]:

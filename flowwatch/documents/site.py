@@ -12,9 +12,9 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from flowwatch.core.gates import Mode
 from flowwatch.core.readings import OUTSIDE
 from flowwatch.documents.words import (
+    BarrierName,
     CounterName,
     Document,
     Duration,
@@ -30,8 +30,10 @@ from flowwatch.documents.words import (
     People,
     Period,
     PerMinute,
+    Prose,
     Rate,
     Share,
+    SignName,
     SiteName,
     SmallShare,
     SomePeople,
@@ -55,6 +57,37 @@ class Counts(StrEnum):
     ABSOLUTE = "absolute"
 
 
+class Delivery(StrEnum):
+    """How far commands go by themselves: the system says and people act, people confirm each, or gates follow."""
+
+    ADVISE = "advise"
+    CONFIRM = "confirm"
+    AUTOMATIC = "automatic"
+
+
+class LostMode(StrEnum):
+    """What a gate does by itself without a connection."""
+
+    IN = "in"
+    OUT = "out"
+    BOTH = "both"
+    CLOSED = "closed"
+
+
+class SignKind(StrEnum):
+    """What carries a text to people."""
+
+    SIGN = "sign"
+    BROADCAST = "broadcast"
+
+
+class SingleExit(Document, frozen=True, kw_only=True):
+    """Somebody answers for a zone that has only one way out."""
+
+    reason: Annotated[Prose, note("why that is acceptable here")]
+    by: Annotated[Prose, note("the person who answers for it")]
+
+
 class Zone(Document, frozen=True, kw_only=True):
     """A measured area."""
 
@@ -62,6 +95,10 @@ class Zone(Document, frozen=True, kw_only=True):
     area_m2: Annotated[SquareMetres, note("the area that people can stand on, square metres")]
     capacity: Annotated[People, note("instantaneous capacity (瞬时承载量), persons")]
     inside: Annotated[ZoneRef, note("the zone that this one is a part of; its people count in both")] | UnsetType = UNSET
+    outside: (
+        Annotated[GateRef, note("a waiting area outside that gate: not part of the site's people, measured by cameras")] | UnsetType
+    ) = UNSET
+    accepts_single_exit: Annotated[SingleExit, note("known to have only one way out")] | UnsetType = UNSET
 
 
 class Gate(Document, frozen=True, kw_only=True):
@@ -73,9 +110,11 @@ class Gate(Document, frozen=True, kw_only=True):
     lanes: Annotated[Lanes, note("lanes that can be set to either direction")]
     width_m: Annotated[Metres, note("clear width of all lanes together, metres")]
     lane_per_min: Annotated[LaneFlow, note("persons a minute that one lane passes in use")] = 25
-    on_lost: Annotated[Mode, note("mode without a connection; out, or closed if entrance_only, if left out")] | UnsetType = UNSET
+    on_lost: Annotated[LostMode, note("mode without a connection; out, or closed if entrance_only, if left out")] | UnsetType = UNSET
     emergency: Annotated[bool, note("an emergency exit: no plan and no override may shut it for people leaving")] = False
     entrance_only: Annotated[bool, note("built so that nobody can leave by it: only ever in or closed")] = False
+    delivery: Annotated[Delivery, note("how far commands to it go by themselves; as at the site, if left out")] | UnsetType = UNSET
+    drill: Annotated[bool, note("a drill may move it")] = False
 
 
 class Link(Document, frozen=True, kw_only=True):
@@ -85,6 +124,19 @@ class Link(Document, frozen=True, kw_only=True):
     from_: Annotated[ZoneRef, note("the zone at one end")] = field(name="from")
     to: Annotated[ZoneRef, note("the zone at the other end")]
     width_m: Annotated[Metres, note("clear width at the narrowest point, metres")]
+
+
+class Barrier(Document, frozen=True, kw_only=True):
+    """A crash barrier in the road that can be raised and lowered."""
+
+    title: Text
+
+
+class Sign(Document, frozen=True, kw_only=True):
+    """What tells people something: a sign that can be written on, or loudspeakers."""
+
+    title: Text
+    kind: SignKind
 
 
 class Counter(Document, frozen=True, kw_only=True):
@@ -114,15 +166,19 @@ class KnownEmpty(Document, frozen=True, kw_only=True):
 
 
 class Site(Document, frozen=True, kw_only=True):
-    """A scenic area: its zones, the gates and links between them, and the counters that watch them."""
+    """A scenic area: its zones, the gates and links between them, the counters that watch them, and what else can be moved or written on."""
 
     site: Annotated[SiteName, note("its name, by which plans and readings know it")]
     title: Text
     group: Annotated[Name, note("sites that act on each other's gates name one group; its own name if left out")] | UnsetType = UNSET
+    area: Annotated[Text, note("where it lies: the district, the street")] | UnsetType = UNSET
     time_zone: Annotated[TimeZone, note("of the clocks at the site")]
+    delivery: Annotated[Delivery, note("how far commands to its gates go by themselves")] = Delivery.ADVISE
     egress_min_per_min: Annotated[PerMinute, note("capacity out that no stage may fall below, persons a minute")]
     known_empty: KnownEmpty | UnsetType = UNSET
     zones: Annotated[dict[ZoneName, Zone], Meta(min_length=1, max_length=1000)]
     gates: Annotated[dict[GateName, Gate], Meta(min_length=1, max_length=1000)]
     links: Annotated[dict[LinkName, Link], Meta(max_length=1000)] = field(default_factory=dict)
+    barriers: Annotated[dict[BarrierName, Barrier], Meta(max_length=1000)] = field(default_factory=dict)
+    signs: Annotated[dict[SignName, Sign], Meta(max_length=1000)] = field(default_factory=dict)
     counters: Annotated[dict[CounterName, Counter], Meta(min_length=1, max_length=10_000)]

@@ -10,22 +10,30 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from flowwatch.core.gates import Mode
+from flowwatch.core.gates import Setting
 from flowwatch.core.readings import OUTSIDE, SECOND
+from flowwatch.documents.faults import near
 
 WHOLE_SITE: Final = "site"
 """As a condition's zone: the whole site."""
 OTHERS: Final = "others"
 """In a stage's gates: every gate that is not named."""
+ANY_COUNTER: Final = "any"
+"""As a condition's counter: every counter of the site."""
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CALENDAR_DAYS: Final = ("workday", "weekend", "holiday")
+"""Kinds of day that a calendar of public holidays must tell."""
+SIMPLE_MODES: Final = ("in", "out", "both", "closed")
+"""The gate settings that are one word."""
 FIRST_YEAR, LAST_YEAR = 2000, 2050
-"""The years that documents can speak of; the compiled table of UTC offsets covers them."""
+"""The years that documents can speak of; the compiled tables of UTC offsets and public holidays cover them."""
 LONGEST_S: Final = 30 * 86400
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
@@ -74,6 +82,45 @@ def duration_near(text: str) -> str | None:
     return found[1] + unit if unit in _UNITS else None
 
 
+def window_s(text: str) -> tuple[int, int]:
+    """From and until, in seconds after midnight, of a time of day that lasts; until is not after from if it passes midnight.
+
+    >>> window_s("22:00-05:00")
+    (79200, 18000)
+    """
+    since, until = (0 if part == "24:00" else time_of_day_s(part) for part in text.split("-"))
+    if since == until:
+        raise ValueError
+    return since, until
+
+
+def window_near(text: str) -> str | None:
+    """The time of day that was probably meant.
+
+    >>> window_near("8:00 – 18:30")
+    '08:00-18:30'
+    """
+    found = re.fullmatch(r"\s*(\d{1,2})[:：](\d{2})\s*(?:[-–—~～至到]|to)\s*(\d{1,2})[:：](\d{2})\s*", text)
+    return f"{int(found[1]):02}:{found[2]}-{int(found[3]):02}:{found[4]}" if found else None
+
+
+def setting_near(text: str) -> str | None:
+    """The gate setting that was probably meant.
+
+    >>> setting_near("metered 40"), setting_near("wave: in 50, out 110")
+    ('metered 40/min', 'wave in 50s out 110s')
+    """
+    word = re.match(r"[a-z]+", text.strip().casefold())
+    meant = near(word[0], (*SIMPLE_MODES, "metered", "wave")) if word else None
+    if meant == "metered":
+        rate = re.search(r"\d+", text)
+        return f"metered {rate[0]}/min{' both' if 'both' in text else ''}" if rate else None
+    if meant == "wave":
+        phases = re.findall(r"(in|out|both|hold)\s*(\d+)\s*([smh]?)", text.casefold())
+        return " ".join(["wave", *(f"{phase} {length}{unit or 's'}" for phase, length, unit in phases)])
+    return meant
+
+
 def time_of_day_s(text: str) -> int:
     """Seconds after midnight of a time of day.
 
@@ -82,6 +129,14 @@ def time_of_day_s(text: str) -> int:
     """
     at = time.fromisoformat(text)
     return at.hour * 3600 + at.minute * 60 + at.second
+
+
+def day(text: str) -> date:
+    """A date of the years that documents can speak of."""
+    at = date.fromisoformat(text)
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError
+    return at
 
 
 def moment(text: str) -> datetime:
@@ -115,6 +170,29 @@ def time_zone_near(text: str) -> str | None:
     return next((z for z in sorted(zoneinfo.available_timezones()) if z.rsplit("/", 1)[-1].casefold() == city), None)
 
 
+def country(code: str) -> str:
+    """`code`, if it is a country whose holidays are known; raises ValueError."""
+    from holidays import list_supported_countries  # noqa: PLC0415
+
+    if code not in list_supported_countries(include_aliases=False):
+        raise ValueError(code)
+    return code
+
+
+def country_near(text: str) -> str | None:
+    """The code of the country that was probably meant.
+
+    >>> country_near("cn"), country_near("China")
+    ('CN', 'CN')
+    """
+    from holidays.registry import COUNTRIES  # noqa: PLC0415
+
+    names = COUNTRIES.get(text.strip().casefold().replace(" ", "_"))
+    return names[1] if names else text.strip().upper()
+
+
+NUMBER_OR_TEXT: Final = "number-or-text"
+"""In a type's JSON Schema: editors shall take a number too (`schema.py` says so; msgspec only knows that it is a text)."""
 _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 _WHAT_NAME: Final = "a name of at most 64 letters, digits and - _ . : that begins with a letter or digit"
 
@@ -125,16 +203,21 @@ def _defines(kind: str, *reserved: str) -> Meta:
     return Meta(pattern=_NAME, extra={"what": _WHAT_NAME, "defines": kind, "reserved": reserved})
 
 
-def _refers(kind: str, *also: str, hints: dict[str, str] | None = None) -> Meta:
-    return Meta(pattern=_NAME, extra={"what": f"the name of a {kind}", "refers": kind, "also": also, "hints": hints or {}})
+def _refers(kind: str, *also: str, hints: dict[str, str] | None = None, what: str = "") -> Meta:
+    return Meta(pattern=_NAME, extra={"what": what or f"the name of a {kind}", "refers": kind, "also": also, "hints": hints or {}})
 
 
 SiteName = Annotated[str, _defines("site")]
 ZoneName = Annotated[str, _defines("zone", OUTSIDE, WHOLE_SITE)]
 GateName = Annotated[str, _defines("gate", OTHERS)]
 LinkName = Annotated[str, _defines("link")]
-CounterName = Annotated[str, _defines("counter")]
+CounterName = Annotated[str, _defines("counter", ANY_COUNTER)]
+BarrierName = Annotated[str, _defines("barrier")]
+SignName = Annotated[str, _defines("sign")]
 StageName = Annotated[str, _defines("stage")]
+EventName = Annotated[str, _defines("event", *WEEKDAYS, *CALENDAR_DAYS)]
+TaskName = Annotated[str, _defines("task")]
+RuleName = Annotated[str, _defines("rule")]
 
 SiteRef = Annotated[str, _refers("site")]
 ZoneRef = Annotated[str, _refers("zone")]
@@ -143,9 +226,16 @@ ZoneOrSite = Annotated[str, _refers("zone", WHOLE_SITE)]
 GateRef = Annotated[str, _refers("gate")]
 GateOrOthers = Annotated[
     str,
-    _refers("gate", OTHERS, hints={mode.value: f'gates are named, not counted: write "gate-2: {mode.value}"' for mode in Mode}),
+    _refers("gate", OTHERS, hints={mode: f'gates are named, not counted: write "gate-2: {mode}"' for mode in SIMPLE_MODES}),
 ]
 LinkRef = Annotated[str, _refers("link")]
+CounterOrAny = Annotated[str, _refers("counter", ANY_COUNTER)]
+BarrierRef = Annotated[str, _refers("barrier")]
+SignRef = Annotated[str, _refers("sign")]
+StageRef = Annotated[str, _refers("stage")]
+DayWord = Annotated[
+    str, _refers("event", *WEEKDAYS, *CALENDAR_DAYS, what="a kind of day: mon to sun, workday, weekend, holiday, or the name of an event")
+]
 
 Prose = Annotated[
     str,
@@ -176,6 +266,45 @@ Moment = Annotated[
     Meta(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?$",
         extra={"what": f"a date such as 2026-10-01, or 2026-10-01 08:30, in {FIRST_YEAR} to {LAST_YEAR}", "read": moment},
+    ),
+]
+Day = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        extra={"what": f"a date such as 2026-10-01, in {FIRST_YEAR} to {LAST_YEAR}", "read": day},
+    ),
+]
+Window = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$",
+        extra={"what": "a time of day such as 17:00-23:00 or 22:00-05:00", "read": window_s, "near": window_near},
+    ),
+]
+Bar = Annotated[
+    str,
+    Meta(
+        extra_json_schema={"pattern": r"^(-?[0-9]+(\.[0-9]+)?%?|[B-F])$", "format": NUMBER_OR_TEXT},
+        extra={"what": "a bar such as 1500, 3.5, 80% or E, as the measure has it"},
+    ),
+]
+GateSetting = Annotated[
+    str,
+    Meta(
+        pattern=r"^(in|out|both|closed|metered [1-9][0-9]{0,5}/min( both)?|wave( (in|out|both|hold) [1-9][0-9]{0,4}[smh]){2,20})$",
+        extra={
+            "what": "one of in, out, both, closed, metered 40/min, metered 40/min both, wave in 50s hold 10s out 110s",
+            "read": Setting.parse,
+            "near": setting_near,
+        },
+    ),
+]
+Country = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Z]{2}$",
+        extra={"what": "the code of a country whose public holidays are known, such as CN", "read": country, "near": country_near},
     ),
 ]
 TimeZone = Annotated[

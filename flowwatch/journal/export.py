@@ -20,6 +20,8 @@ TIMES: Final = {
     "minute_us": "minute_at",
     "since_us": "since_at",
     "until_us": "until_at",
+    "from_us": "from_at",
+    "due_us": "due_at",
     "counted_at_us": "counted_at",
     "valid_from_us": "valid_from_at",
     "valid_to_us": "valid_to_at",

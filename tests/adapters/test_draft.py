@@ -28,7 +28,7 @@ lateness: 30s
 
 
 def drafted(folder: Path, table: str, text: str = TEXT, site: str | None = None) -> dict[str, Any]:
-    return compile_sources(DocumentSource("draft.yaml", draft(folder, table, text, site).encode()), None).site
+    return compile_sources(DocumentSource("draft.yaml", draft(folder, table, text, site).encode()), []).site
 
 
 def draft(folder: Path, table: str, text: str = TEXT, site: str | None = None) -> str:

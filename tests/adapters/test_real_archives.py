@@ -145,6 +145,6 @@ def test_everybody_in_grand_central_is_counted_at_their_side_in_their_direction(
 )
 def test_a_drafted_site_is_sound_and_has_every_counter_of_the_archive(data_dir: Path, name: str, files: list[str], counters: int) -> None:
     text = draft_site(load_import(shipped() / "config" / "imports" / f"{name}.yaml"), [source(name, data_dir / file) for file in files])
-    site = compile_sources(DocumentSource("draft.yaml", text.encode()), None).site
+    site = compile_sources(DocumentSource("draft.yaml", text.encode()), []).site
     assert (site["site"], len(site["counters"])) == (name, counters)
     assert ABSENT not in {counter["every_us"] for counter in site["counters"]}

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowwatch.core.engine import Output
 from flowwatch.core.entries import GENESIS, Entry, link
-from flowwatch.core.gates import Mode, egress_per_min, violations
+from flowwatch.core.gates import Setting, egress_per_min, violations
 from flowwatch.core.readings import Kind
+from flowwatch.core.scribe import Output
 from tests.core.world import Document, Row
 
 
@@ -72,12 +72,12 @@ class Site:
                 assert body["refused"] != ""
 
     def _command(self, body: dict[str, Any]) -> None:
-        mode = Mode(body["mode"])
-        assert (body["may_enter"], body["may_leave"]) == (mode.may_enter, mode.may_leave)
-        assert body["mode"] != self.modes.get(body["gate"])
+        setting = Setting.parse(body["setting"])
+        assert (body["mode"], body["may_enter"], body["may_leave"]) == (setting.mode, setting.may_enter, setting.may_leave)
+        assert body["setting"] != self.modes.get(body["gate"])
         assert body["revision"] == self.revisions.get(body["gate"], 0) + 1
         assert body["stage"] == self.stage
-        self.modes[body["gate"]], self.revisions[body["gate"]] = body["mode"], body["revision"]
+        self.modes[body["gate"]], self.revisions[body["gate"]] = body["setting"], body["revision"]
 
     def _incident(self, body: dict[str, Any], at: int) -> None:
         name, key = body["incident"], (body["what"], "plan" if body["what"] == "stage" else body["subject"])
@@ -109,9 +109,9 @@ class Site:
 
     def ways_out(self) -> list[str]:
         """What the desired table of gates breaks now."""
-        if self.document is None or self.document["plan"] is None:
+        if self.document is None or not self.document["plans"]:
             return []
-        stages = self.document["plan"]["stages"]
+        stages = self.document["plans"][0]["stages"]
         rank = [s["stage"] for s in stages].index(self.stage)
         floor = egress_per_min(self.document, stages[rank - 1]["gates"]) if rank else None
         return violations(self.document, self.modes, floor)

@@ -73,8 +73,8 @@ class Model:
             steps = dict.fromkeys(goal - origin, 1) | dict.fromkeys(origin - goal, -1)
             steps = {z: -sign for z, sign in steps.items()} if c["swapped"] else steps
             self.counters.append(Counter(max(3 * c["every_us"], MINUTE), c["error_ppm"], steps))
-        stages = self.document["plan"]["stages"]
-        self.terms = [Term(rank, s["dwell_us"], rule) for rank, s in enumerate(stages) for rule in s["any"]]
+        stages = self.document["plans"][0]["stages"]
+        self.terms = [Term(rank, s["dwell_us"], rule) for rank, s in enumerate(stages) for rule in s["leaves"]]
         self.risen: list[int | None] = [None] * len(stages)
 
     def tick(self, at: int, readings: list[tuple[int, int, int, int]], recounts: Mapping[str, int]) -> None:
@@ -157,7 +157,7 @@ class Model:
             t.on |= t.since is not None and at - t.since >= t.rule["hold_us"]
             risen = self.risen[t.rank]
             rested = risen is None or at - risen >= t.dwell
-            due = t.on and not above and figure[place[t.rule["clear_measure"]]] < t.rule["clear_m"] and rested
+            due = t.on and not above and figure[place[t.rule["clear_source"]]] < t.rule["clear_m"] and rested
             sure = figure[3] and self._fresh(at, t.rule["zone"])
             t.on, t.blocked = t.on and not (due and sure), due and not sure
         planned = max([0, *(t.rank for t in self.terms if t.on)])
@@ -168,7 +168,7 @@ class Model:
 
     def _watch(self) -> None:
         watched = {*self.roots, *(t.rule["zone"] for t in self.terms)}
-        now = {("stage", self.document["plan"]["stages"][self.rank]["stage"])} if self.rank else set()
+        now = {("stage", self.document["plans"][0]["stages"][self.rank]["stage"])} if self.rank else set()
         now |= {("counter_silent", f"c{i}") for i, c in enumerate(self.counters) if c.silent}
         now |= {("occupancy_unknown", n) for n, z in self.zones.items() if n in watched and not z.known}
         now |= {("recount_needed", t.rule["zone"]) for t in self.terms if t.blocked and t.rank == self.rank}

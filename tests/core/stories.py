@@ -95,7 +95,7 @@ def lawful_plan(dice: random.Random, document: Document, *, dwells: tuple[int, .
         stages.append(stage(name, list(conditions.values()), dice.choice(dwells) * SECOND))
     tables = lawful_tables(dice, document, count)
     made = site(document["site"], stages=[s | {"gates": t} for s, t in zip(stages, tables, strict=True)], gates=document["gates"])
-    return document | {"plan": made["plan"]}
+    return document | {"plans": made["plans"]}
 
 
 def random_site(dice: random.Random, name: str = "yu", **more: Any) -> Document:
@@ -148,7 +148,7 @@ class Place:
         dice, made = self.dice, list[Line]()
         if self.documents and dice.random() < 0.04:
             changed = random_site(dice, self.name)
-            self.document = changed | {"plan": None} if dice.random() < 0.1 else changed
+            self.document = changed | {"plans": []} if dice.random() < 0.1 else changed
             made.append(self.declaration(now))
         made += [self._reading(now) for _ in range(dice.choice([0, 1, 2, 4, 8]))]
         if dice.random() < 0.1:
@@ -184,7 +184,7 @@ class Place:
         self.ids += dice.choice([1, 1, 1, 1, 0])
         name = f"{self.name}-a{self.ids}"
         until = now + dice.choice([-5, 0, 3, 20, 90, 300]) * SECOND
-        stages = [s["stage"] for s in self.document["plan"]["stages"]] if self.document["plan"] else ["calm"]
+        stages = [s["stage"] for s in self.document["plans"][0]["stages"]] if self.document["plans"] else ["calm"]
         match dice.randrange(6):
             case 0 | 1:
                 where, counted_at = dice.choice([*ZONES, "cellar"]), now - dice.choice([0, 1, 30, 600, 4000]) * SECOND

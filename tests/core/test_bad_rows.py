@@ -107,7 +107,7 @@ BAD_DOCUMENTS: dict[str, bytes] = {
     "a list": b"[]",
     "nested without end": b"[" * 100_000,
     "no zones": b'{"site":"x","counters":[]}',
-    "a site that is a list": b'{"site":["x"],"counters":[],"zones":[],"gates":[],"links":[],"plan":null}',
+    "a site that is a list": b'{"site":["x"],"counters":[],"zones":[],"gates":[],"links":[],"plans":[]}',
     "counters that are a number": b'{"site":"x","counters":5}',
 }
 

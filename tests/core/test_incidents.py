@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.core.incidents import Incidents, What
+from flowwatch.core.incidents import Incidents, Telling, What
 from flowwatch.core.readings import SECOND
 from tests.core.audit import check_journal
 from tests.core.world import T0, TEXTS, act, bodies, counter, declare, delta, gate, play, recount, site, stage, term, tick, total
@@ -26,17 +26,17 @@ def test_an_incident_is_raised_once_updated_on_change_and_cleared_once(calls: li
             assert (incidents.clear(key) is not None) == (key in open_now)
             open_now.pop(key, None)
             continue
-        put = incidents.put(key, i, level, None)
+        put = incidents.put(key, i, Telling(level))
         if key not in open_now:
             raised[key[0]] += 1
-            assert put is not None
-            assert (put[0], put[1].name, put[1].since) == ("raised", f"{key[0]}-i{raised[key[0]]}", i)
+            assert put == "raised"
+            assert (incidents.open[key].name, incidents.open[key].since) == (f"{key[0]}-i{raised[key[0]]}", i)
         else:
             assert (put is None) == (open_now[key] == level)
-            assert put is None or put[0] == "updated"
+            assert put in (None, "updated")
         open_now[key] = level
         incidents = Incidents.from_state(incidents.to_state())
-    assert {key: o.level for key, o in incidents.open.items()} == open_now
+    assert {key: o.telling.level for key, o in incidents.open.items()} == open_now
 
 
 def test_a_rise_tells_the_condition_the_figure_the_readings_and_commands_of_its_own() -> None:
@@ -47,6 +47,8 @@ def test_a_rise_tells_the_condition_the_figure_the_readings_and_commands_of_its_
     rise = bodies(out.entries, "transition")[1]
     assert (rise["from"], rise["to"], rise["planned"], rise["reason"], rise["tick"]) == ("calm", "busy", "busy", "rise", T0 + 6 * SECOND)
     cause = rise["cause"]
+    leaf = cause["term"].pop("leaf")
+    assert (leaf["kind"], leaf["zone"], leaf["enter_m"]) == ("people", "mall", 100_000)
     assert cause["term"] == {"zone": "mall", "measure": "occupancy", "value_m": 120_000, "bar_m": 100_000, "edge": "enter", "held_s": 3}
     assert cause["estimate"]["inside_m"] == 120_000
     assert cause["estimate"]["lower_m"] < 120_000 < cause["estimate"]["upper_m"]
@@ -59,6 +61,7 @@ def test_a_fall_tells_the_clear_bar() -> None:
     rows = [declare(site(stages=PLAN)), recount(T0, 300), tick(T0), recount(T0 + 5 * SECOND, 120), tick(T0 + 5 * SECOND)]
     fall = bodies(play(rows).entries, "transition")[1]
     assert fall["reason"] == "fall"
+    assert fall["cause"]["term"].pop("leaf")["clear"] == "150"
     assert fall["cause"]["term"] == {
         "zone": "mall",
         "measure": "occupancy",

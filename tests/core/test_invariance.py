@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowwatch.core.engine import Engine, Output
+from flowwatch.core.engine import Engine
 from flowwatch.core.entries import Entry
 from flowwatch.core.readings import SECOND, Kind, Reason
+from flowwatch.core.scribe import Output
 from flowwatch.core.state import dump, load
 from tests.core.stories import Line, log, story
 from tests.core.world import T0, Row, block, bodies, counter, declare, delta, play, recount, refusals, refused, site, stored, tick, total

@@ -79,7 +79,7 @@ def steps() -> st.SearchStrategy[Step]:
 @given(sites(), st.lists(steps(), min_size=5, max_size=50))
 def test_the_engine_and_the_model_agree_on_stages_gates_incidents_and_minutes(document: dict[str, Any], day: list[Step]) -> None:
     engine, model = Engine("p00"), Model(document, T0)
-    names = [s["stage"] for s in document["plan"]["stages"]]
+    names = [s["stage"] for s in document["plans"][0]["stages"]]
     at, offset, ordinal = T0, 0, 0
     open_now: set[tuple[str, str]] = set()
     modes: dict[str, str] = {}
@@ -103,9 +103,9 @@ def test_the_engine_and_the_model_agree_on_stages_gates_incidents_and_minutes(do
             open_now = open_now - {key} if body["state"] == "cleared" else open_now | {key}
         for body in bodies(made.entries, "command"):
             modes[body["gate"]] = body["mode"]
-        assert engine.standings["yu"].stage == names[model.rank]
+        assert engine.standings["yu"].stages["yu"] == names[model.rank]
         assert open_now == model.open
-        assert modes == document["plan"]["stages"][model.rank]["gates"]
+        assert modes == document["plans"][0]["stages"][model.rank]["gates"]
         figures = model.figures()
         for estimate in made.estimates:
             body = json.loads(estimate.body)

@@ -46,7 +46,7 @@ def _changes(series: Sequence[tuple[int, int]]) -> list[tuple[int, str, str]]:
     return found
 
 
-def _decided(moves: dict[int, list[Row]], sides: int) -> list[tuple[int, str | None, str]]:
+def _decided(moves: dict[int, list[Row]], sides: int) -> list[tuple[int, str | None, str | None]]:
     """The engine's changes of stage on rows by time, after an anchor at the start."""
     counters = [counter(f"side-{i}", every_us=600 * SECOND) for i in range(sides)]
     stages = [stage("calm"), *(stage(name, [term(*bars)]) for name, bars in zip(NAMES[1:], BARS, strict=True))]

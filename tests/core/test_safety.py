@@ -46,8 +46,8 @@ def _plan(
     """The site of this file under a lawful plan that looks at `measures` only."""
     while True:
         document = lawful_plan(dice, site(**SHAPE), dwells=dwells)
-        told = [t for s in document["plan"]["stages"] for t in s["any"]]
-        if all({t["measure"], t["clear_measure"]} <= set(measures) and t["zone"] in ("mall", "hall", "site") for t in told):
+        told = [t for s in document["plans"][0]["stages"] for t in s["leaves"]]
+        if all({t["measure"], t["clear_source"]} <= set(measures) and t["zone"] in ("mall", "hall", "site") for t in told):
             return document
 
 
@@ -70,7 +70,7 @@ def _ranks(document: Document, day: Sequence[Sequence[Row]], engine: Engine | No
     ranks, first = [], 0
     for rows in [[declare(document), *day[0]], *day[1:]]:
         play(rows, engine=engine, first=first)
-        ranks.append(int(engine.plan.rank[0]))
+        ranks.append(int(engine.plans.rank[0]))
         first += len(rows)
     return ranks
 
@@ -112,7 +112,7 @@ def test_more_people_before_a_tick_never_lower_the_stage_that_it_decides(seed: i
         crowded = stored(engine)
         play(rows, engine=engine)
         play(_more(rows, dice), engine=crowded)
-        assert crowded.plan.rank[0] >= engine.plan.rank[0]
+        assert crowded.plans.rank[0] >= engine.plans.rank[0]
 
 
 @settings(max_examples=60)
@@ -124,7 +124,7 @@ def test_a_stage_falls_only_on_counters_heard_in_time_or_a_recount(seed: int) ->
     day = [[r for r in rows if r.kind is not Kind.DELTA or i <= stops.get(r.counter, 99)] for i, rows in enumerate(day)]
     heard, counted, before = dict[int, int](), dict[str, int](), 0
     feeding = {"mall": (0, 1, 2), "hall": (2,), "site": (0, 1, 2)}
-    conditions = [[t["zone"] for t in s["any"]] for s in document["plan"]["stages"]]
+    conditions = [[t["zone"] for t in s["leaves"]] for s in document["plans"][0]["stages"]]
     for rows, rank in zip(day, _ranks(document, day), strict=True):
         now = rows[-1].at
         for row in rows:
@@ -190,7 +190,7 @@ def test_a_stage_rises_above_its_enter_bar_and_not_on_it(inside: int, rises: boo
 def test_a_stage_falls_only_after_its_dwell(seed: int) -> None:
     dice = random.Random(seed)
     document, day = _plan(dice, dwells=(5, 30, 300)), _day(dice, 60, recounts=0.3)
-    dwells = [s["dwell_us"] for s in document["plan"]["stages"]]
+    dwells = [s["dwell_us"] for s in document["plans"][0]["stages"]]
     risen, before = dict[int, int](), 0
     for rows, rank in zip(day, _ranks(document, day), strict=True):
         now = rows[-1].at
@@ -325,13 +325,13 @@ def test_a_new_plan_by_itself_never_lowers_a_stage(seed: int) -> None:
     now = day[-1][-1].at + 5 * MINUTE
     engine = Engine("p00")
     rank = _ranks(old, [*day, [tick(now)]], engine)[-1]
-    before = [s["stage"] for s in old["plan"]["stages"]]
+    before = [s["stage"] for s in old["plans"][0]["stages"]]
     for i in range(4):
         new = _plan(dice)
-        names = [s["stage"] for s in new["plan"]["stages"]]
+        names = [s["stage"] for s in new["plans"][0]["stages"]]
         least = names.index(before[rank]) if before[rank] in names else min(rank, len(names) - 1)
         play([declare(new), tick(now + (2 * i + 1) * SECOND), tick(now + (2 * i + 2) * SECOND)], engine=engine)
-        rank, before = int(engine.plan.rank[0]), names
+        rank, before = int(engine.plans.rank[0]), names
         assert rank >= least
 
 
@@ -359,4 +359,4 @@ def test_a_plan_that_is_taken_away_and_given_back_finds_its_stage_again() -> Non
     plan = site(stages=[stage("calm"), stage("busy", [term(100, 80)], 600 * SECOND)])
     rows = [declare(plan), recount(T0, 150), tick(T0), recount(T0 + SECOND, 90), tick(T0 + SECOND)]
     rows += [declare(site()), tick(T0 + 2 * SECOND), declare(plan), tick(T0 + 3 * SECOND)]
-    assert [to for _, _, to, _ in stages_seen(play(rows).entries)] == ["busy"]
+    assert [(to, why) for _, _, to, why in stages_seen(play(rows).entries)] == [("busy", "rise"), (None, "document"), ("busy", "document")]

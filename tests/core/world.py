@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from flowwatch.core.engine import Engine, Output
+from flowwatch.core.engine import Engine
 from flowwatch.core.entries import Entry, canonical
 from flowwatch.core.readings import ABSENT, SECOND, Block, Kind, Reason
+from flowwatch.core.scribe import Output
 from flowwatch.core.state import dump, load
 
 T0: Final = 1_790_000_040 * SECOND
@@ -25,11 +26,19 @@ Document = dict[str, Any]
 
 
 def zone(name: str = "mall", **changes: Any) -> Document:
-    return {"zone": name, "title": {"zh": name, "en": name}, "area_m2": 12000.0, "capacity": 3000, "inside": None} | changes
+    return (
+        {"zone": name, "title": {"zh": name, "en": name}, "area_m2": 12000.0, "capacity": 3000, "inside": None}
+        | {
+            "outside": None,
+            "accepts_single_exit": None,
+        }
+        | changes
+    )
 
 
 def gate(name: str, **changes: Any) -> Document:
     sizes = {"lanes": 4, "width_m": 4.0, "lane_per_min": 25, "on_lost": "out", "emergency": False, "entrance_only": False}
+    sizes |= {"delivery": "advise", "drill": False}
     return {"gate": name, "title": {"zh": name, "en": name}, "from": "outside", "to": "mall"} | sizes | changes
 
 
@@ -46,23 +55,87 @@ def counter(name: str, counts: str = "delta", **changes: Any) -> Document:
     return {"counter": name, "counts": counts} | place | rates | camera | switches | changes
 
 
+AUTOMATIC: Final = {"by": None, "within_us": None, "otherwise": "keep"}
+
+
+def asked(by: str = "officer", within: int | None = None, otherwise: str = "keep") -> Document:
+    """A confirmation that a person gives."""
+    return {"by": by, "within_us": within, "otherwise": otherwise}
+
+
 def term(enter: int, clear: int, **changes: Any) -> Document:
-    """A condition on the occupancy of the mall, whose bars are whole persons."""
-    bars = {"enter_m": enter * 1000, "clear_m": clear * 1000, "hold_us": 0}
-    return {"zone": "mall", "measure": "occupancy", "clear_measure": "occupancy"} | bars | changes
+    """A leaf on the occupancy of the mall, whose bars are whole persons."""
+    bars = {"enter_m": enter * 1000, "clear_m": clear * 1000, "hold_us": 0, "enter": f"{enter}", "clear": f"{clear}"}
+    leaf = {"kind": "people", "zone": "mall", "measure": "occupancy", "source": "occupancy", "clear_source": "occupancy"}
+    if "clear_measure" in changes:
+        changes["clear_source"] = changes.pop("clear_measure")
+    made = leaf | bars | changes
+    return made if "measure" not in changes else made | {"source": changes["measure"]}
+
+
+def passers(enter: int, clear: int, *, at: str = "g0", on: str = "gate", **changes: Any) -> Document:
+    """A leaf on the people a minute through gate (`on` "link": link) `at`, both directions together."""
+    bars = {"enter_m": enter * 1000, "clear_m": clear * 1000, "hold_us": 0, "enter": f"{enter}", "clear": f"{clear}"}
+    place = {"gate": at if on == "gate" else None, "link": at if on == "link" else None}
+    return {"kind": "passers", "measure": "flow_rate", "direction": "both"} | place | bars | changes
+
+
+def health(name: str | None = None, hold: int = 0, what: str = "silent") -> Document:
+    """A leaf on the health of counter `name`, or of any."""
+    return {"kind": "health", "counter": name, "health": what, "hold_us": hold}
+
+
+def hours(since: int, until: int) -> Document:
+    """A leaf on the time of day, in seconds after local midnight."""
+    return {"kind": "time", "from_s": since, "until_s": until}
+
+
+def on_days(*days: str, begins: int = 0) -> Document:
+    """A leaf on the kind of the business day, which begins `begins` seconds after local midnight."""
+    return {"kind": "day", "days": list(days), "business_day_s": begins}
+
+
+def when(leaves: Sequence[Document], clauses: Sequence[Sequence[int]]) -> Document:
+    """Any of alls of `leaves`, to be put over what a stage, a degraded rule or a case has of it."""
+    return {"leaves": list(leaves), "clauses": [list(clause) for clause in clauses]}
+
+
+def rule(name: str, leaves: Sequence[Document], clauses: Sequence[Sequence[int]] | None = None, **changes: Any) -> Document:
+    """A degraded rule that announces level II while any of `leaves` holds."""
+    due = when(leaves, [[i] for i in range(len(leaves))] if clauses is None else clauses)
+    return {"rule": name, "level": "II", "stage": None, "headline": None} | due | changes
+
+
+def case(effect: str = "tighten", leaves: Sequence[Document] = ()) -> Document:
+    """What makes a plan a case: in force while any of `leaves` holds, or only when it is declared if there is none."""
+    return {"effect": effect, "declared_only": not leaves} | when(leaves, [[i] for i in range(len(leaves))])
 
 
 def stage(name: str, conditions: Sequence[Document] = (), dwell: int = 0, **changes: Any) -> Document:
-    """A stage with `dwell` in microseconds; `site` gives every gate a mode where none is given."""
+    """A stage with `dwell` in microseconds, due while any of `conditions` holds, that rises and falls by itself.
+
+    `site` gives every gate a mode where none is given.
+    """
     level = "III" if conditions else None
     texts = {"title": {"zh": name, "en": name}, "level": level, "alert": TEXTS if level else None}
-    return {"stage": name, "dwell_us": dwell, "any": list(conditions), "gates": {}} | texts | changes
+    actions: Document = {"gates": {}, "links": {}, "barriers": {}, "signs": {}, "tasks": []}
+    due = {"leaves": list(conditions), "clauses": [[i] for i in range(len(conditions))]}
+    return {"stage": name, "dwell_us": dwell, "confirm": {"rise": AUTOMATIC, "fall": AUTOMATIC}} | due | actions | texts | changes
 
 
-def site(name: str = "yu", *, stages: Sequence[Document] | None = None, **changes: Any) -> Document:
-    """A site with one zone "mall", two gates "g0" and "g1", one counter "c0", and the plan that `stages` make."""
+def plan(name: str, stages: Sequence[Document], **changes: Any) -> Document:
+    """A plan of `stages` as they are."""
+    what = {"plan": name, "title": {"zh": "", "en": ""}, "basis": None, "zone": None, "case": None}
+    when: Document = {"valid_from_us": None, "valid_to_us": None, "days": {}, "days_until": None}
+    return what | when | {"stages": list(stages), "degraded": []} | changes
+
+
+def site(
+    name: str = "yu", *, stages: Sequence[Document] | None = None, beside: Sequence[Document] = (), degraded: Any = (), **changes: Any
+) -> Document:
+    """A site with one zone "mall", two gates "g0" and "g1", one counter "c0", and the plan that `stages` make, with those `beside` it."""
     made: Document = {
-        "format": 1,
+        "format": 2,
         "site": name,
         "group": name,
         "title": {"zh": name, "en": name},
@@ -74,12 +147,16 @@ def site(name: str = "yu", *, stages: Sequence[Document] | None = None, **change
         "gates": [gate("g0"), gate("g1")],
         "links": [],
         "counters": [counter("c0")],
-        "plan": None,
+        "delivery": "advise",
+        "area": None,
+        "barriers": [],
+        "signs": [],
+        "plans": [],
     } | changes
     if stages is not None:
         both = {g["gate"]: "in" if g["entrance_only"] else "both" for g in made["gates"]}
         filled = [s | {"gates": both | s["gates"]} for s in stages]
-        made["plan"] = {"plan": name, "title": {"zh": "", "en": ""}, "valid_from_us": None, "valid_to_us": None, "stages": filled}
+        made["plans"] = [plan(name, filled, degraded=list(degraded)), *beside]
     return made
 
 
@@ -174,7 +251,7 @@ def bodies(entries: Iterable[Entry], kind: str, site_name: str | None = None) ->
     return [json.loads(e.body) | {"tick": e.at} for e in entries if e.kind == kind and site_name in (None, e.chain)]
 
 
-def stages_seen(entries: Iterable[Entry], site_name: str = "yu") -> list[tuple[int, str | None, str, str]]:
+def stages_seen(entries: Iterable[Entry], site_name: str = "yu") -> list[tuple[int, str | None, str | None, str]]:
     """The transitions of a site: (tick, from, to, reason)."""
     return [(b["tick"], b["from"], b["to"], b["reason"]) for b in bodies(entries, "transition", site_name)]
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowwatch.core.gates import Mode
+from flowwatch.core.gates import Mode, Setting
 from flowwatch.demo import holiday as facts
 from flowwatch.demo.holiday import Holiday
 from flowwatch.documents import find, load, shipped
@@ -86,8 +86,8 @@ def test_a_gate_passes_nobody_the_way_its_mode_forbids_once_it_was_turned(seed: 
     for message in messages(holiday, facts.REACTION_MIN, facts.REACTION_MIN + 15):
         gate = gate_of.get(message["counter"])
         if gate is not None:
-            assert Mode(modes[gate]).may_enter or not message["in"]
-            assert Mode(modes[gate]).may_leave or not message["out"]
+            assert Setting.parse(modes[gate]).may_enter or not message["in"]
+            assert Setting.parse(modes[gate]).may_leave or not message["out"]
 
 
 def test_a_gate_obeys_its_command_a_little_after_it_was_given() -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.documents import DocumentErrors, Fault, Source, compile_sources
-from tests.documents.written import PLAN_TEXT, SITE_TEXT
+from flowwatch.documents.conditions import Measure
+from tests.documents.record import Record
+from tests.documents.written import PLAN_TEXT, PLAN_TEXTS, SITE_TEXT
 
 WORDS = st.sampled_from(
     [
@@ -35,6 +40,19 @@ WORDS = st.sampled_from(
             "~",
             "0",
         ],
+        *[
+            "any:",
+            "all: [",
+            "{day: [sat]}",
+            "time: 17:00-23:00",
+            "80%",
+            "E",
+            "metered 40/min",
+            "wave in 5s",
+            "{inside",
+            "case:",
+            "zone: hall",
+        ],
         *["-1", "1e9", "9" * 30, ".inf", "in", "others", "site", "outside", "10s", "inside: hall", "stage: calm", "大厅"],
         *["\u2028", "\ufeff", "\x00", " "],
     ]
@@ -55,10 +73,10 @@ def damaged(draw: st.DrawFn, text: str) -> str:
     return text
 
 
-def check(site: bytes, plan: bytes) -> None:
+def check(site: bytes, *plans: bytes) -> None:
     faults: tuple[Fault, ...] = ()
     try:
-        compile_sources(Source("s.yaml", site), Source("p.yaml", plan))
+        compile_sources(Source("s.yaml", site), [Source("p.yaml", plan) for plan in plans])
     except DocumentErrors as errors:
         faults = errors.faults or (Fault("", 0, 0, "", ""),)
     for fault in faults:
@@ -73,6 +91,12 @@ def check(site: bytes, plan: bytes) -> None:
 @given(damaged(SITE_TEXT), damaged(PLAN_TEXT))
 def test_damaged_documents_give_faults_and_nothing_else(site: str, plan: str) -> None:
     check(site.encode("utf-8", "surrogatepass"), plan.encode("utf-8", "surrogatepass"))
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(PLAN_TEXTS[1:]).flatmap(damaged))
+def test_a_damaged_companion_gives_faults_and_nothing_else(companion: str) -> None:
+    check(SITE_TEXT.encode(), PLAN_TEXT.encode(), companion.encode("utf-8", "surrogatepass"))
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
@@ -92,3 +116,61 @@ def test_a_line_left_out_anywhere_gives_faults_or_a_record(data: st.DataObject) 
     for part in lines:
         del part[data.draw(st.integers(0, len(part) - 1))]
     check(*("\n".join(part).encode() for part in lines))
+
+
+VALUES = {
+    "zone": ["hall", "stage", "yard", "steps-below", "site", "nowhere"],
+    "gate": ["door-1", "turnstile", "door-9"],
+    "link": ["steps", "back-door"],
+    "counter": ["any", "camera", "beam-1"],
+    "time": ["17:00-23:00", "23:00-02:00", "17:00"],
+    "measure": [measure.value for measure in Measure],
+    "direction": ["in", "out", "both"],
+    "within": ["15m", "0s"],
+    "enter": ["1", "40", "300", "2.5", "80%", "120%", "E", "F", "x"],
+    "clear": ["-3", "0", "20", "250", "1.5", "60%", "D", "x"],
+    "clear_measure": ["occupancy", "occupancy_lower"],
+    "health": ["silent", "stuck"],
+    "hold": ["0s", "10s", "soon"],
+}
+KEYS = {
+    "zone": ["measure", "enter", "clear", "hold"],
+    "gate": ["measure", "enter", "clear", "hold", "direction"],
+    "link": ["measure", "enter", "clear", "hold"],
+    "counter": ["health", "hold"],
+    "time": [],
+}
+DAY_LISTS = st.lists(st.sampled_from(["mon", "sat", "holiday", "workday", "gala", "gale"]), min_size=1, max_size=3)
+
+
+@st.composite
+def leaf(draw: st.DrawFn) -> dict[str, object]:
+    """A condition that is nearly right, or wholly."""
+    lead = draw(st.sampled_from([*KEYS, "day"]))
+    if lead == "day":
+        return {"day": draw(DAY_LISTS)}
+    keys = {lead, *KEYS[lead]}
+    keys ^= draw(st.sets(st.sampled_from(sorted(VALUES)), max_size=draw(st.sampled_from([0, 0, 1, 2]))))
+    return {key: draw(st.sampled_from(VALUES[key])) for key in sorted(keys)}
+
+
+GROUPS = st.recursive(
+    leaf(),
+    lambda inner: st.builds(lambda key, group: {key: group}, st.sampled_from(["any", "all"]), st.lists(inner, min_size=1, max_size=4)),
+    max_leaves=12,
+)
+WHENS = st.builds(lambda key, group: {key: group}, st.sampled_from(["any", "all"]), st.lists(GROUPS, min_size=1, max_size=4))
+
+
+@settings(max_examples=400)
+@given(st.lists(WHENS, min_size=1, max_size=4))
+def test_any_conditions_give_faults_or_a_record_of_the_promised_shape(whens: list[dict[str, object]]) -> None:
+    head = PLAN_TEXT[: PLAN_TEXT.index("  - stage: busy")]
+    stage = "  - {{stage: s{0}, title: {{zh: 高, en: Up}}, dwell: 1m, gates: {{others: out, turnstile: closed}}, when: {1}}}\n"
+    plan = (head + "".join(stage.format(i, json.dumps(when)) for i, when in enumerate(whens))).encode()
+    check(SITE_TEXT.encode(), plan)
+    try:
+        record = compile_sources(Source("s.yaml", SITE_TEXT.encode()), [Source("p.yaml", plan)]).site
+    except DocumentErrors:
+        return
+    msgspec.convert(record, Record)

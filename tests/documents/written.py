@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any, Final
@@ -13,14 +14,18 @@ from flowwatch.documents import DocumentErrors, Source, compile_sources
 HERE: Final = Path(__file__).parent
 SITE: Final = HERE / "good" / "hall.yaml"
 PLAN: Final = HERE / "good" / "plan.yaml"
+NUMBERS: Final = (0, *range(2, 100))
+COMPANIONS: Final = sorted((HERE / "good").glob("*.plan.yaml"))
+PLANS: Final = [PLAN, *COMPANIONS]
 SITE_TEXT: Final = SITE.read_text(encoding="utf-8")
 PLAN_TEXT: Final = PLAN.read_text(encoding="utf-8")
+PLAN_TEXTS: Final = [file.read_text(encoding="utf-8") for file in PLANS]
 
 
-def faults(site: str | bytes, plan: str | bytes | None = None) -> list[str]:
-    """Every fault of two documents, as lines; the files are called s.yaml and p.yaml. Empty if there is none."""
+def faults(site: str | bytes, *plans: str | bytes) -> list[str]:
+    """Every fault of some documents, as lines; the files are called s.yaml and p.yaml, p2.yaml, … Empty if there is none."""
     try:
-        compile_sources(_source("s.yaml", site), None if plan is None else _source("p.yaml", plan))
+        compile_sources(_source("s.yaml", site), [_source(f"p{i or ''}.yaml", plan) for i, plan in zip(NUMBERS, plans, strict=False)])
     except DocumentErrors as errors:
         return str(errors).split("\n")
     return []
@@ -56,4 +61,5 @@ def _dump(value: Any, indent: str, lines: list[str]) -> None:
             lines.append(head if part else f"{head} {{}}")
             _dump(part, indent + "  ", lines)
         else:
-            lines.append(f"{head} {part}")
+            plain = part[:1] not in tuple("{[\"'@%&*!|>") and ": " not in part
+            lines.append(f"{head} {part if plain else json.dumps(part, ensure_ascii=False)}")

@@ -1,7 +1,8 @@
-"""A small site's afternoon through the real log, engine and journal: what explanations and refusals are tested on."""
+"""A small site's afternoon and its evening through the real log, engine and journal: what explanations and refusals are tested on."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -27,7 +28,7 @@ def text(zh: str, en: str) -> dict[str, str]:
 
 def gate(name: str, zh: str, en: str) -> dict[str, Any]:
     made = {"gate": name, "title": text(zh, en), "from": "outside", "to": "mall", "lanes": 4, "width_m": 4.0, "lane_per_min": 25}
-    return made | {"on_lost": "out", "emergency": False, "entrance_only": False}
+    return made | {"on_lost": "out", "emergency": False, "entrance_only": False, "delivery": "advise", "drill": name == "gate-2"}
 
 
 def counter(name: str, counts: str, zh: str, en: str, **where: str) -> dict[str, Any]:
@@ -37,38 +38,83 @@ def counter(name: str, counts: str, zh: str, en: str, **where: str) -> dict[str,
     return made | {"valid_from_us": None, "valid_to_us": None} | where
 
 
-def stage(name: str, zh: str, en: str, level: str | None, bars: tuple[int, int] | None, modes: dict[str, str]) -> dict[str, Any]:
-    bar: dict[str, Any] = {"zone": "mall", "measure": "occupancy", "clear_measure": "occupancy_upper", "hold_us": 3 * SECOND}
+AUTOMATIC: dict[str, Any] = {"by": None, "within_us": None, "otherwise": "keep"}
+OFFICER: dict[str, Any] = {"by": "officer_in_charge", "within_us": 60 * SECOND, "otherwise": "keep"}
+
+
+def people(zone: str, enter: int, clear: int, **changes: Any) -> dict[str, Any]:
+    """A leaf on the people in a zone."""
+    bars = {"enter_m": enter * 1000, "clear_m": clear * 1000, "hold_us": 3 * SECOND, "enter": str(enter), "clear": str(clear)}
+    leaf = {"kind": "people", "zone": zone, "measure": "occupancy", "source": "occupancy", "clear_source": "occupancy_upper"}
+    return leaf | bars | changes
+
+
+def stage(
+    name: str, zh: str, en: str, level: str | None, bars: tuple[int, int] | None, modes: dict[str, str], **more: Any
+) -> dict[str, Any]:
     alert = {
         "headline": text(f"豫园商城启动“{zh}”", f"Yuyuan mall: {en}"),
         "instruction": text("按表调整通道口", "Set the gates as listed"),
     }
-    made = {"stage": name, "title": text(zh, en), "level": level, "dwell_us": 10 * SECOND, "gates": modes, "alert": level and alert}
-    return made | {"any": [bar | {"enter_m": bars[0] * 1000, "clear_m": bars[1] * 1000}] if bars else []}
+    made: dict[str, Any] = {"stage": name, "title": text(zh, en), "level": level, "dwell_us": 10 * SECOND, "gates": modes}
+    made |= {"alert": level and alert}
+    made |= {"leaves": [people("mall", *bars)] if bars else [], "clauses": [[0]] if bars else []}
+    made |= {"confirm": {"rise": AUTOMATIC, "fall": AUTOMATIC}, "links": {}, "barriers": {}, "signs": {}, "tasks": []}
+    return made | more
 
 
-def site(note: str = "first") -> bytes:
+def plan(name: str, zh: str, en: str, stages: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    made = {"plan": name, "title": text(zh, en), "basis": None, "zone": None, "case": None, "valid_from_us": None, "valid_to_us": None}
+    return made | {"days": {}, "days_until": None, "stages": stages, "degraded": []} | more
+
+
+def site(note: str = "first", plans: list[dict[str, Any]] | None = None) -> bytes:
     """The compiled site; another `note` makes another version."""
     both, one, out = {"gate-1": "both", "gate-2": "both"}, {"gate-1": "out", "gate-2": "in"}, {"gate-1": "out", "gate-2": "out"}
+    of_zone = {"outside": None, "accepts_single_exit": None}
     zones = [
-        {"zone": "mall", "title": text("豫园商城", "Yuyuan mall"), "area_m2": 12000.0, "capacity": 3000, "inside": None},
-        {"zone": "bridge", "title": text("九曲桥", "Zigzag Bridge"), "area_m2": 420.0, "capacity": 800, "inside": "mall"},
+        {"zone": "mall", "title": text("豫园商城", "Yuyuan mall"), "area_m2": 12000.0, "capacity": 3000, "inside": None} | of_zone,
+        {"zone": "bridge", "title": text("九曲桥", "Zigzag Bridge"), "area_m2": 420.0, "capacity": 800, "inside": "mall"} | of_zone,
     ]
+    patrol = text("九曲桥增派两名民警疏导", "Two officers to the Zigzag Bridge")
+    tasks = [{"task": "more-patrol", "role": "patrol", "within_us": 300 * SECOND, "text": patrol}]
     stages = [
         stage("normal", "正常", "normal", None, None, both),
-        stage("three_in_five_out", "三进五出", "three in, five out", "III", (1500, 1350), one),
-        stage("exit_only", "只出不进", "exit only", "I", (3000, 2600), out),
+        stage("three_in_five_out", "三进五出", "three in, five out", "III", (1500, 1350), one, tasks=tasks, links={"main-loop": "one_way"}),
+        stage("exit_only", "只出不进", "exit only", "I", (3000, 2600), out, barriers={"henan-road": "raise"}),
     ]
-    plan = {"plan": "yuyuan", "title": text("管控方案", "plan"), "valid_from_us": None, "valid_to_us": None, "stages": stages}
-    made: dict[str, Any] = {"format": 1, "site": "yuyuan", "group": "yuyuan", "title": text("豫园", "Yuyuan"), "time_zone": "Asia/Shanghai"}
-    made |= {"offsets": [[946_684_800 * SECOND, 28_800]], "egress_min_per_min": 50, "known_empty": None, "zones": zones, "links": []}
-    made |= {"gates": [gate("gate-1", "1 号口", "Gate 1"), gate("gate-2", "2 号口", "Gate 2")], "plan": plan, "note": note}
+    made: dict[str, Any] = {"format": 2, "site": "yuyuan", "group": "yuyuan", "title": text("豫园", "Yuyuan"), "time_zone": "Asia/Shanghai"}
+    made |= {"offsets": [[946_684_800 * SECOND, 28_800]], "egress_min_per_min": 50, "known_empty": None, "zones": zones}
+    made |= {"links": [{"link": "main-loop", "title": text("主环路", "main loop"), "from": "mall", "to": "bridge", "width_m": 3.0}]}
+    made |= {"barriers": [{"barrier": "henan-road", "title": text("河南路口", "Henan Road")}], "delivery": "advise", "area": None}
+    made |= {"signs": [{"sign": "sign-1", "title": text("1 号屏", "Sign 1"), "kind": "sign"}]}
+    made |= {"gates": [gate("gate-1", "1 号口", "Gate 1"), gate("gate-2", "2 号口", "Gate 2")], "note": note}
+    made["plans"] = [plan("yuyuan", "豫园管控方案", "Yuyuan plan", stages)] if plans is None else plans
     made["counters"] = [
         counter("turnstile-1", "delta", "1 号闸机", "Turnstile 1", gate="gate-1"),
         counter("turnstile-2", "cumulative", "2 号闸机", "Turnstile 2", gate="gate-2"),
         counter("camera-9", "absolute", "桥头摄像头", "Bridge camera", zone="bridge"),
     ]
     return canonical(made)
+
+
+def holiday() -> bytes:
+    """The site on a night when exit only needs an officer, with a case beside the plan: waves on the bridge side while the lanterns are lit."""
+    stages = json.loads(site())["plans"][0]["stages"]
+    stages[2]["confirm"] = {"rise": OFFICER, "fall": OFFICER | {"within_us": None}}
+    wave = {"gate-1": "wave in 50s hold 10s out 110s"}
+    full = text("桥上客流已满，请绕行", "The bridge is full, please go round")
+    case = [
+        stage("lit", "亮灯", "lit", None, None, {"gate-1": "metered 40/min both"}),
+        stage("waves", "分批上桥", "waves to the bridge", "II", (5000, 4000), wave, signs={"sign-1": full}, alert=None),
+    ]
+    blind = {"kind": "health", "counter": "turnstile-2", "health": "silent", "hold_us": 20 * SECOND}
+    rule = {"rule": "blind", "level": "II", "stage": None, "headline": None, "leaves": [blind], "clauses": [[0]]}
+    declared = {"effect": "tighten", "declared_only": True, "leaves": [], "clauses": []}
+    of_case = plan("lantern", "元宵灯会预案", "Lantern Festival", case, case=declared)
+    return site(
+        "holiday", [plan("yuyuan", "豫园管控方案", "Yuyuan plan", stages, degraded=[rule], valid_to_us=START + 190 * SECOND), of_case]
+    )
 
 
 def readings(rows: Sequence[tuple[str, Kind, int, int, int]]) -> log.Readings:
@@ -149,6 +195,43 @@ def afternoon(folder: Path) -> tuple[Journal, Path]:
         story.until(200)
         writer.append_document(site("second"), START + 200 * SECOND)
         story.until(215)
+    return decided(folder, story)
+
+
+def evening(folder: Path) -> tuple[Journal, Path]:
+    """A case; a drill; 3,200 people, whom an officer does not shut out at first; a fire; and a fall that nobody has agreed to yet."""
+    story = Story(folder)
+    with closing(story.writer) as writer:
+        writer.append_document(holiday(), START)
+        story.until(2)
+        story.act("recount-1", "recount", zone="mall", count=1000, counted_at_us=START)
+        story.act("recount-2", "recount", zone="bridge", count=20, counted_at_us=START)
+        story.until(4)
+        story.act("case-1", "override", case="lantern", until_us=START + 26 * SECOND)
+        story.until(6)
+        story.act("hold-1", "override", plan="lantern", stage="waves", until_us=START + 9 * SECOND)
+        story.until(10)
+        story.act("drill-1", "drill", stage="exit_only", until_us=START + 20 * SECOND)
+        story.until(30)
+        story.act("recount-3", "recount", zone="mall", count=3200, counted_at_us=START + 30 * SECOND)
+        story.until(45)
+        story.act("no-1", "confirm", incident="yuyuan-i6", answer="no")
+        story.until(70)
+        story.act("fire-1", "fire", state="on")
+        story.act("drill-2", "drill", stage="exit_only", until_us=START + 200 * SECOND)
+        story.until(75)
+        story.act("fire-2", "fire", state="off")
+        story.until(100)
+        story.act("yes-1", "confirm", incident="yuyuan-i6", answer="yes")
+        story.until(150)
+        story.act("recount-4", "recount", zone="mall", count=1000, counted_at_us=START + 150 * SECOND)
+        story.read(("yuyuan/turnstile-2", Kind.CUMULATIVE, 10_006, 9_002))
+        story.until(200)
+    return decided(folder, story)
+
+
+def decided(folder: Path, story: Story) -> tuple[Journal, Path]:
+    """What the engine says to a log: the journal, and the log's folder."""
     journal = Journal.open(folder / "journal.db")
     for partition in (PARTITION, log.UNROUTED):
         engine = Engine(partition)

@@ -21,11 +21,11 @@ from flowwatch.adapters.draft import draft_site
 from flowwatch.adapters.ingest import EventTime, Report, Source, ingest, time_of
 from flowwatch.adapters.lines import opened
 from flowwatch.adapters.mapping import Import, load_import
-from flowwatch.core.engine import Output
 from flowwatch.core.intake import Intake, Movements
 from flowwatch.core.network import Network
 from flowwatch.core.pending import Rows
 from flowwatch.core.readings import MINUTE
+from flowwatch.core.scribe import Output
 from flowwatch.documents import load, shipped
 from flowwatch.documents.actions import Recount, new_id, payload
 from flowwatch.host import Host, Start
@@ -127,7 +127,7 @@ def decide(
     `begin_us`: a first tick, right after the documents, so that something is known before the first reading. `before_tick`: see `Anchoring`.
     """
     site_file = documents(root, document, files, stages, mend)
-    loaded = load(site_file, root / "rules" / document.site_name / "plan.yaml" if stages else None)
+    loaded = load(site_file, [root / "rules" / document.site_name / "plan.yaml"] if stages else [])
     workspace = Workspace(root)
     create(workspace.log, clock="event", tick_us=tick_us, partitions=1)
     with Writer.open(workspace.log) as writer:

@@ -55,7 +55,7 @@ def stages(zone: str) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = [{"stage": "calm", "title": {"zh": "正常", "en": "calm"}, "gates": {"others": "both"}}]
     for name, enter, clear in zip(STAGES[1:], ENTER, CLEAR, strict=True):
         bars = {"zone": zone, "measure": "occupancy", "enter": enter, "clear": clear, "clear_measure": "occupancy", "hold": "0s"}
-        made.append(made[0] | {"stage": name, "when": {"any": [bars]}, "dwell": "1s"})
+        made.append(made[0] | {"stage": name, "when": {"any": [bars]}, "dwell": "1s", "confirm": {"fall": {"by": "automatic"}}})
     return made
 
 

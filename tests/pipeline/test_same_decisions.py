@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowwatch.core.engine import Output
 from flowwatch.core.readings import SECOND
+from flowwatch.core.scribe import Output
 from flowwatch.host import Host, find_start
 from flowwatch.journal import Journal
 from flowwatch.log import Reader, Writer, create

@@ -1,0 +1,101 @@
+"""Who must say yes before a stage changes: what the plan's conditions ask, what stands, and the question in between.
+
+A ladder stands at one rank and its conditions ask for another. Upward it goes at once to the highest stage that rises by itself, downward
+past every stage that falls by itself; for the rest a question is put to the plan's role:
+
+- nobody has answered when its time is over: it is applied, or stays open and says so (`otherwise`); a fall that is applied without an answer
+  needs fresh evidence at that moment, since silence never lowers anything;
+- "yes" applies it, "no" declines it; a declined question stays open while the conditions ask for the same, and "yes" still answers it;
+- when the conditions ask for something else, it is another question. A higher rise keeps the deadline of the lower one.
+
+Pure functions of plain values; who asks and what it is told by are the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+OPEN: Final = "open"
+DECLINED: Final = "declined"
+UNANSWERED: Final = "unanswered"
+GRANTED: Final = "granted"
+"""Answered with yes; the next tick's step acts on it, so that a question never stands there granted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May the ladder go to stage `to`? `by` is the role that is asked, `due` when its time is over (microseconds)."""
+
+    to: str
+    rises: bool
+    since: int
+    due: int | None
+    by: str
+    otherwise: str
+    state: str = OPEN
+    said_by: str | None = None
+    action: str | None = None
+    """The record that answered."""
+
+    @property
+    def code(self) -> str:
+        """ "rise:<stage>" or "fall:<stage>"."""
+        return f"{'rise' if self.rises else 'fall'}:{self.to}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where the ladder stands now, the question that is left, and why it moved: "" where it did by itself, "confirmed", "unanswered"."""
+
+    rank: int
+    question: Question | None
+    how: str = ""
+    action: str | None = None
+
+
+def step(stages: Sequence[Mapping[str, Any]], rank: int, asked: int, question: Question | None, tick: int, *, sure: bool) -> Step:
+    """One tick of a ladder with `stages` that stands at `rank` and whose conditions ask for `asked`; `sure`: its evidence is fresh."""
+    if asked == rank:
+        return Step(rank, None)
+    names = [str(stage["stage"]) for stage in stages]
+    rises = asked > rank
+    reach = _by_itself(stages, rank, asked)
+    if question is not None and question.rises == rises and question.state == GRANTED and question.to in names:
+        goal = names.index(question.to)
+        reach = max(reach, min(goal, asked)) if rises else min(reach, max(goal, asked))
+        return Step(reach, _ask(stages, reach, asked, None, tick), "confirmed", question.action)
+    if reach == asked:
+        return Step(asked, None)
+    left = _ask(stages, reach, asked, question, tick)
+    assert left is not None
+    if left.state == OPEN and left.due is not None and tick >= left.due:
+        if left.otherwise == "apply" and (rises or sure):
+            return Step(asked, None, "unanswered")
+        left = replace(left, state=UNANSWERED) if left.otherwise == "keep" else left
+    return Step(reach, left)
+
+
+def _by_itself(stages: Sequence[Mapping[str, Any]], rank: int, asked: int) -> int:
+    """How far towards `asked` nobody has to be asked."""
+    if asked > rank:
+        return max((r for r in range(rank + 1, asked + 1) if stages[r]["confirm"]["rise"]["by"] is None), default=rank)
+    while rank > asked and stages[rank]["confirm"]["fall"]["by"] is None:
+        rank -= 1
+    return rank
+
+
+def _ask(stages: Sequence[Mapping[str, Any]], rank: int, asked: int, question: Question | None, tick: int) -> Question | None:
+    """The question that is open between `rank` and `asked`: the present one if it is the same, else a new one."""
+    if rank == asked:
+        return None
+    rises = asked > rank
+    to = str(stages[asked]["stage"])
+    terms = stages[asked]["confirm"]["rise"] if rises else stages[rank]["confirm"]["fall"]
+    if question is not None and question.rises == rises and question.to == to:
+        return question
+    due = None if terms["within_us"] is None else tick + int(terms["within_us"])
+    if question is not None and question.rises and rises and question.state == OPEN and question.due is not None and due is not None:
+        due = min(due, question.due)
+    return Question(to, rises, tick, due, str(terms["by"]), str(terms["otherwise"]))

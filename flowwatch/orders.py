@@ -1,0 +1,120 @@
+"""What operators ordered, and why the engine did not do it: an operator's record as a sentence, and the engine's refusals in Chinese."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flowwatch.core.incidents import What
+from flowwatch.core.readings import SECOND
+from flowwatch.texts import setting
+from flowwatch.titles import Clock, Names
+
+_WHY_NOT: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
+    (re.compile(pattern), zh)
+    for pattern, zh in (
+        (r'no zone "(.+)"', "没有区域“{0}”"),
+        (r'no stage "(.+)"', "没有阶段“{0}”"),
+        (r'no gate "(.+)"', "没有通道口“{0}”"),
+        (r'no plan "(.+)"', "没有方案“{0}”"),
+        (r'no case "(.+)"', "没有专项预案“{0}”"),
+        (r'no open incident "(.+)"', "没有尚未解除的事件“{0}”"),
+        (r'incident "(.+)" proposes nothing that could be declined', "事件“{0}”没有提出可供否决的事项"),
+        (r'incident "(.+)" proposes nothing any more', "事件“{0}”已没有待确认的事项"),
+        (r"the site has no plan", "该景区没有管控方案"),
+        (r"counted at a time more than an hour ago or in the future", "清点时间早于一小时之前，或在将来"),
+        (r"its end is past, and no override of the stage is in force", "结束时间已过，而阶段当前没有人工干预可以结束"),
+        (r'its end is past, and no override of gate "(.+)" is in force', "结束时间已过，而通道口“{0}”当前没有人工干预可以结束"),
+        (r'its end is past, and no override of case "(.+)" is in force', "结束时间已过，而专项预案“{0}”当前没有启用可以结束"),
+        (r"its end is past, and no drill is under way", "结束时间已过，而当前没有演练可以结束"),
+        (r"a fire is reported: nobody drills now", "火警期间不得演练"),
+        (r"no fire is reported", "当前没有火警可以解除"),
+        (r"no gate of the site is marked for drills", "该景区没有参加演练的通道口"),
+        (r'the real stage "(.+)" is no calmer than "(.+)"', "实际阶段“{0}”不低于演练阶段“{1}”"),
+        (r'gate "(.+)" is entrance_only and cannot be .*', "通道口“{0}”仅供进入，只能设为只进或关闭"),
+        (r'gate "(.+)" would be closed to people leaving.*', "通道口“{0}”将无法出人，只有仅供进入的通道口才可以关闭"),
+        (r'emergency gate "(.+)" would be .*', "应急通道口“{0}”必须始终可以出人"),
+        (r'zone "(.+)" would have no way out', "区域“{0}”将没有出路"),
+        (r"egress capacity would be (\S+) .* egress_min_per_min (\S+)", "疏散能力将只有每分钟 {0} 人，低于规定的 {1} 人"),
+        (r"egress capacity would be (\S+) .* the calmer stage's (\S+)", "疏散能力将只有每分钟 {0} 人，低于下一级阶段的 {1} 人"),
+    )
+)
+"""The engine's sentences on an operator's record that it refused, in Chinese."""
+
+
+def order(record: Mapping[str, Any], names: Names, clock: Clock, near: int, about: Mapping[str, Any] | None = None) -> str:
+    """What an operator's record asks for, told at the time `near`; `about` is the body of the incident that it answers, if it does."""
+    say = names.say
+    match record["type"]:
+        case "override":
+            return _override(record, names, clock, near)
+        case "recount":
+            zone, count, when = names.zone(record["zone"]), f"{record['count']:,}", clock.time(record["counted_at_us"], near)
+            return say(f"{zone}清点为 {count} 人（{when}）", f"{count} people counted in {zone} at {when}")
+        case "confirm":
+            return _answer(record, names, about)
+        case "drill":
+            stage, until = names.stage(record["stage"]), clock.time(record["until_us"], near)
+            if _ends(record):
+                return say("结束演练", "end the drill")
+            return say(f"演练“{stage}”阶段，至 {until}", f'exercise stage "{stage}" until {until}')
+        case "fire" if record["state"] == "on":
+            return say("报告火警，各通道口一律向外疏散", "a fire is reported; every gate is to lead out")
+        case "fire":
+            return say("解除火警", "the fire is over")
+    return str(record["type"])
+
+
+def _override(record: Mapping[str, Any], names: Names, clock: Clock, near: int) -> str:
+    say, until, ends = names.say, clock.time(record["until_us"], near), _ends(record)
+    if record.get("case") is not None:
+        case = names.plan(record["case"])
+        if ends:
+            return say(f"结束专项预案“{case}”的启用", f'end the declaration of case "{case}"')
+        return say(f"启用专项预案“{case}”，至 {until}", f'declare case "{case}" until {until}')
+    if record.get("stage") is not None:
+        stage, whose = names.stage(record["stage"], record.get("plan")), names.of_plan(record.get("plan"))
+        if ends:
+            return say(f"结束对{whose}管控阶段的人工干预", f"end the override of the stage{whose}")
+        return say(f"{whose}管控阶段保持“{stage}”，至 {until}", f'hold the stage{whose} at "{stage}" until {until}')
+    gate, asked = names.gate(record["gate"]), setting(record["mode"], names)
+    if ends:
+        return say(f"结束对{gate}的人工干预", f"end the override of {gate}")
+    return say(f"{gate}保持“{asked}”，至 {until}", f"hold {gate} at {asked} until {until}")
+
+
+def _answer(record: Mapping[str, Any], names: Names, about: Mapping[str, Any] | None) -> str:
+    """A confirmation; where the incident proposes a stage, what was said to that."""
+    say, incident = names.say, record["incident"]
+    if about is None or about["what"] != What.CONFIRMATION_NEEDED:
+        return say(f"事件 {incident}", f"incident {incident}")
+    stage, rises = names.stage(about["detail"]["to"], about["subject"]), about["detail"]["direction"] == "rise"
+    whose = names.of_plan(about["subject"])
+    move = say("升为", "rise") if rises else say("降为", "fall")
+    yes = record.get("answer") != "no"
+    return say(
+        f"{'同意' if yes else '不同意'}{whose}管控阶段{move}“{stage}”（事件 {incident}）",
+        f'{"yes" if yes else "no"} to the {move} to "{stage}"{whose} (incident {incident})',
+    )
+
+
+def _ends(record: Mapping[str, Any]) -> bool:
+    """Whether a record only ends what is in force: nobody holds anything for less than a second."""
+    at = record.get("at_us")
+    return isinstance(at, int) and bool(record["until_us"] - at < SECOND)
+
+
+def why_not(refused: str, names: Names) -> str:
+    """Why an operator's record was refused: the engine's sentences, or what they say in Chinese.
+
+    >>> why_not('zone "bridge" would have no way out; no gate "g-9"', Names(None, "zh"))
+    '区域“bridge”将没有出路；没有通道口“g-9”'
+    """
+    if names.language == "en":
+        return refused
+    told = []
+    for sentence in refused.split("; "):
+        found = next(((zh, match) for pattern, zh in _WHY_NOT if (match := pattern.fullmatch(sentence))), None)
+        told.append(sentence if found is None else found[0].format(*found[1].groups()))
+    return "；".join(told)
