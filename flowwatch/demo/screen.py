@@ -23,7 +23,14 @@ from flowwatch.texts import LEVELS, MODES, Language
 
 COLOURS: Final = {None: "#4cc38a", "IV": "#3b82f6", "III": "#ffe066", "II": "#fb8500", "I": "#ff4d5e"}
 """Calm, and the four levels' colours, red lightened to read on a dark terminal; always beside the level's name, never colour alone."""
-GATES: Final = {"in": ("▼", "cyan"), "out": ("▲", "magenta"), "both": ("▼▲", "white"), "closed": ("✕", "red")}
+GATES: Final = {
+    "in": ("▼", "cyan"),
+    "out": ("▲", "magenta"),
+    "both": ("▼▲", "white"),
+    "closed": ("✕", "red"),
+    "metered": ("▽", "cyan"),
+    "wave": ("≈", "cyan"),
+}
 """A sign and a colour for each mode."""
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 WIDEST: Final = 104
@@ -191,10 +198,15 @@ def _gates(view: View, cells: int) -> list[Table]:
     return rows
 
 
+def short_mode(mode: str, lang: Language) -> str:
+    """A gate's mode in as few cells as a small frame has."""
+    return {"wave": "分批"}.get(mode, MODES[mode]["zh"]) if lang == "zh" else mode
+
+
 def _gate(view: View, gate: str, cells: int) -> Panel:
     mode = view.modes.get(gate, "both")
     sign, colour = GATES[mode]
-    short = MODES[mode]["zh"] if view.lang == "zh" else mode
+    short = short_mode(mode, view.lang)
     label = f"{sign} {short}" if cell_len(f"{sign} {short}") + 2 <= cells else short
     number = gate.removeprefix("gate-")
     full = gate if number == gate else f"{number}号口" if view.lang == "zh" else f"gate {number}"

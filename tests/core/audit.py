@@ -44,7 +44,8 @@ class Site:
     """What a reader of one site's chain knows."""
 
     document: Document | None = None
-    stage: str | None = None
+    stages: dict[str, str] = field(default_factory=dict)
+    """Plan -> stage, of the plans that are followed."""
     modes: dict[str, str] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)
     open: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -60,9 +61,11 @@ class Site:
                 there = {g["gate"] for g in self.document["gates"]}
                 self.modes = {g: m for g, m in self.modes.items() if g in there}
             case "transition":
-                assert body["from"] == self.stage
-                assert body["to"] != self.stage
-                self.stage = body["to"]
+                assert body["from"] == self.stages.get(body["plan"])
+                assert body["to"] != body["from"]
+                self.stages.pop(body["plan"], None)
+                if body["to"] is not None:
+                    self.stages[body["plan"]] = body["to"]
             case "command":
                 self._command(body)
             case "incident":
@@ -76,7 +79,7 @@ class Site:
         assert (body["mode"], body["may_enter"], body["may_leave"]) == (setting.mode, setting.may_enter, setting.may_leave)
         assert body["setting"] != self.modes.get(body["gate"])
         assert body["revision"] == self.revisions.get(body["gate"], 0) + 1
-        assert body["stage"] == self.stage
+        assert body["stage"] == self._leading()
         self.modes[body["gate"]], self.revisions[body["gate"]] = body["setting"], body["revision"]
 
     def _incident(self, body: dict[str, Any], at: int) -> None:
@@ -96,7 +99,7 @@ class Site:
 
     def compare(self, minute: dict[str, Any]) -> None:
         """A minute tells the stage that the chain told, and what it does not know is under an open incident."""
-        assert minute["stage"] == self.stage
+        assert minute["stage"] == self._leading()
         assert self.document is not None
         outer = [z["zone"] for z in self.document["zones"] if z["inside"] is None]
         zones = minute["zones"]
@@ -107,13 +110,20 @@ class Site:
             assert 0 <= zone["lower_m"] <= zone["inside_m"]
             assert zone["inside_m"] <= zone["upper_m"] if zone["known"] else zone["upper_m"] is None
 
+    def _leading(self) -> str | None:
+        """The stage of the first plan of the documents that is followed."""
+        plans = self.document["plans"] if self.document is not None else []
+        return next((self.stages[p["plan"]] for p in plans if p["plan"] in self.stages), None)
+
     def ways_out(self) -> list[str]:
         """What the desired table of gates breaks now."""
         if self.document is None or not self.document["plans"]:
             return []
-        stages = self.document["plans"][0]["stages"]
-        rank = [s["stage"] for s in stages].index(self.stage)
-        floor = egress_per_min(self.document, stages[rank - 1]["gates"]) if rank else None
+        floor = None
+        plan = self.document["plans"][0]
+        if list(self.stages) == [plan["plan"]]:
+            rank = [stage["stage"] for stage in plan["stages"]].index(self.stages[plan["plan"]])
+            floor = egress_per_min(self.document, plan["stages"][rank - 1]["gates"]) if rank else None
         return violations(self.document, self.modes, floor)
 
 
