@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flowwatch.core.network import FOREVER, first_instant, utc_offset
+from flowwatch.core.network import FOREVER, utc_offset
 from flowwatch.core.readings import DAY, SECOND
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -22,18 +22,15 @@ def clock(document: Mapping[str, Any], plan: Mapping[str, Any], leaf: Mapping[st
     """Whether the clock `leaf` of `plan` holds at time `at` (microseconds), and until when that answer stands at least."""
     if leaf["kind"] == "time":
         return _in_window(document, int(leaf["from_s"]) * SECOND, int(leaf["until_s"]) * SECOND, at)
-    begins = int(leaf["business_day_s"]) * SECOND
-    day = (at + utc_offset(document, at) - begins) // DAY
-    until = min((m for d in (day, day + 1, day + 2) if (m := first_instant(document, d * DAY + begins)) > at), default=FOREVER)
-    return any(_is(kind, day, plan["days"]) for kind in leaf["days"]), min(until, _next_shift(document, at))
+    local = at + utc_offset(document, at) - int(leaf["business_day_s"]) * SECOND
+    return any(_is(kind, local // DAY, plan["days"]) for kind in leaf["days"]), min(at + DAY - local % DAY, _next_shift(document, at))
 
 
 def _in_window(document: Mapping[str, Any], since: int, until: int, at: int) -> tuple[bool, int]:
-    local = at + utc_offset(document, at)
-    today, now = local // DAY, local % DAY
+    now = (at + utc_offset(document, at)) % DAY
     on = since <= now < until if since < until else now >= since or now < until
-    edges = (first_instant(document, (today + d) * DAY + edge) for d in (-1, 0, 1, 2) for edge in (since, until))
-    return on, min(min((m for m in edges if m > at), default=FOREVER), _next_shift(document, at))
+    edge = min((edge - now - 1) % DAY + 1 for edge in (since, until))
+    return on, min(at + edge, _next_shift(document, at))
 
 
 def _next_shift(document: Mapping[str, Any], at: int) -> int:

@@ -6,7 +6,9 @@ past every stage that falls by itself; for the rest a question is put to the pla
 - nobody has answered when its time is over: it is applied, or stays open and says so (`otherwise`); a fall that is applied without an answer
   needs fresh evidence at that moment, since silence never lowers anything;
 - "yes" applies it, "no" declines it; a declined question stays open while the conditions ask for the same, and "yes" still answers it;
-- when the conditions ask for something else, it is another question. A higher rise keeps the deadline of the lower one.
+- when the conditions ask for something else, it is another question. A higher rise keeps the deadline of the lower one;
+- what nobody has answered goes no further than each stage on the way allows: a stage below the one that is asked about rises when its own
+  time is over (more people never mean a calmer stage), and a fall stops at a stage that keeps, whose role is asked then.
 
 Pure functions of plain values; who asks and what it is told by are the engine's.
 """
@@ -65,6 +67,7 @@ def step(stages: Sequence[Mapping[str, Any]], rank: int, asked: int, question: Q
     if question is not None and question.rises == rises and question.state == GRANTED and question.to in names:
         goal = names.index(question.to)
         reach = max(reach, min(goal, asked)) if rises else min(reach, max(goal, asked))
+        reach = _by_itself(stages, reach, asked)
         return Step(reach, _ask(stages, reach, asked, None, tick), "confirmed", question.action)
     if reach == asked:
         return Step(asked, None)
@@ -72,9 +75,19 @@ def step(stages: Sequence[Mapping[str, Any]], rank: int, asked: int, question: Q
     assert left is not None
     if left.state == OPEN and left.due is not None and tick >= left.due:
         if left.otherwise == "apply" and (rises or sure):
-            return Step(asked, None, "unanswered")
+            goal = asked if rises else next((r for r in range(reach - 1, asked, -1) if not _over(stages[r], "fall", left, tick)), asked)
+            return Step(goal, _ask(stages, goal, asked, None, tick), "unanswered")
         left = replace(left, state=UNANSWERED) if left.otherwise == "keep" else left
-    return Step(reach, left)
+    way = range(reach + 1, asked) if rises and left.state != DECLINED else ()
+    passed = max((r for r in way if _over(stages[r], "rise", left, tick)), default=reach)
+    return Step(passed, left, "unanswered" if passed > reach else "")
+
+
+def _over(stage: Mapping[str, Any], direction: str, question: Question, tick: int) -> bool:
+    """Whether a `stage` that the `question` is not about rises or falls all the same when nobody has answered it."""
+    terms = stage["confirm"][direction]
+    in_time = terms["within_us"] is None or tick - question.since < int(terms["within_us"])
+    return terms["by"] is None or (terms["otherwise"] == "apply" and not in_time)
 
 
 def _by_itself(stages: Sequence[Mapping[str, Any]], rank: int, asked: int) -> int:
@@ -95,7 +108,9 @@ def _ask(stages: Sequence[Mapping[str, Any]], rank: int, asked: int, question: Q
     terms = stages[asked]["confirm"]["rise"] if rises else stages[rank]["confirm"]["fall"]
     if question is not None and question.rises == rises and question.to == to:
         return question
-    due = None if terms["within_us"] is None else tick + int(terms["within_us"])
-    if question is not None and question.rises and rises and question.state == OPEN and question.due is not None and due is not None:
-        due = min(due, question.due)
-    return Question(to, rises, tick, due, str(terms["by"]), str(terms["otherwise"]))
+    due, since = None if terms["within_us"] is None else tick + int(terms["within_us"]), tick
+    if question is not None and question.rises and rises and question.state in (OPEN, UNANSWERED):
+        since = question.since
+        if question.state == OPEN and question.due is not None and due is not None:
+            due = min(due, question.due)
+    return Question(to, rises, since, due, str(terms["by"]), str(terms["otherwise"]))

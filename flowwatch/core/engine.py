@@ -27,7 +27,7 @@ from flowwatch.core.incidents import Telling, What
 from flowwatch.core.intake import Intake
 from flowwatch.core.network import FOREVER, Network, compile_network, next_empty
 from flowwatch.core.occupancy import Figures, Occupancy
-from flowwatch.core.operators import Operators, Why
+from flowwatch.core.operators import FIRES, Operators, Why
 from flowwatch.core.pending import Rows
 from flowwatch.core.plan import Decision, Plans, Script
 from flowwatch.core.readings import MINUTE, NEVER, Block, Bools, Ints, Kind, Reason, joined_blocks
@@ -286,6 +286,9 @@ class Engine:
         for key in self.scribe.incidents.of(site):
             if key[1] in there and key[2] not in there[key[1]]:
                 self.scribe.clear(key, self.scribe.cause(s), "document")
+        for ladder in self.terms.of_site[s]:
+            if (site, What.CONFIRMATION_NEEDED, self.terms.plans[ladder]["plan"]) not in self.scribe.incidents.open:
+                self._asked.pop(self.terms.ladders[ladder], None)
 
     def _apply(self, actions: list[Action], why: dict[int, Why]) -> None:
         """Do what operators' records ask, or say why not."""
@@ -316,9 +319,10 @@ class Engine:
         if self._script:
             quantities = self.plans.scripted(self.network, self.terms, quantities, self._script)
         declared = {
-            self.terms.ladders.index(f"{self.network.sites[s]}/{case}")
+            self.terms.ladder_index[f"{self.network.sites[s]}/{case}"]
             for s in self.cased
-            for case in self.standings[self.network.sites[s]].cases_held
+            for case, held in self.standings[self.network.sites[s]].cases_held.items()
+            if held.until > tick
         }
         return self.plans.decide(self.terms, quantities, declared, tick)
 
@@ -329,7 +333,7 @@ class Engine:
             cause = self.scribe.cause(s, decision=decision, figures=figures, action=decision.action)
             direction = decision.how or ("rise" if decision.new > decision.old else "fall")
             present = why.setdefault(s, Why(direction, cause, decision.action))
-            if present.reason not in ("fire", "fire_ended"):
+            if present.reason not in FIRES:
                 present.reason, present.cause = direction, cause
             present.moved[decision.ladder] = (direction, cause)
         for site in sorted(self.holding):
@@ -394,7 +398,9 @@ class Engine:
                 ladder = int(terms.rule_ladder[rule])
                 s, name = int(terms.ladder_site[ladder]), self._degraded_name(rule).split("/", 1)[1]
                 found = next(r for r in terms.plans[ladder]["degraded"] if r["rule"] == terms.rule_names[rule])
-                telling = Telling(found["level"], found["stage"], None, found["headline"])
+                whole = self.scribe.cause(s, figures=figures, target=len(network.zones) + s)
+                headline = found["headline"] and self.settlement.filled(ladder, found["headline"], whole)
+                telling = Telling(found["level"], found["stage"], None, headline)
             case What.PLAN_NOT_VALID:
                 s, name = int(terms.ladder_site[i]), str(terms.plans[i]["plan"])
                 since = int(self.validity[i, 0])
@@ -506,11 +512,13 @@ def _sound(document: dict[str, Any], counters: list[str]) -> bool:
         settlement = Settlement(network, terms, plans, scribe)
         for ladder, plan in enumerate(terms.plans):
             for rank in range(len(plan["stages"])):
-                plans.in_force, plans.rank[ladder] = set(range(len(terms.plans))), rank
+                plans.in_force, plans.rank[ladder] = frozenset(range(len(terms.plans))), rank
                 asks = [Ask(p, p["stages"][int(plans.rank[ix])]) for ix, p in enumerate(terms.plans)]
                 standing.broken(document, asks, {})
                 floor(document, asks)
                 settlement.settle(0, standing, Why("rise", scribe.cause(0)))
+            for rule in plan["degraded"]:
+                _ = rule["level"], rule["headline"] and settlement.filled(ladder, rule["headline"], scribe.cause(0))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, StopIteration):
         return False
     return True

@@ -21,6 +21,8 @@ from flowwatch.core.terms import Terms
 
 COUNTED_AGO_US: Final = 60 * MINUTE
 """A recount may be entered this long after the counting: as far back as the estimates are kept."""
+FIRES: Final = ("fire", "fire_ended")
+"""Reasons that stand over every other of the same tick."""
 ACTIONS_KEPT: Final = 256
 """Operators' records of a site whose names are remembered, so that none applies twice."""
 
@@ -51,7 +53,7 @@ class Operators:
         standing.actions = [*standing.actions, action.name][-ACTIONS_KEPT:]
         cause = self.scribe.cause(s, action=action.name)
         refused, reason = self._do(s, action, standing, asks)
-        if refused is None and reason is not None:
+        if refused is None and reason is not None and (reason in FIRES or s not in why or why[s].reason not in FIRES):
             why[s] = Why(reason, cause, action.name)
         body = {"site": action.site, "action": action.name, "type": action.kind, "record": action.record, "cause": cause}
         self.scribe.entry(action.site, EntryKind.ACTION, body | {"accepted": refused is None, "refused": refused})
@@ -73,9 +75,9 @@ class Operators:
             case Drill() as drill:
                 return self._drill(s, drill, action.name, standing), "drill"
             case Fire(on):
-                standing.drill = None
                 if not on and standing.fire is None:
                     return "no fire is reported", None
+                standing.drill = None
                 standing.fire = action.name if on else None
                 return None, "fire" if on else "fire_ended"
 

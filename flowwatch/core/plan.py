@@ -6,11 +6,12 @@ The rules of this file, for each tick and each ladder (a plan at a site) by itse
   unknown it is what is surely inside.
 - A leaf goes off only when its figure is not above `enter`, its clear figure is below `clear`, its stage has stood for its dwell, the figure is
   known, and its evidence is fresh: every counter that feeds it was heard in time, or somebody recounted the target within the last 60 s.
-  Between the bars it never moves; silence never moves it; time moves only a leaf that is on the clock.
+  Between the bars it never moves; silence never moves it. A leaf on the clock or on a counter's health goes off when its time is over or the
+  counter is heard, and not before the evidence of all leaves that it stands in one clause with is fresh.
 - A stage is asked for while any of its clauses holds, and a clause while all of its leaves are on. There is no "not": more leaves on never
   mean a calmer stage. The highest stage that is asked for is where the plan wants to be; `consent.py` says whether somebody must agree.
 - A case that is not in force asks for nothing while it is calm, and neither does a calm main plan that a case in force replaces. Once above
-  calm a ladder goes on until it is calm again: the calendar alone never lowers anything.
+  calm a ladder goes on until it is calm again: no beginning and no end of a case lowers anything.
 
 All leaves of all sites are evaluated together as arrays. Stages are ranks, 0 the calmest. This module knows no gates and no operators.
 """
@@ -75,7 +76,7 @@ class Plans:
         self.on: Bools = np.zeros(0, np.bool_)
         self.above_since = np.zeros(0, np.int64)
         self.blocked: Bools = np.zeros(0, np.bool_)
-        """(K,) leaves that would go off but for stale evidence."""
+        """(K,) leaves that would go off but for stale evidence, and those whose stale evidence keeps another."""
         self.rules: Bools = np.zeros(0, np.bool_)
         """(R,) which rules hold."""
         self.questions: dict[str, Question] = {}
@@ -83,7 +84,7 @@ class Plans:
         self.flows = Flows()
         self.shelf: dict[str, tuple[tuple[str, ...], int, list[int]]] = {}
         """Ladder -> (stages, rank, when each rose) of plans that were taken away above calm: should they come back, they are no calmer."""
-        self.in_force: set[int] = set()
+        self.in_force: frozenset[int] = frozenset()
         """The ladders that may rise, at the last tick."""
         self._ladders: tuple[str, ...] = ()
         self._names: tuple[str, ...] = ()
@@ -115,12 +116,15 @@ class Plans:
             reached[reached == NEVER] = rose[stood]
             risen[ix, rank[ix] + 1 :] = NEVER
         self.rank, self.risen, self.asked = rank, risen, rank.copy()
-        self.in_force = {ix for ix, plan in enumerate(terms.plans) if plan["case"] is None}
+        self.in_force = terms.plain
         old, new = carry(self._names, terms.names)
         on, since = np.zeros(len(terms.names), np.bool_), np.full(len(terms.names), NEVER, np.int64)
         on[new], since[new] = self.on[old], self.above_since[old]
+        upheld = np.zeros(n, np.bool_)
+        if len(terms.rule_names):
+            holds = _rules(terms, on) & (terms.rule_rank >= rank[terms.rule_ladder])
+            upheld[terms.rule_ladder[holds]] = True
         standing = (terms.leaf_rank == rank[terms.leaf_ladder]) & (terms.leaf_rank > 0)
-        upheld = np.bincount(terms.leaf_ladder[standing & on], minlength=n) > 0
         self.on, self.above_since = on | (standing & ~upheld[terms.leaf_ladder]), since
         self._ladders, self._names, self._stages = terms.ladders, terms.names, terms.stages
         self.questions = {
@@ -149,37 +153,33 @@ class Plans:
         fresh[: 4 * t] = np.tile(figures.fresh | _recounted(network, recounted_at, tick), 4)
         if terms.passers:
             self._rate(network, terms, last_at, tick, (value, known, fresh))
-        if len(self._clock_until) != len(terms.clocks):
-            self._clock_on, self._clock_until = np.zeros(len(terms.clocks), np.bool_), np.full(len(terms.clocks), NEVER, np.int64)
-        for i, k in enumerate(terms.clocks):
-            if self._clock_until[i] <= tick:
-                ladder = int(terms.leaf_ladder[k])
-                document = network.documents[int(terms.ladder_site[ladder])]
-                self._clock_on[i], self._clock_until[i] = clock(document, terms.plans[ladder], terms.leaves[k], tick)
         if terms.clocks:
-            value[[terms.switch[k] for k in terms.clocks]] = np.where(self._clock_on, SURE, 0)
-        for k, counters in terms.health:
-            value[terms.switch[k]] = SURE if any(silent[c] for c in counters) else 0
+            value[terms.clock_quantity] = np.where(self._clocks(network, terms, tick), SURE, 0)
+        if len(terms.health_quantity):
+            value[terms.health_quantity] = np.where(np.logical_or.reduceat(silent[terms.health_counter], terms.health_first), SURE, 0)
         return Quantities(value, known, fresh)
 
+    def _clocks(self, network: Network, terms: Terms, tick: int) -> Bools:
+        """Whether each leaf that the calendar decides holds; computed only where the answer may have changed."""
+        if len(self._clock_until) != len(terms.clocks):
+            self._clock_on, self._clock_until = np.zeros(len(terms.clocks), np.bool_), np.full(len(terms.clocks), NEVER, np.int64)
+        for i in np.flatnonzero(self._clock_until <= tick).tolist():
+            k = terms.clocks[i]
+            ladder = int(terms.leaf_ladder[k])
+            document = network.documents[int(terms.ladder_site[ladder])]
+            self._clock_on[i], self._clock_until[i] = clock(document, terms.plans[ladder], terms.leaves[k], tick)
+        return self._clock_on
+
     def _rate(self, network: Network, terms: Terms, last_at: Ints, tick: int, into: tuple[Ints, Bools, Bools]) -> None:
-        value, known, fresh = into
-        place = {c: i for i, c in enumerate(terms.watched.tolist())}
-        rate_in, rate_out = (r.tolist() for r in self.flows.rates(network, terms.watched, tick))
-        whole = self.flows.known(network, terms.watched, tick).tolist()
-        stale = (tick - last_at[terms.watched] > network.stale_after[terms.watched]).tolist()
-        for i, passers in enumerate(terms.passers):
-            at = [place[c] for c in passers.counters]
-            q = 4 * terms.targets + i
-            one = sum(w * rate_in[p] for w, p in zip(passers.of_in, at, strict=True))
-            two = sum(w * rate_out[p] for w, p in zip(passers.of_out, at, strict=True))
-            if passers.weaker:
-                swapped = sum((1 - w) * rate_in[p] for w, p in zip(passers.of_in, at, strict=True))
-                one, two = one + sum((1 - w) * rate_out[p] for w, p in zip(passers.of_out, at, strict=True)), two + swapped
-                value[q] = min(one, two)
-            else:
-                value[q] = one + two
-            known[q], fresh[q] = all(whole[p] for p in at), not any(stale[p] for p in at)
+        (value, known, fresh), rates = into, terms.rates
+        there = slice(4 * terms.targets, 4 * terms.targets + len(terms.passers))
+        people_in, people_out = (rate[rates.at] for rate in self.flows.rates(network, terms.watched, tick))
+        one = np.add.reduceat(rates.of_in * people_in + rates.of_out * people_out, rates.first)
+        other = np.add.reduceat(rates.of_out * people_in + rates.of_in * people_out, rates.first)
+        value[there] = np.where(rates.weaker, np.minimum(one, other), one)
+        known[there] = np.logical_and.reduceat(self.flows.known(network, terms.watched, tick)[rates.at], rates.first)
+        heard = tick - last_at[terms.watched] <= network.stale_after[terms.watched]
+        fresh[there] = np.logical_and.reduceat(heard[rates.at], rates.first)
 
     @staticmethod
     def scripted(network: Network, terms: Terms, quantities: Quantities, script: Script) -> Quantities:
@@ -212,13 +212,19 @@ class Plans:
         self.above_since = np.where(above, np.where(self.above_since == NEVER, tick, self.above_since), NEVER)
         rises = above & (tick - self.above_since >= terms.hold) & ~self.on
         on = self.on | rises
-        sure = (quantities.known & quantities.fresh)[terms.clear_value]
+        own = (quantities.known & quantities.fresh)[terms.clear_value]
+        sure = own.copy()
+        if len(terms.switches):
+            sure[terms.switches] = np.logical_and.reduceat(sure[terms.switch_leaf], terms.switch_first)
         if on.any():
             below = on & (quantities.value[terms.clear_value] < terms.clear)
             rested = tick - self.risen[terms.leaf_ladder, terms.leaf_rank] >= terms.dwell
             due = below & ~above & rested
             on &= ~(due & sure)
             self.blocked = due & ~sure
+            if self.blocked[terms.switches].any():
+                kept = np.repeat(self.blocked[terms.switches], np.diff([*terms.switch_first, len(terms.switch_leaf)]))
+                self.blocked[terms.switch_leaf[kept]] |= ~own[terms.switch_leaf[kept]]
         else:
             self.blocked = on
         dropped = self.on & ~on
@@ -230,19 +236,16 @@ class Plans:
             decision = self._step(terms, ix, sure, tick)
             if decision is not None:
                 moved.append(self._because(terms, decision, rises, dropped, quantities.value, held, tick))
-        for name in [n for n in self.questions if self.asked[self._place(n)] == self.rank[self._place(n)]]:
+        over = [n for n in self.questions if self.asked[terms.ladder_index[n]] == self.rank[terms.ladder_index[n]]]
+        for name in over:
             del self.questions[name]
         return moved
-
-    def _place(self, ladder: str) -> int:
-        return self._ladders.index(ladder)
 
     def _ask(self, terms: Terms, declared: Collection[int]) -> None:
         """What the conditions ask of each ladder, (L,): `asked` and `rules`."""
         asked = np.zeros(len(terms.ladders), np.int64)
         if len(terms.rule_names):
-            clauses = np.logical_and.reduceat(self.on[terms.member], terms.clause_first)
-            self.rules = np.logical_or.reduceat(clauses, terms.rule_first)
+            self.rules = _rules(terms, self.on)
             asked[terms.ruled] = np.maximum.reduceat(np.where(self.rules, terms.rule_rank, 0), terms.ruled_first)
         self.in_force = self._cases(terms, declared)
         if len(self.in_force) < len(terms.ladders):
@@ -252,17 +255,17 @@ class Plans:
             asked[calm & idle] = 0
         self.asked = asked
 
-    def _cases(self, terms: Terms, declared: Collection[int]) -> set[int]:
+    def _cases(self, terms: Terms, declared: Collection[int]) -> frozenset[int]:
         """The ladders that may rise: plans that are no case, cases in force; not a main plan that a case in force replaces."""
-        if all(plan["case"] is None for plan in terms.plans):
-            return set(range(len(terms.ladders)))
+        if len(terms.plain) == len(terms.ladders):
+            return terms.plain
         of_rule = {int(terms.rule_ladder[r]) for r in np.flatnonzero(self.rules & (terms.rule_role == Role.CASE)).tolist()}
         cases = of_rule | set(declared)
-        free = {ix for ix, plan in enumerate(terms.plans) if plan["case"] is None} | cases
+        free = terms.plain | cases
         for ix in cases:
             case = terms.plans[ix]["case"]
             if case is not None and case["effect"] == "replace":
-                free.discard(int(terms.main[terms.ladder_site[ix]]))
+                free -= {int(terms.main[terms.ladder_site[ix]])}
         return free
 
     def _step(self, terms: Terms, ix: int, sure: Bools, tick: int) -> Decision | None:
@@ -335,12 +338,18 @@ class Plans:
         made.above_since = state["above_since"]
         made.questions = {name: Question(*rest) for name, *rest in state["questions"]}
         made.shelf = {name: (tuple(stages), rank, rose) for name, stages, rank, rose in state["shelf"]}
-        made.in_force = set(state["in_force"])
+        made.in_force = frozenset(state["in_force"])
         made.flows = Flows.from_state(state["flows"])
         made._ladders, made._names = tuple(state["ladders"]), tuple(state["names"])
         made._stages = tuple(tuple(s) for s in state["stages"])
         made.blocked, made.rules = state["blocked"], state["rules"]
         return made
+
+
+def _rules(terms: Terms, on: Bools) -> Bools:
+    """(R,) which rules hold when the leaves `on` (K,) are on; there is at least one rule."""
+    clauses = np.logical_and.reduceat(on[terms.member], terms.clause_first)
+    return np.asarray(np.logical_or.reduceat(clauses, terms.rule_first))
 
 
 def _recounted(network: Network, recounted_at: Ints, tick: int) -> Bools:

@@ -165,7 +165,7 @@ class Settlement:
             if plan["case"] is not None:
                 detail = {"effect": plan["case"]["effect"], "declared": name in standing.cases_held}
                 self._mark((site, What.CASE_ACTIVE, name), name in asking, why.cause, Telling(None, None, detail))
-        level, planned = self._planned(document, asks)
+        level, planned = self._planned(s, asks)
         modes = combined(document, asks)
         for gate in modes:
             differs = gate in standing.gates_held and standing.gates_held[gate].value != modes[gate]
@@ -190,14 +190,19 @@ class Settlement:
         headline, instruction = (alerts.fill(alert[part], values) for part in ("headline", "instruction"))
         return Telling(stage["level"], stage["stage"], None, headline, instruction, stage["stage"])
 
-    def _planned(self, document: Mapping[str, Any], asks: list[Ask]) -> tuple[str | None, str | None]:
+    def filled(self, ladder: int, text: Mapping[str, str], cause: dict[str, Any]) -> dict[str, str]:
+        """A text of the plan `ladder` with its places filled, at the stage where the plan stands."""
+        document = self.network.documents[int(self.terms.ladder_site[ladder])]
+        stage = self.terms.plans[ladder]["stages"][int(self.plans.rank[ladder])]
+        return alerts.fill(text, alerts.values(document, stage, {}, cause["estimate"], None))
+
+    def _planned(self, s: int, asks: list[Ask]) -> tuple[str | None, str | None]:
         """The level and name of the stage that the leading plan is in by itself."""
         if not asks:
             return None, None
-        lead = asks[0].plan["plan"]
-        for ladder, plan in enumerate(self.terms.plans):
-            if plan is asks[0].plan or (plan["plan"] == lead and self.network.documents[int(self.terms.ladder_site[ladder])] is document):
-                stage = plan["stages"][int(self.plans.rank[ladder])]
+        for ladder in self.terms.of_site[s]:
+            if self.terms.plans[ladder] is asks[0].plan:
+                stage = asks[0].plan["stages"][int(self.plans.rank[ladder])]
                 return stage["level"], stage["stage"]
         return None, None
 
@@ -221,9 +226,9 @@ class Settlement:
         """Tell the questions that are new, have changed, or are over; `told` (ladder -> question) is what was told before, and becomes today's."""
         for name in sorted(self.plans.questions.keys() | told.keys()):
             question = self.plans.questions.get(name)
-            if question == told.get(name) or name not in self.terms.ladders:
+            ladder = self.terms.ladder_index.get(name)
+            if question == told.get(name) or ladder is None:
                 continue
-            ladder = self.terms.ladders.index(name)
             s, plan = int(self.terms.ladder_site[ladder]), self.terms.plans[ladder]
             key: Key = (self.network.sites[s], What.CONFIRMATION_NEEDED, plan["plan"])
             cause = self.scribe.cause(s, action=question.action if question is not None else None)

@@ -151,7 +151,7 @@ class Standing:
             return {gate: text for gate, (text, _) in self.gates.items() if text and gate in wanted}, set(), broken
         if self.drill is None:
             return wanted, set(), []
-        stages = {s["stage"]: s for s in asked[0].plan["stages"]}
+        stages = {s["stage"]: s for s in site["plans"][0]["stages"]}
         drilled = stages[self.drill.value]["gates"]
         both = dict(wanted)
         for gate in site["gates"]:
@@ -210,7 +210,8 @@ class Standing:
         self.gates = {g: (text if g in there else "", revision) for g, (text, revision) in self.gates.items()}
         self.gates_held = {g: h for g, h in self.gates_held.items() if g in there}
         self.stages_held = {p: h for p, h in self.stages_held.items() if h.value in stages.get(p, ())}
-        self.cases_held = {p: h for p, h in self.cases_held.items() if p in stages}
+        cases = {p["plan"] for p in site["plans"] if p["case"] is not None}
+        self.cases_held = {p: h for p, h in self.cases_held.items() if p in cases}
         if self.drill is not None and (not site["plans"] or self.drill.value not in stages[site["plans"][0]["plan"]]):
             self.drill = None
 

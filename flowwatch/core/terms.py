@@ -17,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
 from flowwatch.core.network import Network
-from flowwatch.core.readings import Ints
+from flowwatch.core.readings import Bools, Ints
 
 SOURCES: Final = ("occupancy", "occupancy_lower", "occupancy_upper", "band_width")
 """The blocks of quantities that every target has."""
@@ -43,7 +44,7 @@ class Role(IntEnum):
 class Passers:
     """A rate through a gate or link, or into a zone or site: whose counters add up to it, and which of their directions (+1, -1, 0).
 
-    `weaker`: the smaller of the two directions instead of the sum.
+    `weaker`: the smaller of that and of the same the other way round.
     """
 
     name: str
@@ -54,12 +55,28 @@ class Passers:
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """All passers as arrays: each one's counters, one after the other, those of passers i from first[i] on."""
+
+    first: Ints
+    at: Ints
+    """Where each counter stands among the watched."""
+    of_in: Ints
+    of_out: Ints
+    weaker: Bools
+    """(P,) whether it is the smaller of the two directions."""
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """L ladders, K leaves, C clauses, R rules; all sorted by ladder."""
 
     ladders: tuple[str, ...]
     """(L,) the site's name for its main plan, "site/plan" for the others: a main plan under another name is still the site's plan."""
+    ladder_index: Mapping[str, int]
     ladder_site: Ints
+    plain: frozenset[int]
+    """The ladders that are no case."""
     main: Ints
     """(S,) each site's first ladder, -1 where it has none."""
     of_site: tuple[tuple[int, ...], ...]
@@ -98,12 +115,22 @@ class Terms:
     """The ladders that have rules at all; the rules of ruled[i] stand from ruled_first[i] on."""
     ruled_first: Ints
     passers: tuple[Passers, ...]
+    rates: Rates
     watched: Ints
     """The counters (codes) of all passers, ascending."""
     clocks: tuple[int, ...]
     """The leaves that the calendar decides."""
-    health: tuple[tuple[int, tuple[int, ...]], ...]
-    """The leaves on silent counters, each with the counters that it looks at."""
+    clock_quantity: Ints
+    """Where their quantities stand."""
+    switches: Ints
+    """The leaves without a figure of their own: clocks, health, and what is not evaluated yet."""
+    switch_first: Ints
+    """Where in switch_leaf the leaves begin that each of them stands in a clause with."""
+    switch_leaf: Ints
+    health_quantity: Ints
+    """The quantities of the leaves on silent counters; those of leaf i look at health_counter[health_first[i]:...]."""
+    health_first: Ints
+    health_counter: Ints
     targets: int
     quantities: int
     switch: Mapping[int, int]
@@ -151,10 +178,17 @@ def compile_terms(network: Network) -> Terms:
     ruled, ruled_first = np.unique(rules[:, 0], return_index=True)
     total, value, clear_value, switch = quantities.settled(places)
     passers = tuple(quantities.passers)
+    watched = np.array(sorted({c for p in passers for c in p.counters}), np.int64)
+    clocks = tuple(k for k, leaf in enumerate(rows.leaves) if leaf["kind"] in ("time", "day"))
+    silence = [k for k, leaf in enumerate(rows.leaves) if leaf["kind"] == "health" and leaf["health"] == "silent"]
+    health = [(k, _health_counters(network, int(table[k, 1]), rows.leaves[k])) for k in silence]
+    together = _together(rows, switch)
     rests = [passers[p[1]].counters if p[0] == "passers" else () for p in places]
     return Terms(
         ladders=tuple(ladders),
+        ladder_index={name: ladder for ladder, name in enumerate(ladders)},
         ladder_site=np.array(sites, np.int64),
+        plain=frozenset(ladder for ladder, plan in enumerate(plans) if plan["case"] is None),
         main=np.array([mine[0] if mine else -1 for mine in of_site], np.int64),
         of_site=tuple(of_site),
         plans=tuple(plans),
@@ -181,17 +215,42 @@ def compile_terms(network: Network) -> Terms:
         ruled=ruled,
         ruled_first=ruled_first,
         passers=passers,
-        watched=np.array(sorted({c for p in passers for c in p.counters}), np.int64),
-        clocks=tuple(k for k, leaf in enumerate(rows.leaves) if leaf["kind"] in ("time", "day")),
-        health=tuple(
-            (k, _health_counters(network, int(table[k, 1]), leaf))
-            for k, leaf in enumerate(rows.leaves)
-            if leaf["kind"] == "health" and leaf["health"] == "silent"
-        ),
+        rates=_rates(passers, watched),
+        watched=watched,
+        clocks=clocks,
+        clock_quantity=np.array([switch[k] for k in clocks], np.int64),
+        switches=np.array(sorted(switch), np.int64),
+        switch_first=np.cumsum([0, *(len(together[k]) for k in sorted(switch))])[:-1],
+        switch_leaf=np.array([k for s in sorted(switch) for k in together[s]], np.int64),
+        health_quantity=np.array([switch[k] for k, _ in health], np.int64),
+        health_first=np.cumsum([0, *(len(counters) for _, counters in health)])[:-1],
+        health_counter=np.array([c for _, counters in health for c in counters], np.int64),
         targets=network.targets,
         quantities=total,
         switch=switch,
         rests_on=tuple(rests),
+    )
+
+
+def _together(rows: _Rows, switch: Mapping[int, int]) -> dict[int, list[int]]:
+    """Each leaf of `switch` with the leaves that it stands in a clause with, itself included."""
+    found: dict[int, set[int]] = {k: {k} for k in switch}
+    for start, stop in pairwise([*rows.clause_first, len(rows.member)]):
+        clause = rows.member[start:stop]
+        for k in clause:
+            if k in found:
+                found[k].update(clause)
+    return {k: sorted(leaves) for k, leaves in found.items()}
+
+
+def _rates(passers: tuple[Passers, ...], watched: Ints) -> Rates:
+    counters = np.array([c for p in passers for c in p.counters], np.int64)
+    return Rates(
+        first=np.cumsum([0, *(len(p.counters) for p in passers)])[:-1],
+        at=np.searchsorted(watched, counters),
+        of_in=np.array([w for p in passers for w in p.of_in], np.int64),
+        of_out=np.array([w for p in passers for w in p.of_out], np.int64),
+        weaker=np.array([p.weaker for p in passers], np.bool_),
     )
 
 
@@ -238,7 +297,7 @@ def _within(i: int, n: int) -> int:
 def _health_counters(network: Network, s: int, leaf: Mapping[str, Any]) -> tuple[int, ...]:
     """The codes of the counters that a leaf on health looks at."""
     mine = np.flatnonzero(network.known & (network.counter_site == s)).tolist()
-    if leaf["counter"] is None:
+    if leaf["counter"] is None and mine:
         return tuple(mine)
     name = f"{network.sites[s]}/{leaf['counter']}"
     found = tuple(c for c in mine if network.counters[c] == name)

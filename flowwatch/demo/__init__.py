@@ -62,7 +62,8 @@ def prepared(folder: Path, documents: Path | None, seed: int, lang: Language) ->
     planned = sorted(((site.stem != SITE, site, plans) for site, plans in find(root) if plans), key=lambda p: p[:2])
     if not planned:
         raise DemoFailed(root, "no site here has a plan", "config/sites/<site>.yaml with rules/<site>/plan.yaml")
-    loaded = load(*planned[0][1:])
+    _, site_file, plan_files = planned[0]
+    loaded = load(site_file, plan_files[:1])
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER).is_file():
             raise DemoFailed(folder, "holds something that is no demonstration", "an empty folder, or none")

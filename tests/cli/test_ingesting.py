@@ -42,7 +42,7 @@ def test_standard_input_and_files_packed_or_not_give_the_same_rows(invoke: Invok
     packed.write_bytes(gzip.compress(GOOD.replace("09:0", "09:1").encode()))
     (report,) = objects(invoke("ingest", "--data", fresh, "--json", plain, packed, "-", data=GOOD.replace("09:0", "09:2").encode()))
     assert (report["rows"], report["readings"], report["refused"]) == (15, 15, {})
-    assert kinds(invoke, fresh) == ["document", *["delta"] * 15]
+    assert [kind for kind in kinds(invoke, fresh) if kind != "document"] == ["delta"] * 15
 
 
 def test_the_report_counts_refusals_by_reason_and_names_unknown_counters(invoke: Invoke, fresh: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_report_counts_refusals_by_reason_and_names_unknown_counters(invoke:
     assert "refused: 1 unknown_counter" in result.stdout
     assert "refused: 1 unreadable" in result.stdout
     assert "yuyuan/turnstile-x" in result.stdout
-    assert sorted(kinds(invoke, fresh)) == ["delta"] * 5 + ["document"] + ["refused"] * 2
+    assert sorted(kind for kind in kinds(invoke, fresh) if kind != "document") == ["delta"] * 5 + ["refused"] * 2
 
 
 def test_not_one_reading_is_worth_an_exit_code(invoke: Invoke, fresh: Path) -> None:

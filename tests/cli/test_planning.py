@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 from flowwatch.cli.exits import Exit
-from flowwatch.documents import shipped
 from tests.cli.conftest import Invoke, objects
+from tests.places import yuyuan
 
 
 @pytest.fixture
 def places(tmp_path: Path) -> Path:
-    """A copy of the shipped documents."""
-    for part in ("config", "rules"):
-        shutil.copytree(shipped() / part, tmp_path / part)
+    """The shipped site Yuyuan with its main plan."""
+    yuyuan(tmp_path)
     return tmp_path
 
 
@@ -44,7 +42,7 @@ def test_the_shipped_plan_is_told_in_both_languages(invoke: Invoke) -> None:
 
 
 def test_a_draft_is_told_by_its_folder(invoke: Invoke, draft: Path) -> None:
-    assert "more than 1,400 people" in invoke("plan", "explain", "--plan", draft, "--lang", "en").stdout
+    assert "more than 1,400 people" in invoke("plan", "explain", "--documents", draft.parent.parent, "--plan", draft, "--lang", "en").stdout
     assert "more than 1,500 people" in invoke("plan", "explain", "--documents", draft.parent.parent, "--lang", "en").stdout
 
 
@@ -75,7 +73,7 @@ def test_changes_for_programs_are_objects_with_both_languages(invoke: Invoke, pl
 def test_the_diagram_goes_to_the_output_or_to_a_file(invoke: Invoke, tmp_path: Path) -> None:
     assert "stateDiagram-v2" in invoke("diagram", "--site", "yuyuan", "--format", "mermaid").stdout
     out = tmp_path / "plan.svg"
-    assert invoke("diagram", "--format", "svg", "--lang", "zh", "--out", out).stdout == ""
+    assert invoke("diagram", "--site", "yuyuan", "--format", "svg", "--lang", "zh", "--out", out).stdout == ""
     text = out.read_text(encoding="utf-8")
     assert ET.fromstring(text).tag.endswith("svg")
     assert "三进五出" in text
@@ -96,7 +94,7 @@ def test_what_does_not_exist_is_told_with_the_near_miss(invoke: Invoke, places: 
 def test_a_plan_with_faults_is_not_told(invoke: Invoke, draft: Path) -> None:
     file = draft / "plan.yaml"
     file.write_text(file.read_text(encoding="utf-8") + "\nno_such_key: 1\n", encoding="utf-8")
-    result = invoke("plan", "explain", "--plan", draft, code=Exit.DOCUMENTS)
+    result = invoke("plan", "explain", "--documents", draft.parent.parent, "--plan", draft, code=Exit.DOCUMENTS)
     assert result.stdout == ""
     assert "no_such_key" in result.stderr
 

@@ -40,7 +40,7 @@ def test_the_day_shows_every_stage_a_silence_a_recount_and_what_was_refused_and_
     assert width(395) < width(385) / 2
 
     assert "explain" in hints(day)[0]
-    assert hints(day)[0].endswith(" yuyuan-i4")
+    assert hints(day)[0].endswith(" yuyuan-i6")
     assert all("_" not in line for line in summary(day, 50)[:3])
     spans = list(replay(day.workspace.log, day.workspace.journal))
     assert spans

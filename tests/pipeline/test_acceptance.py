@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from flowwatch.acceptance import accept_documents
-from flowwatch.documents import DocumentErrors, shipped
+from flowwatch.documents import DocumentErrors
 from flowwatch.log import Reader, create, load
 from flowwatch.workspace import Workspace
+from tests.places import yuyuan
 
 
 @pytest.fixture
@@ -19,8 +20,7 @@ def place(tmp_path: Path) -> tuple[Workspace, Path]:
     workspace, root = Workspace(tmp_path / "work"), tmp_path / "root"
     workspace.root.mkdir()
     create(workspace.log, clock="event", partitions=2)
-    for part in ("config", "rules"):
-        shutil.copytree(shipped() / part, root / part)
+    yuyuan(root)
     return workspace, root
 
 

@@ -25,13 +25,13 @@ import pytest
 from flowwatch.cli.exits import Exit
 from flowwatch.core.entries import canonical
 from flowwatch.core.readings import ABSENT, MINUTE, SECOND, Kind, Reason
-from flowwatch.documents import shipped
 from flowwatch.log import Reader, Readings, Writer, checkpoint_file, create
 from flowwatch.replay import replay
 from flowwatch.workspace import Workspace
 from tests.core.world import T0, counter, site
 from tests.pipeline.test_kill import rows_decided, workers_of
 from tests.pipeline.town import append_documents, append_minutes, canonical_digest, copied_log, finish, start
+from tests.places import yuyuan
 
 pytestmark = pytest.mark.slow
 
@@ -217,8 +217,7 @@ def readings(rows: list[tuple[Reason | None, str, Kind, int, int, int, int]], re
 @pytest.fixture
 def places(tmp_path: Path) -> Path:
     """The shipped documents, to be broken."""
-    for part in ("config/sites", "rules"):
-        shutil.copytree(shipped() / part, tmp_path / "places" / part)
+    yuyuan(tmp_path / "places")
     return tmp_path / "places"
 
 
