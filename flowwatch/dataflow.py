@@ -69,11 +69,17 @@ class LogPartition(StatefulSourcePartition[Item, Place]):
         start = find_start(self._folder, self._reader.start(), self._reader.end())
         self._offset, self._from = start.offset, start.offset
         self._awake: datetime | None = None
+        self._stopping = False
 
     def next_batch(self) -> Iterable[Item]:
-        """The next rows, or none yet. Called again and again; ends when told to stop, or at the end of a log that is not followed."""
+        """The next rows, or none yet. Called again and again; ends when told to stop, or at the end of a log that is not followed.
+
+        Told to stop it reads once more: the ticker has stopped by then, and what it wrote last is to be decided too.
+        """
         if self._stop.is_set():
-            raise StopIteration
+            if self._stopping:
+                raise StopIteration
+            self._stopping = True
         chunks = self._reader.read(self._offset, READ_ROWS)
         if not chunks:
             if self._until_end:

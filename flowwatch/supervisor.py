@@ -142,6 +142,8 @@ def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ti
                 break
             if asked and told_at is None:
                 told_at = time.monotonic()
+                if ticker:
+                    ticker.stop()
                 for process in processes:
                     _say_stop(process)
             if told_at is not None and time.monotonic() - told_at > STOP_S:
