@@ -2,7 +2,7 @@
 
     python -m benchmarks.plans [--most-sites 10_000] [--write] [sites conditions events]
 
-A tick is measured by itself, on an engine that has run for two minutes: the plans' own part (`Plans.quantities` and `Plans.decide`, that is
+A tick is measured by itself, on an engine that has run for two minutes: the plans' own part (`Measures.at` and `Plans.decide`, that is
 all conditions, holds, dwells and questions), and the whole of `Engine.advance` with nothing new and with 20,000 readings. Sites have four
 gates with a counter each, a main plan of five stages, and by default ten conditions in it: six on people (their number, the edges and the
 width of the band, in a zone and in the site), one each on passers, the hour, the kind of day and silent counters. Nothing rises or falls
@@ -152,7 +152,7 @@ def steady(sites: int, conditions: int) -> dict[str, float]:
         silent = np.zeros(every, np.bool_)
 
         def plans(now: int = at, figures: Any = figures, last_at: Any = last_at, silent: Any = silent) -> None:
-            found = engine.plans.quantities(network, terms, figures, engine.occupancy.zones.recounted_at, last_at, silent, now)
+            found = engine.measures.at(network, terms, figures, engine.occupancy.zones.recounted_at, last_at, silent, now)
             if engine.plans.decide(terms, found, (), now):
                 raise RuntimeError("a plan moved in a tick that should move none")
 

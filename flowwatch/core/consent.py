@@ -5,7 +5,8 @@ past every stage that falls by itself; for the rest a question is put to the pla
 
 - nobody has answered when its time is over: it is applied, or stays open and says so (`otherwise`); a fall that is applied without an answer
   needs fresh evidence at that moment, since silence never lowers anything;
-- "yes" applies it, "no" declines it; a declined question stays open while the conditions ask for the same, and "yes" still answers it;
+- "yes" applies it (a fall stops at a stage that is another role's to leave, whose role is asked then), "no" declines it; a declined question
+  stays open while the conditions ask for the same, and "yes" still answers it;
 - when the conditions ask for something else, it is another question. A higher rise keeps the deadline of the lower one;
 - what nobody has answered goes no further than each stage on the way allows: a stage below the one that is asked about rises when its own
   time is over (more people never mean a calmer stage), and a fall stops at a stage that keeps, whose role is asked then.
@@ -66,7 +67,7 @@ def step(stages: Sequence[Mapping[str, Any]], rank: int, asked: int, question: Q
     reach = _by_itself(stages, rank, asked)
     if question is not None and question.rises == rises and question.state == GRANTED and question.to in names:
         goal = names.index(question.to)
-        reach = max(reach, min(goal, asked)) if rises else min(reach, max(goal, asked))
+        reach = max(reach, min(goal, asked)) if rises else _granted_fall(stages, rank, max(goal, asked), question.by)
         reach = _by_itself(stages, reach, asked)
         return Step(reach, _ask(stages, reach, asked, None, tick), "confirmed", question.action)
     if reach == asked:
@@ -81,6 +82,11 @@ def step(stages: Sequence[Mapping[str, Any]], rank: int, asked: int, question: Q
     way = range(reach + 1, asked) if rises and left.state != DECLINED else ()
     passed = max((r for r in way if _over(stages[r], "rise", left, tick)), default=reach)
     return Step(passed, left, "unanswered" if passed > reach else "")
+
+
+def _granted_fall(stages: Sequence[Mapping[str, Any]], rank: int, goal: int, by: str) -> int:
+    """How far down the "yes" of role `by` leads: to a stage whose own fall is another role's to agree to, or to the goal."""
+    return next((r for r in range(rank - 1, goal, -1) if stages[r]["confirm"]["fall"]["by"] not in (None, by)), goal)
 
 
 def _over(stage: Mapping[str, Any], direction: str, question: Question, tick: int) -> bool:

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from flowwatch.core.actions import Action, BadActionError, read_action
 from flowwatch.core.causes import Evidence
+from flowwatch.core.consent import Question
 from flowwatch.core.entries import EntryKind, read_object
+from flowwatch.core.flows import Flows
 from flowwatch.core.gates import fire_table
 from flowwatch.core.incidents import Telling, What
 from flowwatch.core.intake import Intake
@@ -29,7 +31,8 @@ from flowwatch.core.network import FOREVER, Network, compile_network, next_empty
 from flowwatch.core.occupancy import Figures, Occupancy
 from flowwatch.core.operators import FIRES, Operators, Why
 from flowwatch.core.pending import Rows
-from flowwatch.core.plan import Decision, Plans, Script
+from flowwatch.core.plan import Decision, Plans
+from flowwatch.core.quantities import Measures, Script
 from flowwatch.core.readings import MINUTE, NEVER, Block, Bools, Ints, Kind, Reason, joined_blocks
 from flowwatch.core.reports import minute_bodies, phases, refusals_body
 from flowwatch.core.scribe import Output, Scribe
@@ -53,15 +56,17 @@ class Engine:
         self.names: list[str] = []
         self.documents: dict[str, tuple[str, dict[str, Any]]] = {}
         self._texts: dict[str, str] = {}
-        self.intake, self.occupancy, self.plans = Intake(), Occupancy(), Plans()
+        self.intake, self.occupancy, self.measures, self.plans = Intake(), Occupancy(), Measures(), Plans()
         self.scribe = Scribe()
         self.standings: dict[str, Standing] = {}
         self.holding: set[str] = set()
         self.flow_minute = NEVER
         self.announced: dict[str, Any] | None = None
         self._script: Script = {}
-        self._asked: dict[str, Any] = {}
+        self._asked: dict[str, Question] = {}
         """The questions to persons that were told."""
+        self._asking: Bools = np.zeros(0, np.bool_)
+        """(L,) which plans asked something of gates at the last tick."""
         self._refs: list[tuple[Ints, Any]] = []
         self._rows: list[Block] = []
         self._controls: list[tuple[int, Kind, int, bytes]] = []
@@ -126,7 +131,7 @@ class Engine:
             self._apply(actions, why)
             figures = self.occupancy.figures(self.network, last_at, tick)
             self.occupancy.remember(self.network, tick)
-            self.plans.flows.count(self.network, self.terms.watched, moved, tick)
+            self.measures.flows.count(self.network, self.terms.watched, moved, tick)
             self._settle(self._decide(figures, silent, tick), figures, tick, why)
             self._watch(figures, silent, tick)
             self._minutes(out, figures, before, tick)
@@ -210,7 +215,9 @@ class Engine:
         self._compile()
         self.intake.totals.grow(len(self.names))
         self.occupancy.rebuild(self.network, tick)
-        self.plans.rebuild(self.network, self.terms)
+        self.measures.rebuild(self.network, self.terms)
+        self.plans.rebuild(self.terms)
+        self._asking = self.plans.asking
         for s, site in enumerate(self.network.sites):
             if site not in changed:
                 continue
@@ -236,7 +243,6 @@ class Engine:
         watched[targets[(targets >= 0) & (targets < len(self.network.zones))]] = True
         self.watched: Bools = watched
         self.next_empty = next_empty(self.network, self.tick)
-        self.cased = sorted({int(self.terms.ladder_site[ix]) for ix, plan in enumerate(self.terms.plans) if plan["case"] is not None})
         self.degraded = np.flatnonzero(self.terms.rule_role == Role.DEGRADED)
         self.validity = np.array(
             [
@@ -306,7 +312,7 @@ class Engine:
         upper = self.occupancy.figures(self.network, self.intake.totals.counted_at, tick).upper
         for s in np.flatnonzero(due & (tick - self.next_empty <= EMPTY_GRACE_US)).tolist():
             limit = self.network.documents[s]["known_empty"]["when_below"]
-            for zone in np.flatnonzero(self.network.zone_site == s).tolist():
+            for zone in np.flatnonzero((self.network.zone_site == s) & ~self.network.waiting).tolist():
                 if upper[zone] < limit * 1000:
                     self.occupancy.anchor(self.network, zone, 0, limit / 3, tick, tick, by_hand=False)
         self.next_empty = next_empty(self.network, tick)
@@ -315,13 +321,13 @@ class Engine:
 
     def _decide(self, figures: Figures, silent: Bools, tick: int) -> list[Decision]:
         last_at, recounted_at = self.intake.totals.counted_at, self.occupancy.zones.recounted_at
-        quantities = self.plans.quantities(self.network, self.terms, figures, recounted_at, last_at, silent, tick)
+        quantities = self.measures.at(self.network, self.terms, figures, recounted_at, last_at, silent, tick)
         if self._script:
-            quantities = self.plans.scripted(self.network, self.terms, quantities, self._script)
+            quantities = self.measures.scripted(self.network, self.terms, quantities, self._script)
         declared = {
-            self.terms.ladder_index[f"{self.network.sites[s]}/{case}"]
-            for s in self.cased
-            for case, held in self.standings[self.network.sites[s]].cases_held.items()
+            self.terms.ladder_index[f"{site}/{case}"]
+            for site in self.holding
+            for case, held in self.standings[site].cases_held.items()
             if held.until > tick
         }
         return self.plans.decide(self.terms, quantities, declared, tick)
@@ -343,21 +349,20 @@ class Engine:
                 why.setdefault(s, Why(f"{kind}_ended", self.scribe.cause(s)))
             if not standing.holds:
                 self.holding.discard(site)
-        for s in self.cased:
-            self._turn_of_cases(s, why)
+        self._turn_of_cases(why)
         for s in sorted(why):
             self.settlement.settle(s, self.standings[self.network.sites[s]], why[s])
         if self.plans.questions or self._asked:
             self.settlement.ask_persons(self._asked)
 
-    def _turn_of_cases(self, s: int, why: dict[int, Why]) -> None:
-        """A case that came into force, or went, is something that happened to its site."""
-        standing = self.standings[self.network.sites[s]]
-        asking = {ask.plan["plan"] for ask in self.settlement.asks(s, standing)}
-        if asking != standing.stages.keys():
-            came = asking - standing.stages.keys()
-            cases = {p["plan"] for p in self.network.documents[s]["plans"] if p["case"] is not None}
-            why.setdefault(s, Why("case" if came & cases else "case_ended", self.scribe.cause(s)))
+    def _turn_of_cases(self, why: dict[int, Why]) -> None:
+        """A plan that begins or ceases to ask something of gates, because a case came into force or went, is something that happened."""
+        asking = self.plans.asking
+        for ladder in np.flatnonzero(asking != self._asking).tolist():
+            s, case = int(self.terms.ladder_site[ladder]), not self.terms.plain[ladder]
+            came = bool(asking[ladder]) == case
+            why.setdefault(s, Why("case" if came else "case_ended", self.scribe.cause(s)))
+        self._asking = asking
 
     def _watch(self, figures: Figures, silent: Bools, tick: int) -> None:
         """Raise and clear what concerns counters, zones and whole plans."""
@@ -471,7 +476,9 @@ class Engine:
             "documents": {site: [version, self._texts[site]] for site, (version, _) in sorted(self.documents.items())},
             "intake": self.intake.to_state(),
             "occupancy": self.occupancy.to_state(),
+            "flows": self.measures.flows.to_state(),
             "plans": self.plans.to_state(),
+            "asking": self._asking,
             "scribe": self.scribe.to_state(),
             "standings": {site: standing.to_state() for site, standing in sorted(self.standings.items())},
             "flow_minute": self.flow_minute,
@@ -494,7 +501,8 @@ class Engine:
         if len(state["refs"]["offsets"]):
             made._refs = [(state["refs"]["offsets"], state["refs"]["reasons"])]
         made.plans = Plans.from_state(state["plans"])
-        made._asked = dict(made.plans.questions)
+        made.measures.flows = Flows.from_state(state["flows"])
+        made._asked, made._asking = dict(made.plans.questions), state["asking"]
         made._compile()
         return made
 
@@ -507,12 +515,13 @@ def _sound(document: dict[str, Any], counters: list[str]) -> bool:
         next_empty(network, 0)
         fire_table(document)
         standing, plans, scribe = Standing(), Plans(), Scribe()
-        plans.rebuild(network, terms)
+        plans.rebuild(terms)
         scribe.evidence = Evidence(network, terms, Intake().totals, "")
         settlement = Settlement(network, terms, plans, scribe)
         for ladder, plan in enumerate(terms.plans):
+            _whole(document, plan)
             for rank in range(len(plan["stages"])):
-                plans.in_force, plans.rank[ladder] = frozenset(range(len(terms.plans))), rank
+                plans.free[:], plans.rank[ladder] = True, rank
                 asks = [Ask(p, p["stages"][int(plans.rank[ix])]) for ix, p in enumerate(terms.plans)]
                 standing.broken(document, asks, {})
                 floor(document, asks)
@@ -522,3 +531,11 @@ def _sound(document: dict[str, Any], counters: list[str]) -> bool:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, StopIteration):
         return False
     return True
+
+
+def _whole(document: dict[str, Any], plan: Mapping[str, Any]) -> None:
+    """Raise ValueError for a plan that may stand alone and leaves a gate out: a main plan, or a case that replaces it."""
+    alone = plan is document["plans"][0] or (plan["case"] is not None and plan["case"]["effect"] == "replace")
+    gates = {gate["gate"] for gate in document["gates"]}
+    if alone and any(gates - stage["gates"].keys() for stage in plan["stages"]):
+        raise ValueError("a plan that leaves a gate out")

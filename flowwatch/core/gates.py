@@ -2,7 +2,8 @@
 
 The egress invariants hold for a whole table of a site's settings, desired or reported:
 
-1. from every zone a directed way outside exists (through links, nested zones and gates that let people leave, a wave's in some phase);
+1. from every zone a directed way outside exists: through links (both ways, or as they are led), through gates that let people leave, a wave's
+   in some phase, and between a zone and the one that it lies in, by the links that join them, or everywhere where no link does;
 2. egress capacity, where a `both` gate counts half its lanes outward and a wave the time that it leads out, is not below the site's
    `egress_min_per_min`, nor below that of the calmer stage (`floor`);
 3. a gate marked `emergency` lets people leave;
@@ -60,14 +61,18 @@ def fire_table(site: Mapping[str, Any]) -> dict[str, str]:
     return {g["gate"]: (Mode.CLOSED if g["entrance_only"] else Mode.OUT if is_outer(g) else Mode.BOTH).value for g in site["gates"]}
 
 
-def _zones_without_exit(site: Mapping[str, Any], table: Mapping[str, str]) -> list[str]:
+def _zones_without_exit(site: Mapping[str, Any], table: Mapping[str, str], led: Mapping[str, str]) -> list[str]:
     """Walk backwards from outside over every passage that leads there; what is not reached has no way out."""
     towards: dict[str, set[str]] = {}
     for link in site["links"]:
-        towards.setdefault(link["to"], set()).add(link["from"])
-        towards.setdefault(link["from"], set()).add(link["to"])
+        way = led.get(link["link"])
+        if way != "one_way_back":
+            towards.setdefault(link["to"], set()).add(link["from"])
+        if way != "one_way":
+            towards.setdefault(link["from"], set()).add(link["to"])
+    joined = {frozenset((link["from"], link["to"])) for link in site["links"]}
     for zone in site["zones"]:
-        if zone["inside"] is not None:
+        if zone["inside"] is not None and frozenset((zone["zone"], zone["inside"])) not in joined:
             towards.setdefault(zone["inside"], set()).add(zone["zone"])
             towards.setdefault(zone["zone"], set()).add(zone["inside"])
     for gate in site["gates"]:
@@ -85,10 +90,13 @@ def _zones_without_exit(site: Mapping[str, Any], table: Mapping[str, str]) -> li
     return [z["zone"] for z in site["zones"] if z["zone"] not in reached and not z.get("outside")]
 
 
-def violations(site: Mapping[str, Any], table: Mapping[str, str], floor: float | None = None) -> list[str]:
+def violations(
+    site: Mapping[str, Any], table: Mapping[str, str], floor: float | None = None, led: Mapping[str, str] | None = None
+) -> list[str]:
     """What `table` (every gate of the compiled `site`) would break, a sentence each; empty when people keep their way out.
 
-    `floor` is the egress capacity (persons/min) of the calmer stage, which a higher stage may not fall under.
+    `floor` is the egress capacity (persons/min) of the calmer stage, which a higher stage may not fall under. `led` says which links lead one
+    way ("one_way": from `from` to `to`, or "one_way_back"); all others lead both ways.
     """
     found = []
     for gate in site["gates"]:
@@ -99,7 +107,7 @@ def violations(site: Mapping[str, Any], table: Mapping[str, str], floor: float |
             found.append(f'gate "{name}" would be closed to people leaving, expected "out" (only an entrance_only gate may be "closed")')
         if gate["emergency"] and not setting.may_leave:
             found.append(f'emergency gate "{name}" would be "{setting}", expected a mode that lets people leave')
-    found += [f'zone "{zone}" would have no way out' for zone in _zones_without_exit(site, table)]
+    found += [f'zone "{zone}" would have no way out' for zone in _zones_without_exit(site, table, led or {})]
     capacity = egress_per_min(site, table)
     if capacity < site["egress_min_per_min"]:
         found.append(

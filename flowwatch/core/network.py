@@ -41,6 +41,8 @@ class Network:
     zone_site: Ints
     root: Ints
     """The zones that lie in no other zone, by site; a site is their sum. A waiting area outside a gate is none of them."""
+    waiting: Bools
+    """(Z,) which zones are waiting areas outside a gate."""
     root_first: Ints
     """(S,) where each site's zones begin in `root`; every site has at least one."""
     counters: tuple[str, ...]
@@ -239,6 +241,7 @@ def compile_network(documents: Sequence[tuple[str, Mapping[str, Any]]], counters
         zones=tuple(zones),
         zone_site=site_of,
         root=roots,
+        waiting=np.array([zone["outside"] is not None for _, d in ordered for zone in d["zones"]], np.bool_),
         root_first=np.searchsorted(site_of[roots], np.arange(len(sites))),
         counters=tuple(counters),
         known=known,

@@ -73,7 +73,7 @@ class Operators:
             case Confirm() as confirm:
                 return self._confirm(s, action, confirm), None
             case Drill() as drill:
-                return self._drill(s, drill, action.name, standing), "drill"
+                return self._drill(s, drill, action.name, standing), "drill" if drill.until > self.scribe.tick else "drill_ended"
             case Fire(on):
                 if not on and standing.fire is None:
                     return "no fire is reported", None

@@ -18,25 +18,17 @@ All leaves of all sites are evaluated together as arrays. Stages are ranks, 0 th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from flowwatch.core.clocks import clock
 from flowwatch.core.consent import DECLINED, GRANTED, Question, step
-from flowwatch.core.flows import Flows
-from flowwatch.core.network import FOREVER, Network, carry
-from flowwatch.core.occupancy import Figures
-from flowwatch.core.readings import NEVER, SECOND, Bools, Ints
-from flowwatch.core.terms import SOURCES, SURE, Role, Terms
-
-RECOUNT_FRESH_US: Final = 60 * SECOND
-"""A manual count is evidence as long as a counter's reading is (the floor of the freshness rule)."""
-
-Script = Mapping[tuple[str, str], tuple[int, bool]]
-"""(site, quantity's name) -> (milli-units, fresh): figures that a plan's test writes instead of counters."""
+from flowwatch.core.network import carry
+from flowwatch.core.quantities import Quantities
+from flowwatch.core.readings import NEVER, Bools, Ints
+from flowwatch.core.terms import Role, Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +44,6 @@ class Decision:
     how: str = ""
     """"" by itself, "confirmed" or "unanswered"."""
     action: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Quantities:
-    """The figures of a tick that leaves look at (`terms.py`), with whether each is known and its evidence fresh."""
-
-    value: Ints
-    known: Bools
-    fresh: Bools
 
 
 class Plans:
@@ -81,20 +64,17 @@ class Plans:
         """(R,) which rules hold."""
         self.questions: dict[str, Question] = {}
         """Ladder -> what a person is asked about it."""
-        self.flows = Flows()
         self.shelf: dict[str, tuple[tuple[str, ...], int, list[int]]] = {}
         """Ladder -> (stages, rank, when each rose) of plans that were taken away above calm: should they come back, they are no calmer."""
-        self.in_force: frozenset[int] = frozenset()
-        """The ladders that may rise, at the last tick."""
+        self.free: Bools = np.zeros(0, np.bool_)
+        """(L,) which ladders may rise: not a case out of force, nor a main plan that a case in force replaces."""
         self._ladders: tuple[str, ...] = ()
         self._names: tuple[str, ...] = ()
         self._stages: tuple[tuple[str, ...], ...] = ()
-        self._clock_on: Bools = np.zeros(0, np.bool_)
-        self._clock_until = np.zeros(0, np.int64)
 
     # -- documents --------------------------------------------------------------------------------------------------------------------
 
-    def rebuild(self, network: Network, terms: Terms) -> None:
+    def rebuild(self, terms: Terms) -> None:
         """Carry stages and timers over to the plans now in force.
 
         A ladder whose present stage has gone from its plan takes the stage of equal rank, or the highest: never a calmer one than it was in. A
@@ -116,7 +96,7 @@ class Plans:
             reached[reached == NEVER] = rose[stood]
             risen[ix, rank[ix] + 1 :] = NEVER
         self.rank, self.risen, self.asked = rank, risen, rank.copy()
-        self.in_force = terms.plain
+        self.free = terms.plain.copy()
         old, new = carry(self._names, terms.names)
         on, since = np.zeros(len(terms.names), np.bool_), np.full(len(terms.names), NEVER, np.int64)
         on[new], since[new] = self.on[old], self.above_since[old]
@@ -131,8 +111,6 @@ class Plans:
             name: q for name, q in self.questions.items() if name in terms.ladders and q.to in terms.stages[terms.ladders.index(name)]
         }
         self.blocked, self.rules = np.zeros(len(terms.names), np.bool_), np.zeros(len(terms.rule_names), np.bool_)
-        self._clock_until = np.zeros(0, np.int64)
-        self.flows.rebuild(len(network.counters), terms.watched)
 
     def _put_away(self) -> None:
         """Every ladder that stands above calm goes to the shelf, from which the plans in force take theirs back."""
@@ -141,67 +119,6 @@ class Plans:
                 self.shelf[name] = (self._stages[ix], int(self.rank[ix]), self.risen[ix, : len(self._stages[ix])].tolist())
 
     # -- a tick -----------------------------------------------------------------------------------------------------------------------
-
-    def quantities(
-        self, network: Network, terms: Terms, figures: Figures, recounted_at: Ints, last_at: Ints, silent: Bools, tick: int
-    ) -> Quantities:
-        """The vector of figures that the leaves look at."""
-        t, n = terms.targets, terms.quantities
-        value, known, fresh = np.zeros(n, np.int64), np.ones(n, np.bool_), np.ones(n, np.bool_)
-        value[: 4 * t] = np.concatenate([figures.inside, figures.lower, figures.upper, figures.upper - figures.lower])
-        known[: 4 * t] = np.tile(figures.known, 4)
-        fresh[: 4 * t] = np.tile(figures.fresh | _recounted(network, recounted_at, tick), 4)
-        if terms.passers:
-            self._rate(network, terms, last_at, tick, (value, known, fresh))
-        if terms.clocks:
-            value[terms.clock_quantity] = np.where(self._clocks(network, terms, tick), SURE, 0)
-        if len(terms.health_quantity):
-            value[terms.health_quantity] = np.where(np.logical_or.reduceat(silent[terms.health_counter], terms.health_first), SURE, 0)
-        return Quantities(value, known, fresh)
-
-    def _clocks(self, network: Network, terms: Terms, tick: int) -> Bools:
-        """Whether each leaf that the calendar decides holds; computed only where the answer may have changed."""
-        if len(self._clock_until) != len(terms.clocks):
-            self._clock_on, self._clock_until = np.zeros(len(terms.clocks), np.bool_), np.full(len(terms.clocks), NEVER, np.int64)
-        for i in np.flatnonzero(self._clock_until <= tick).tolist():
-            k = terms.clocks[i]
-            ladder = int(terms.leaf_ladder[k])
-            document = network.documents[int(terms.ladder_site[ladder])]
-            self._clock_on[i], self._clock_until[i] = clock(document, terms.plans[ladder], terms.leaves[k], tick)
-        return self._clock_on
-
-    def _rate(self, network: Network, terms: Terms, last_at: Ints, tick: int, into: tuple[Ints, Bools, Bools]) -> None:
-        (value, known, fresh), rates = into, terms.rates
-        there = slice(4 * terms.targets, 4 * terms.targets + len(terms.passers))
-        people_in, people_out = (rate[rates.at] for rate in self.flows.rates(network, terms.watched, tick))
-        one = np.add.reduceat(rates.of_in * people_in + rates.of_out * people_out, rates.first)
-        other = np.add.reduceat(rates.of_out * people_in + rates.of_in * people_out, rates.first)
-        value[there] = np.where(rates.weaker, np.minimum(one, other), one)
-        known[there] = np.logical_and.reduceat(self.flows.known(network, terms.watched, tick)[rates.at], rates.first)
-        heard = tick - last_at[terms.watched] <= network.stale_after[terms.watched]
-        fresh[there] = np.logical_and.reduceat(heard[rates.at], rates.first)
-
-    @staticmethod
-    def scripted(network: Network, terms: Terms, quantities: Quantities, script: Script) -> Quantities:
-        """`quantities` with the figures of `script` in their places; an occupancy stands for its edges too, unless they are given."""
-        value, known, fresh = quantities.value.copy(), quantities.known.copy(), quantities.fresh.copy()
-        place = {p.name: 4 * terms.targets + i for i, p in enumerate(terms.passers)}
-        edges: dict[int, int] = {}
-        for (site, name), (milli, heard) in script.items():
-            zone, _, source = name.rpartition(".")
-            if source in SOURCES:
-                target, block = network.target(network.site_index[site], zone), SOURCES.index(source)
-                where = [block * terms.targets + target]
-                if source == "occupancy":
-                    where += [b * terms.targets + target for b in (1, 2) if (site, f"{zone}.{SOURCES[b]}") not in script]
-                edges[target] = 1
-            else:
-                where = [place[f"{site}/{name}"]]
-            value[where], known[where], fresh[where] = milli, True, heard
-        for target in edges:
-            lower, upper, width = (b * terms.targets + target for b in (1, 2, 3))
-            value[width], known[width], fresh[width] = value[upper] - value[lower], True, fresh[upper]
-        return Quantities(value, known, fresh)
 
     def decide(self, terms: Terms, quantities: Quantities, declared: Collection[int], tick: int) -> list[Decision]:
         """Evaluate everything at `tick`; returns the ladders that moved. `declared`: cases that an operator holds in force."""
@@ -247,26 +164,22 @@ class Plans:
         if len(terms.rule_names):
             self.rules = _rules(terms, self.on)
             asked[terms.ruled] = np.maximum.reduceat(np.where(self.rules, terms.rule_rank, 0), terms.ruled_first)
-        self.in_force = self._cases(terms, declared)
-        if len(self.in_force) < len(terms.ladders):
-            calm = self.rank == 0
-            idle = np.ones(len(terms.ladders), np.bool_)
-            idle[list(self.in_force)] = False
-            asked[calm & idle] = 0
+        self.free = self._free(terms, declared)
+        asked[(self.rank == 0) & ~self.free] = 0
         self.asked = asked
 
-    def _cases(self, terms: Terms, declared: Collection[int]) -> frozenset[int]:
-        """The ladders that may rise: plans that are no case, cases in force; not a main plan that a case in force replaces."""
-        if len(terms.plain) == len(terms.ladders):
-            return terms.plain
-        of_rule = {int(terms.rule_ladder[r]) for r in np.flatnonzero(self.rules & (terms.rule_role == Role.CASE)).tolist()}
-        cases = of_rule | set(declared)
+    def _free(self, terms: Terms, declared: Collection[int]) -> Bools:
+        cases = np.zeros(len(terms.ladders), np.bool_)
+        cases[terms.rule_ladder[self.rules & (terms.rule_role == Role.CASE)]] = True
+        cases[list(declared)] = True
         free = terms.plain | cases
-        for ix in cases:
-            case = terms.plans[ix]["case"]
-            if case is not None and case["effect"] == "replace":
-                free -= {int(terms.main[terms.ladder_site[ix]])}
+        free[terms.main[terms.ladder_site[cases & terms.replaces]]] = False
         return free
+
+    @property
+    def asking(self) -> Bools:
+        """(L,) which plans ask something of gates by themselves: those that may rise, and those that have not fallen to calm."""
+        return np.asarray(self.free | (self.rank > 0))
 
     def _step(self, terms: Terms, ix: int, sure: Bools, tick: int) -> Decision | None:
         name, old = terms.ladders[ix], int(self.rank[ix])
@@ -322,9 +235,8 @@ class Plans:
                 [name, q.to, q.rises, q.since, q.due, q.by, q.otherwise, q.state, q.said_by, q.action]
                 for name, q in sorted(self.questions.items())
             ],
-            "flows": self.flows.to_state(),
             "shelf": [[name, list(stages), rank, rose] for name, (stages, rank, rose) in sorted(self.shelf.items())],
-            "in_force": sorted(self.in_force),
+            "free": self.free,
             "ladders": list(self._ladders),
             "names": list(self._names),
             "stages": [list(s) for s in self._stages],
@@ -332,14 +244,13 @@ class Plans:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Plans:
-        """What `to_state` wrote. What the calendar says is not in it: it follows from the time."""
+        """What `to_state` wrote."""
         made = cls()
         made.rank, made.risen, made.on, made.asked = state["rank"], state["risen"], state["on"], state["asked"]
         made.above_since = state["above_since"]
         made.questions = {name: Question(*rest) for name, *rest in state["questions"]}
         made.shelf = {name: (tuple(stages), rank, rose) for name, stages, rank, rose in state["shelf"]}
-        made.in_force = frozenset(state["in_force"])
-        made.flows = Flows.from_state(state["flows"])
+        made.free = state["free"]
         made._ladders, made._names = tuple(state["ladders"]), tuple(state["names"])
         made._stages = tuple(tuple(s) for s in state["stages"])
         made.blocked, made.rules = state["blocked"], state["rules"]
@@ -350,13 +261,3 @@ def _rules(terms: Terms, on: Bools) -> Bools:
     """(R,) which rules hold when the leaves `on` (K,) are on; there is at least one rule."""
     clauses = np.logical_and.reduceat(on[terms.member], terms.clause_first)
     return np.asarray(np.logical_or.reduceat(clauses, terms.rule_first))
-
-
-def _recounted(network: Network, recounted_at: Ints, tick: int) -> Bools:
-    """(T,) targets that somebody counted by hand within the last minute; a site is when all its outer zones are."""
-    recent = recounted_at >= tick - RECOUNT_FRESH_US
-    if not recent.any():
-        return np.zeros(network.targets, np.bool_)
-    oldest = np.full(len(network.sites), FOREVER, np.int64)
-    np.minimum.at(oldest, network.zone_site[network.root], recounted_at[network.root])
-    return np.concatenate([recent, oldest >= tick - RECOUNT_FRESH_US])

@@ -1,8 +1,8 @@
 """From stages to orders: what each site's plans, together with its operators, ask of gates, barriers, signs and people, and what is told of it.
 
 A site is settled when something happened to it: a plan moved, an operator spoke, an override ended, the documents changed. Each time, in
-this order: stages change (and a real rise ends a drill), gates are commanded, other devices directed, tasks given and withdrawn, incidents
-raised and cleared. Everything is told with the reason and the cause of its own plan.
+this order: stages change (a real stage higher than before, whoever asked for it, ends a drill), gates are commanded, other devices directed,
+tasks given and withdrawn, incidents raised and cleared. Everything is told with the reason and the cause of its own plan.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flowwatch.core import alerts
+from flowwatch.core.consent import Question
 from flowwatch.core.entries import EntryKind
 from flowwatch.core.incidents import Key, Telling, What
 from flowwatch.core.network import Network
@@ -59,20 +60,18 @@ class Settlement:
         found = []
         for ladder in self.terms.of_site[s]:
             plan = self.terms.plans[ladder]
-            if ladder in self.plans.in_force or self.plans.rank[ladder] > 0 or plan["plan"] in standing.stages_held:
+            if self.plans.free[ladder] or self.plans.rank[ladder] > 0 or plan["plan"] in standing.stages_held:
                 found.append(Ask(plan, self.active(ladder, standing)))
         return found
 
     def settle(self, s: int, standing: Standing, why: Why) -> None:
         """Bring one site's stages, gates, devices and tasks to where they belong, and tell of it."""
         site, document = self.network.sites[s], self.network.documents[s]
-        if standing.drill is not None and any(
-            self.plans.risen[ladder, self.plans.rank[ladder]] == self.scribe.tick for ladder in why.moved
-        ):
-            standing.drill = None
         if not document["plans"]:
             standing.stages_held, standing.gates_held, standing.cases_held, standing.drill = {}, {}, {}, None
         asks = self.asks(s, standing)
+        if any(_rank(ask, ask.stage["stage"]) > _rank(ask, standing.stages.get(ask.plan["plan"])) for ask in asks):
+            standing.drill = None
         lifted: list[str] = []
         if standing.gates_held and asks and standing.broken(document, asks, standing.gates_held):
             lifted, standing.gates_held = sorted(standing.gates_held), {}
@@ -222,8 +221,10 @@ class Settlement:
         self._mark((site, What.FIRE, "fire"), standing.fire is not None, why.cause, Telling("I", standing.fire))
         self._mark((site, What.INVARIANT_BROKEN, "table"), bool(broken), why.cause, Telling("I", "; ".join(broken)))
 
-    def ask_persons(self, told: dict[str, Any]) -> None:
+    def ask_persons(self, told: dict[str, Question]) -> None:
         """Tell the questions that are new, have changed, or are over; `told` (ladder -> question) is what was told before, and becomes today's."""
+        if told == self.plans.questions:
+            return
         for name in sorted(self.plans.questions.keys() | told.keys()):
             question = self.plans.questions.get(name)
             ladder = self.terms.ladder_index.get(name)
@@ -253,3 +254,8 @@ class Settlement:
 
     def _mark(self, key: Key, condition: bool, cause: dict[str, Any], telling: Telling) -> None:  # noqa: FBT001 - what the call is about
         self.scribe.mark(key, condition=condition, cause=cause, telling=telling)
+
+
+def _rank(ask: Ask, stage: str | None) -> int:
+    """How far up a stage stands in its plan; a stage that is not, or no longer, in it counts as calm."""
+    return next((r for r, s in enumerate(ask.plan["stages"]) if s["stage"] == stage), 0)

@@ -114,7 +114,7 @@ class Standing:
     def broken(self, site: Record, asks: Iterable[Ask], gates_held: Mapping[str, Held]) -> list[str]:
         """What the egress invariants say against `gates_held`: sentences, none when people keep their way out."""
         asked = list(asks)
-        return violations(site, self.table(site, asked, gates_held), floor(site, asked))
+        return violations(site, self.table(site, asked, gates_held), floor(site, asked), led(asked))
 
     def hold_stage(self, plan: Record, stage: str, held: Held, tick: int) -> str | None:
         """Override a plan's stage, or end an override when its new end is past; the sentence that refuses it, if it is refused."""
@@ -146,7 +146,7 @@ class Standing:
         if not asked:
             return {}, set(), []
         wanted = self.table(site, asked)
-        broken = violations(site, wanted)
+        broken = violations(site, wanted, led=led(asked))
         if broken:
             return {gate: text for gate, (text, _) in self.gates.items() if text and gate in wanted}, set(), broken
         if self.drill is None:
@@ -157,7 +157,7 @@ class Standing:
         for gate in site["gates"]:
             if gate["drill"] and gate["gate"] in drilled:
                 both[gate["gate"]] = _combine(gate, [wanted[gate["gate"]], drilled[gate["gate"]]])
-        if violations(site, both):
+        if violations(site, both, led=led(asked)):
             return wanted, set(), []
         return both, {gate for gate, text in both.items() if text != wanted[gate]}, []
 
@@ -174,10 +174,13 @@ class Standing:
     # -- barriers, links, signs, tasks ------------------------------------------------------------------------------------------------
 
     def direct(self, asks: Iterable[Ask]) -> list[Device]:
-        """Bring barriers, links and signs to what the stages ask; the earlier plan decides where two speak of one. What nobody asks is ended."""
+        """Bring barriers, links and signs to what the stages ask; the earlier plan decides where two speak of one. What nobody asks is ended.
+
+        In a fire no link is led: people may leave by it whichever way is nearer.
+        """
         wanted: dict[str, tuple[Any, str, str]] = {}
         for ask in asks:
-            for kind in ("barrier", "link", "sign"):
+            for kind in ("barrier", "sign") if self.fire is not None else ("barrier", "link", "sign"):
                 for name, state in ask.stage[f"{kind}s"].items():
                     wanted.setdefault(f"{kind}/{name}", (state, ask.plan["plan"], ask.stage["stage"]))
         changed = []
@@ -264,6 +267,15 @@ def combined(site: Record, asks: Iterable[Ask]) -> Table:
         if texts:
             made[gate["gate"]] = texts[0] if len(texts) == 1 else _combine(gate, texts)
     return made
+
+
+def led(asks: Iterable[Ask]) -> dict[str, str]:
+    """The links that the plans in `asks` lead one way or the other; the earlier plan decides where two speak of one."""
+    ways: dict[str, str] = {}
+    for ask in asks:
+        for link, word in ask.stage["links"].items():
+            ways.setdefault(link, word)
+    return ways
 
 
 def floor(site: Record, asks: Iterable[Ask]) -> float | None:

@@ -6,9 +6,9 @@ hold: a rule makes a stage due, or a degraded mode, or tells that a case is in f
 
 Every leaf looks at one *quantity*, a number in milli-units; the vector of quantities is made of blocks:
 
-    inside (T) | lower (T) | upper (T) | band width (T) | net flow (N) | passers (P) | clocks and health (B)
+    inside (T) | lower (T) | upper (T) | band width (T) | passers and net flow (P) | what holds or not (B)
 
-Targets T are zones, then sites (`network.py`). Clocks and health are quantities that are 0 or 1000. What flowwatch cannot evaluate yet
+Targets T are zones, then sites (`network.py`). What holds or not (clocks, silent counters) is 0 or 1000. What flowwatch cannot evaluate yet
 (forecasts, counter health beyond `silent`) is a quantity that stays 0, so that its leaf never holds.
 """
 
@@ -75,8 +75,10 @@ class Terms:
     """(L,) the site's name for its main plan, "site/plan" for the others: a main plan under another name is still the site's plan."""
     ladder_index: Mapping[str, int]
     ladder_site: Ints
-    plain: frozenset[int]
-    """The ladders that are no case."""
+    plain: Bools
+    """(L,) which ladders are no case."""
+    replaces: Bools
+    """(L,) which are cases that replace the main plan."""
     main: Ints
     """(S,) each site's first ladder, -1 where it has none."""
     of_site: tuple[tuple[int, ...], ...]
@@ -133,8 +135,6 @@ class Terms:
     health_counter: Ints
     targets: int
     quantities: int
-    switch: Mapping[int, int]
-    """The quantity of each leaf that is a clock, on health, or not evaluated yet."""
     rests_on: tuple[tuple[int, ...], ...]
     """(K,) the counters (codes) that a leaf on passers rests on."""
 
@@ -188,7 +188,8 @@ def compile_terms(network: Network) -> Terms:
         ladders=tuple(ladders),
         ladder_index={name: ladder for ladder, name in enumerate(ladders)},
         ladder_site=np.array(sites, np.int64),
-        plain=frozenset(ladder for ladder, plan in enumerate(plans) if plan["case"] is None),
+        plain=np.array([plan["case"] is None for plan in plans], np.bool_),
+        replaces=np.array([plan["case"] is not None and plan["case"]["effect"] == "replace" for plan in plans], np.bool_),
         main=np.array([mine[0] if mine else -1 for mine in of_site], np.int64),
         of_site=tuple(of_site),
         plans=tuple(plans),
@@ -227,7 +228,6 @@ def compile_terms(network: Network) -> Terms:
         health_counter=np.array([c for _, counters in health for c in counters], np.int64),
         targets=network.targets,
         quantities=total,
-        switch=switch,
         rests_on=tuple(rests),
     )
 
@@ -313,8 +313,6 @@ class _Quantities:
         self._network = network
         self.passers: list[Passers] = []
         self._passer_index: dict[tuple[Any, ...], int] = {}
-        self._switches = 0
-        self._at: dict[int, dict[str, list[tuple[int, Mapping[str, Any]]]]] = {}
 
     def of(self, leaf: Mapping[str, Any], s: int) -> tuple[Any, ...]:
         """Where the value and the clear value of a leaf stand, in words that `settled` turns to numbers."""

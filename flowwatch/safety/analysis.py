@@ -40,7 +40,6 @@ def analyse(record: Mapping[str, Any], budget: int = states.BUDGET) -> Report:
     found += egress.rises(place)
     failures, exits = failing.failures(place)
     found += exits
-    found += egress.one_way(place)
     total, different, visited = states.counted(space.columns, space.deepest)
     if space.deepest is not None:
         found.append(finding(Code.NOT_ALL_VISITED, None, None, (), depth=space.deepest, visited=f"{visited:,}", total=f"{total:,}"))

@@ -13,10 +13,9 @@ import numpy as np
 
 from flowwatch.core.gates import Setting, egress_per_min, fire_table, violations
 from flowwatch.safety.place import Place
-from flowwatch.safety.report import Code, Finding, Path
+from flowwatch.safety.report import Code, Finding
 from flowwatch.safety.sentences import finding, listed, number
 from flowwatch.safety.states import Column
-from flowwatch.safety.ways import Ways, unpacked
 
 
 def invariants(place: Place) -> Iterator[Finding]:
@@ -27,9 +26,10 @@ def invariants(place: Place) -> Iterator[Finding]:
             bad = np.array([code in codes for codes in broken], np.bool_)
             for row in place.space.soonest(bad[place.tables.numbers[g]]) if bad.any() else ():
                 yield about(place, code, row, gate=gate["gate"], setting=str(place.tables.setting(g, row)))
-    for zone, mask in place.stuck.items():
-        for row in place.space.soonest(mask):
-            yield about(place, Code.NO_WAY_OUT, row, zone=zone)
+    for code, stuck in ((Code.NO_WAY_OUT, place.stuck), (Code.ONE_WAY_WITHOUT_RETURN, place.led_astray)):
+        for zone, mask in stuck.items():
+            for row in place.space.soonest(mask):
+                yield about(place, code, row, zone=zone)
     least = place.site["egress_min_per_min"]
     for row in place.space.soonest(place.tables.capacity < 1000 * least):
         found = number(int(place.tables.capacity[row]) / 1000)
@@ -55,7 +55,7 @@ def wrong(gate: Mapping[str, Any], setting: Setting) -> set[Code]:
 
 def about(place: Place, code: Code, row: int, **facts: Any) -> Finding:
     """A finding about one situation, with the shortest way to it, laid at the plan that was last to leave calm."""
-    plan, stage, path = place.blamed(row)
+    plan, stage, path = place.blamed(row, "links" if code is Code.ONE_WAY_WITHOUT_RETURN else "gates")
     return finding(code, plan, stage, path, events=place.events(row), **facts)
 
 
@@ -121,38 +121,6 @@ def _fall(place: Place, plan: int, step: tuple[int, int], below: int, before: st
     below_name = column.plan["stages"][low.rank]["stage"]
     code = Code.EGRESS_FALLS_TOGETHER if others else Code.EGRESS_FALLS
     return finding(code, name, stage, path, events=events, low=below_name, before=before, found=found)
-
-
-def one_way(place: Place) -> Iterator[Finding]:
-    """Zones that have no way out when a stage's links are walked one way, all other plans calm; sooner or later people do as signs say."""
-    n = len(place.space.rows)
-    for p, column in enumerate(place.space.columns):
-        for i, state in enumerate(column.states):
-            if state.rank is None or not state.in_force:
-                continue
-            stage = column.plan["stages"][state.rank]
-            if all(word == "both" for word in stage["links"].values()):
-                continue
-            row = place.space.where({p: column.kind[i]})
-            ways = Ways(place.site, _links(place, p, i))
-            out = ways.reached(place.tables.enter, place.tables.leave)
-            for zone in ways.needing:
-                stuck = zone in place.stuck and place.stuck[zone][row]
-                if not stuck and not unpacked(out[ways.place[zone]], n)[row]:
-                    path: Path = ("stages", state.rank, "links")
-                    events = tuple(place.way(p, state))
-                    yield finding(Code.ONE_WAY_WITHOUT_RETURN, column.plan["plan"], stage["stage"], path, events=events, zone=zone)
-
-
-def _links(place: Place, plan: int, state: int) -> dict[str, str]:
-    """What links are told while one plan is in a state and all others are calm; the earlier plan decides (`core/standing.py`)."""
-    words: dict[str, str] = {}
-    replaced = place.space.columns[plan].replaces[place.space.columns[plan].kind[state]]
-    for p, column in enumerate(place.space.columns):
-        rank = column.states[state if p == plan else 0].rank
-        if rank is not None and not (p == 0 and replaced):
-            words = column.plan["stages"][rank]["links"] | words
-    return words
 
 
 def fire(site: Mapping[str, Any]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from flowwatch.safety.describing import Both, clause_text, event
 from flowwatch.safety.report import Event, Happening, Path
 from flowwatch.safety.states import Space, State
 from flowwatch.safety.tables import Tables
-from flowwatch.safety.ways import Ways, unpacked
+from flowwatch.safety.ways import Led, Ways, unpacked
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,29 @@ class Place:
 
     @cached_property
     def ways(self) -> Ways:
-        """The passages of the site, links both ways."""
-        return Ways(self.site)
+        """The passages of the site."""
+        return Ways(self.site, self.tables.led)
 
     @cached_property
     def stuck(self) -> dict[str, Bools]:
-        """Zone -> the situations in which it has no way out; only zones with such."""
-        return self._stuck(None)
+        """Zone -> the situations in which it has no way out, even if people walk every link both ways; only zones with such."""
+        return self._stuck()
+
+    @cached_property
+    def led_astray(self) -> dict[str, Bools]:
+        """Zone -> the situations in which it has a way out, but none when links are walked as people are led; only zones with such."""
+        return self._besides(self._stuck(self.tables.led))
 
     def cut_off(self, gate: int) -> dict[str, Bools]:
         """Zone -> the situations in which it has a way out, but none when the gate fails; only zones with such."""
-        cut = {zone: mask & ~self.stuck[zone] if zone in self.stuck else mask for zone, mask in self._stuck(gate).items()}
-        return {zone: mask for zone, mask in cut.items() if mask.any()}
+        return self._besides(self._stuck(failed=gate))
 
-    def _stuck(self, failed: int | None) -> dict[str, Bools]:
-        out = self.ways.reached(self.tables.enter, self.tables.leave, failed)
+    def _besides(self, stuck: dict[str, Bools]) -> dict[str, Bools]:
+        more = {zone: mask & ~self.stuck[zone] if zone in self.stuck else mask for zone, mask in stuck.items()}
+        return {zone: mask for zone, mask in more.items() if mask.any()}
+
+    def _stuck(self, led: Led | None = None, failed: int | None = None) -> dict[str, Bools]:
+        out = self.ways.reached(self.tables.enter, self.tables.leave, led, failed)
         n = len(self.space.rows)
         masks = {place: ~unpacked(bits, n) for place, bits in out.items()}
         found = {zone: masks[self.ways.place[zone]] for zone in self.ways.needing}
@@ -77,10 +85,11 @@ class Place:
         able = [c for c in clauses(part) if self.reasoners[plan].never(c) is None]
         return clause_text(part["leaves"], min(able, key=lambda c: len(c.leaves)).numbers, self.site) if able else None
 
-    def blamed(self, row: int) -> tuple[str, str | None, Path]:
-        """(plan, stage, path in its file) of the last plan that is away from calm in a situation; the main plan if none is."""
+    def blamed(self, row: int, key: str) -> tuple[str, str | None, Path]:
+        """(plan, stage, path in its file, to `key` of the stage if it has that) of the last plan away from calm; the main plan if none is."""
         away = np.flatnonzero(self.space.rows[row])
         p = int(away[-1]) if len(away) else 0
         column = self.space.columns[p]
         rank = column.states[column.best[int(self.space.rows[row, p])]].rank or 0
-        return column.plan["plan"], column.plan["stages"][rank]["stage"], ("stages", rank, "gates")
+        stage = column.plan["stages"][rank]
+        return column.plan["plan"], stage["stage"], ("stages", rank, key if stage[key] else "gates")

@@ -8,7 +8,7 @@ the other, and its length is the sum of theirs:
     a plan that is no case      calm 0, stage k 1 (a rise passes over stages in between)
     a case                      off 0, in force and calm 1, in force at stage k 2, ended at stage k 3
 
-States of a plan that ask the same of every gate make the same tables; they are taken as one, a *kind*. If the kinds still make more
+States of a plan that ask the same of every gate and link make the same tables; they are taken as one, a *kind*. If the kinds still make more
 situations than `BUDGET`, those are visited in which at most r plans are away from calm, with the largest r that stays within it.
 """
 
@@ -72,6 +72,8 @@ class Column:
     """State -> kind."""
     asks: tuple[Asks, ...]
     """Kind -> what it asks of gates."""
+    links: tuple[Mapping[str, str], ...]
+    """Kind -> which way it leads people on links."""
     replaces: tuple[bool, ...]
     """Kind -> whether a calm main plan then asks nothing."""
     best: tuple[int, ...]
@@ -95,21 +97,24 @@ def column(plan: Mapping[str, Any], *, marks_calm: bool) -> Column:
     seen: dict[Any, int] = {}
     kind, best = [], []
     asks: list[Asks] = []
+    links: list[Mapping[str, str]] = []
     replaces = []
     for i, state in enumerate(all_states):
         table = {} if state.rank is None else tables[state.rank]
+        words = {} if state.rank is None else plan["stages"][state.rank]["links"]
         replace = replacing and state.in_force
-        key = (frozenset(table.items()), replace, marks_calm and state.rank == 0)
+        key = (frozenset(table.items()), frozenset(words.items()), replace, marks_calm and state.rank == 0)
         if key not in seen:
             seen[key] = len(asks)
             asks.append(table)
+            links.append(words)
             replaces.append(replace)
             best.append(i)
         k = seen[key]
         if len(state.steps) < len(all_states[best[k]].steps):
             best[k] = i
         kind.append(k)
-    return Column(plan, tuple(all_states), tuple(kind), tuple(asks), tuple(replaces), tuple(best))
+    return Column(plan, tuple(all_states), tuple(kind), tuple(asks), tuple(links), tuple(replaces), tuple(best))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""The gate table of every situation: what all plans that are in force ask of each gate, combined.
+"""The table of every situation: what all plans that are in force ask of each gate, combined, and which way they lead people on links.
 
 `core.settings.combine` is associative, so a gate's settings and all that they combine to make a small closed set, and the combination of any
 two of it stands in a square table; the situations are then looked up in it plan by plan, all at once. A calm main plan asks nothing while a
-case that replaces it is in force. Capacities are whole thousandths of a person a minute, as in `core/gates.py`.
+case that replaces it is in force. On links the earlier plan decides (`core/standing.py`). Capacities are whole thousandths of a person a
+minute, as in `core/gates.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from flowwatch.core.gates import is_outer, lanes_per_min
 from flowwatch.core.readings import Bools, Bytes, Ints
 from flowwatch.core.settings import Mode, Setting, combine
 from flowwatch.safety.states import Small, Space
+from flowwatch.safety.ways import Led
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Tables:
     enter: Bytes
     """(G, N / 8) whether people may enter, packed."""
     leave: Bytes
+    led: Led
+    """The links that some stage leads one way."""
 
     def setting(self, gate: int, row: int) -> Setting:
         """What a gate is set to in one situation."""
@@ -130,7 +134,27 @@ def tables(site: Mapping[str, Any], space: Space) -> Tables:
         numbers.append(number)
         egress.append(out)
         ingress.append(into)
-    return Tables(tuple(all_closed), tuple(numbers), mixed, tuple(egress), tuple(ingress), capacity, np.stack(enter), np.stack(leave))
+    ways = (np.stack(enter), np.stack(leave))
+    return Tables(tuple(all_closed), tuple(numbers), mixed, tuple(egress), tuple(ingress), capacity, *ways, _led(site, space, silent))
+
+
+def _led(site: Mapping[str, Any], space: Space, silent: Bools) -> Led:
+    """`silent`: the situations in which a case keeps the calm main plan from asking anything."""
+    found = {}
+    for link in (k["link"] for k in site["links"]):
+        words = [[links.get(link) for links in column.links] for column in space.columns]
+        if not {"one_way", "one_way_back"} & {word for of_plan in words for word in of_plan}:
+            continue
+        open_ = ~np.zeros((3, len(space.rows)), np.bool_)  # along, back, and whether nobody has spoken of the link yet
+        for p, of_kind in enumerate(words):
+            speaks = np.array([word is not None for word in of_kind], np.bool_)[space.rows[:, p]] & open_[2]
+            if p == 0:
+                speaks &= ~silent
+            for i, against in enumerate(("one_way_back", "one_way")):
+                open_[i] &= ~(speaks & np.array([word == against for word in of_kind], np.bool_)[space.rows[:, p]])
+            open_[2] &= ~speaks
+        found[link] = (np.packbits(open_[0]), np.packbits(open_[1]))
+    return found
 
 
 def _of(settings: Closed, says: Any) -> Bools:

@@ -19,7 +19,7 @@ import numpy as np
 
 from flowwatch.core.entries import canonical
 from flowwatch.core.network import KINDS
-from flowwatch.core.plan import Script
+from flowwatch.core.quantities import Script
 from flowwatch.core.readings import ABSENT, SECOND, Block, Kind
 from flowwatch.trials.series import Series, Value
 

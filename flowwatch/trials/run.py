@@ -13,7 +13,7 @@ from typing import Any, Final
 from msgspec import UnsetType
 
 from flowwatch.core.engine import Engine
-from flowwatch.core.plan import Script
+from flowwatch.core.quantities import Script
 from flowwatch.core.readings import NEVER, Kind
 from flowwatch.documents import Loaded
 from flowwatch.documents.words import duration_us

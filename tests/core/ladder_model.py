@@ -62,6 +62,7 @@ class Question:
     since: int
     due: int | None
     otherwise: str
+    by: str
     state: str = "open"
 
 
@@ -121,7 +122,9 @@ class Ladder:
                 self._ask_up(at, wanted, asked if asked is not None and asked.rises else None)
         elif wanted < self.rank:
             if asked is not None and not asked.rises and asked.state == "granted":
-                self._stand(at, max(asked.to, wanted))
+                self._stand(at, self.rank - 1)
+                while self.rank > max(asked.to, wanted) and self._terms(self.rank, "fall")["by"] in (None, asked.by):
+                    self._stand(at, self.rank - 1)
                 asked = None
             while self.rank > wanted and self._terms(self.rank, "fall")["by"] is None:
                 self._stand(at, self.rank - 1)
@@ -140,7 +143,7 @@ class Ladder:
             unsettled = before is not None and before.state != "declined"
             if before is not None and before.state == "open" and due is not None and before.due is not None:
                 due = min(due, before.due)
-            before = Question(wanted, True, before.since if before is not None and unsettled else at, due, terms["otherwise"])
+            before = Question(wanted, True, before.since if before is not None and unsettled else at, due, terms["otherwise"], terms["by"])
         self.question = before
         if before.state == "open" and before.due is not None and at >= before.due:
             if before.otherwise == "apply":
@@ -158,7 +161,8 @@ class Ladder:
     def _ask_down(self, at: int, wanted: int, before: Question | None, *, sure: bool) -> None:
         def ask() -> Question:
             terms = self._terms(self.rank, "fall")
-            return Question(wanted, False, at, None if terms["within_us"] is None else at + terms["within_us"], terms["otherwise"])
+            due = None if terms["within_us"] is None else at + terms["within_us"]
+            return Question(wanted, False, at, due, terms["otherwise"], terms["by"])
 
         self.question = before = ask() if before is None or before.to != wanted else before
         if before.state != "open" or before.due is None or at < before.due:

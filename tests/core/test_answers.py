@@ -18,6 +18,7 @@ from tests.core.world import (
     declare,
     delta,
     gate,
+    link,
     plan,
     play,
     recount,
@@ -27,6 +28,7 @@ from tests.core.world import (
     stored,
     term,
     tick,
+    zone,
 )
 
 OUT = {"g0": "out", "g1": "out"}
@@ -117,6 +119,21 @@ def test_an_engine_stored_while_a_question_is_open_goes_on_with_it() -> None:
     assert play(rest, engine=again, first=5) == play(rest, engine=engine, first=5)
 
 
+def test_a_yes_leads_no_further_down_than_the_role_that_said_it_may() -> None:
+    officer, chief = ({"rise": AUTOMATIC, "fall": asked(role)} for role in ("officer", "chief"))
+    stages = [
+        stage("calm"),
+        stage("busy", [term(50, 40)], SECOND, confirm=chief),
+        stage("full", [term(80, 70)], SECOND, confirm=officer),
+        stage("shut", [term(100, 90)], SECOND, gates=OUT, confirm=officer),
+    ]
+    rows = [*_counted(5, 10), _confirm(6, "yu-i2"), tick(_s(6)), tick(_s(7)), _confirm(8, "yu-i2"), tick(_s(8))]
+    entries = _told(site(stages=stages), *rows, inside=150)
+    assert [(at, to) for at, _, to, _ in stages_seen(entries)] == [(T0, "shut"), (_s(6), "busy"), (_s(8), "calm")]
+    asked_of = [b["detail"]["by"] for b in bodies(entries, "incident") if b["what"] == "confirmation_needed" and b["state"] != "cleared"]
+    assert asked_of == ["officer", "chief"]
+
+
 # -- cases and zone plans ----------------------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +214,41 @@ def test_a_fire_turns_every_gate_outward_over_overrides_and_restarts_until_a_per
     assert bodies(play([*_counted(9, 40), tick(_s(3000))], engine=engine, first=7).entries, "command") == []
     over = play([act(_s(3001), "f2", "fire", state="off"), tick(_s(3001))], engine=engine, first=10)
     assert {b["gate"]: b["setting"] for b in bodies(over.entries, "command")} == {"g0": "in", "g1": "both", "g2": "in"}
+
+
+def test_an_operators_higher_stage_is_real_and_ends_a_drill() -> None:
+    drill = act(_s(5), "drill-5", "drill", stage="shut", until_us=_s(900))
+    held = act(_s(9), "o9", "override", stage="busy", until_us=_s(800))
+    entries = _told(_drilled(), drill, tick(_s(5)), held, tick(_s(9)))
+    assert [b["state"] for b in bodies(entries, "incident") if b["what"] == "drill_active"] == ["raised", "cleared"]
+
+
+def test_a_drill_that_a_record_ends_is_told_as_ended() -> None:
+    rows = [act(_s(5), "d5", "drill", stage="shut", until_us=_s(900)), tick(_s(5)), act(_s(9), "d9", "drill", stage="shut", until_us=_s(8))]
+    entries = _told(_drilled(), *rows, tick(_s(9)))
+    assert [(b["setting"], b["reason"], b["drill"]) for b in bodies(entries, "command")[2:]] == [
+        ("out", "drill", True),
+        ("both", "drill_ended", False),
+    ]
+
+
+def test_in_a_fire_no_link_is_led_one_way() -> None:
+    zones, links = [zone("mall"), zone("hall")], [link("path", "mall", "hall")]
+    stages = [stage("calm", links={"path": "one_way"})]
+    gates = [gate("g0"), gate("g1", to="hall")]
+    rows = [act(_s(5), "f5", "fire", state="on"), tick(_s(5)), act(_s(9), "f9", "fire", state="off"), tick(_s(9))]
+    entries = _told(site(stages=stages, zones=zones, links=links, gates=gates), *rows)
+    assert [(b["name"], b["state"]) for b in bodies(entries, "device")] == [("path", "one_way"), ("path", None), ("path", "one_way")]
+
+
+def test_an_override_that_leaves_a_zone_whose_link_leads_away_from_the_exit_is_refused() -> None:
+    zones, links = [zone("mall"), zone("hall")], [link("path", "mall", "hall")]
+    gates = [gate("g0"), gate("g1", to="hall")]
+    two_ways, one_way = ([stage("calm", links=led)] for led in ({}, {"path": "one_way"}))
+    hold = act(_s(5), "o5", "override", gate="g1", mode="in", until_us=_s(900))
+    for stages, refused in ((two_ways, None), (one_way, 'zone "hall" would have no way out')):
+        entries = _told(site(stages=stages, zones=zones, links=links, gates=gates, egress_min_per_min=10), hold, tick(_s(5)))
+        assert bodies(entries, "action")[-1]["refused"] == refused
 
 
 # -- devices and tasks -------------------------------------------------------------------------------------------------------------------

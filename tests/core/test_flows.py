@@ -50,7 +50,7 @@ def _rate(engine: Engine, name: str) -> tuple[int, bool, bool]:
     last_at = engine.intake.totals.counted_at
     figures = engine.occupancy.figures(network, last_at, engine.tick)
     silent = np.zeros(len(network.counters), np.bool_)
-    found = engine.plans.quantities(network, terms, figures, engine.occupancy.zones.recounted_at, last_at, silent, engine.tick)
+    found = engine.measures.at(network, terms, figures, engine.occupancy.zones.recounted_at, last_at, silent, engine.tick)
     return int(found.value[i]), bool(found.known[i]), bool(found.fresh[i])
 
 

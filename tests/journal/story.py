@@ -85,7 +85,9 @@ def site(note: str = "first", plans: list[dict[str, Any]] | None = None) -> byte
     ]
     made: dict[str, Any] = {"format": 2, "site": "yuyuan", "group": "yuyuan", "title": text("豫园", "Yuyuan"), "time_zone": "Asia/Shanghai"}
     made |= {"offsets": [[946_684_800 * SECOND, 28_800]], "egress_min_per_min": 50, "known_empty": None, "zones": zones}
-    made |= {"links": [{"link": "main-loop", "title": text("主环路", "main loop"), "from": "mall", "to": "bridge", "width_m": 3.0}]}
+    loop = {"link": "main-loop", "title": text("主环路", "main loop"), "from": "mall", "to": "bridge", "width_m": 3.0}
+    lane = {"link": "back-lane", "title": text("后巷", "back lane"), "from": "bridge", "to": "mall", "width_m": 2.0}
+    made |= {"links": [loop, lane]}
     made |= {"barriers": [{"barrier": "henan-road", "title": text("河南路口", "Henan Road")}], "delivery": "advise", "area": None}
     made |= {"signs": [{"sign": "sign-1", "title": text("1 号屏", "Sign 1"), "kind": "sign"}]}
     made |= {"gates": [gate("gate-1", "1 号口", "Gate 1"), gate("gate-2", "2 号口", "Gate 2")], "note": note}

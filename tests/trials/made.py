@@ -23,6 +23,7 @@ gates:
   door-2: {title: {zh: 二号门, en: Door 2}, to: deck, lanes: 4, width_m: 3}
 links:
   stairs: {title: {zh: 楼梯, en: Stairs}, from: deck, to: tower, width_m: 3}
+  ramp: {title: {zh: 坡道, en: Ramp}, from: deck, to: tower, width_m: 2}
 barriers:
   quay: {title: {zh: 码头街路障, en: Quay Street barrier}}
 signs:
