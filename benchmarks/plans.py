@@ -152,7 +152,9 @@ def steady(sites: int, conditions: int) -> dict[str, float]:
         silent = np.zeros(every, np.bool_)
 
         def plans(now: int = at, figures: Any = figures, last_at: Any = last_at, silent: Any = silent) -> None:
-            found = engine.measures.at(network, terms, figures, engine.occupancy.zones.recounted_at, last_at, silent, now)
+            found = engine.measures.at(
+                network, terms, figures, engine.occupancy.zones.recounted_at, last_at, silent, engine.plans.rank, now
+            )
             if engine.plans.decide(terms, found, (), now):
                 raise RuntimeError("a plan moved in a tick that should move none")
 

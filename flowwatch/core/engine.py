@@ -321,7 +321,7 @@ class Engine:
 
     def _decide(self, figures: Figures, silent: Bools, tick: int) -> list[Decision]:
         last_at, recounted_at = self.intake.totals.counted_at, self.occupancy.zones.recounted_at
-        quantities = self.measures.at(self.network, self.terms, figures, recounted_at, last_at, silent, tick)
+        quantities = self.measures.at(self.network, self.terms, figures, recounted_at, last_at, silent, self._stood(), tick)
         if self._script:
             quantities = self.measures.scripted(self.network, self.terms, quantities, self._script)
         declared = {
@@ -354,6 +354,17 @@ class Engine:
             self.settlement.settle(s, self.standings[self.network.sites[s]], why[s])
         if self.plans.questions or self._asked:
             self.settlement.ask_persons(self._asked)
+
+    def _stood(self) -> Ints:
+        """(L,) the rank at which every plan stands, operators' overrides included: what other sites go by."""
+        ranks = self.plans.rank
+        if len(self.terms.neighbour_ladder) and self.holding:
+            ranks = ranks.copy()
+            for s in sorted(self.network.site_index[site] for site in self.holding):
+                for ladder in self.terms.of_site[s]:
+                    stage = self.settlement.active(ladder, self.standings[self.network.sites[s]])["stage"]
+                    ranks[ladder] = self.terms.stages[ladder].index(stage)
+        return ranks
 
     def _turn_of_cases(self, why: dict[int, Why]) -> None:
         """A plan that begins or ceases to ask something of gates, because a case came into force or went, is something that happened."""

@@ -1,4 +1,5 @@
-"""The figures of a tick that conditions look at, as one vector: people, band, passers, the clock, silent counters (`terms.py` has its blocks).
+"""The figures of a tick that conditions look at, as one vector: people, band, passers, the clock, silent counters, the stages of other
+sites (`terms.py` has its blocks).
 
 Beside each figure stands whether it is known and whether its evidence is fresh: every counter that feeds it was heard in time, or somebody
 counted the people by hand within the last minute. What is remembered from tick to tick is people passing (`flows.py`) and until when the
@@ -50,9 +51,9 @@ class Measures:
         self._clock_until = np.zeros(0, np.int64)
 
     def at(
-        self, network: Network, terms: Terms, figures: Figures, recounted_at: Ints, last_at: Ints, silent: Bools, tick: int
+        self, network: Network, terms: Terms, figures: Figures, recounted_at: Ints, last_at: Ints, silent: Bools, stood: Ints, tick: int
     ) -> Quantities:
-        """The vector of figures that the leaves look at."""
+        """The vector of figures that the leaves look at. `stood`: (L,) the rank at which each plan stood before this tick."""
         t, n = terms.targets, terms.quantities
         value, known, fresh = np.zeros(n, np.int64), np.ones(n, np.bool_), np.ones(n, np.bool_)
         value[: 4 * t] = np.concatenate([figures.inside, figures.lower, figures.upper, figures.upper - figures.lower])
@@ -64,6 +65,10 @@ class Measures:
             value[terms.clock_quantity] = np.where(self._clocks(network, terms, tick), SURE, 0)
         if len(terms.health_quantity):
             value[terms.health_quantity] = np.where(np.logical_or.reduceat(silent[terms.health_counter], terms.health_first), SURE, 0)
+        if len(terms.neighbour_quantity):
+            there = terms.neighbour_ladder >= 0
+            value[terms.neighbour_quantity] = np.where(there & (stood[terms.neighbour_ladder] >= terms.neighbour_rank), SURE, 0)
+            known[terms.neighbour_quantity] = there
         return Quantities(value, known, fresh)
 
     def _clocks(self, network: Network, terms: Terms, tick: int) -> Bools:
@@ -92,7 +97,9 @@ class Measures:
     def scripted(network: Network, terms: Terms, quantities: Quantities, script: Script) -> Quantities:
         """`quantities` with the figures of `script` in their places; an occupancy stands for its edges too, unless they are given."""
         value, known, fresh = quantities.value.copy(), quantities.known.copy(), quantities.fresh.copy()
-        place = {p.name: 4 * terms.targets + i for i, p in enumerate(terms.passers)}
+        place = {p.name: [4 * terms.targets + i] for i, p in enumerate(terms.passers)}
+        for name, at in zip(terms.neighbour_names, terms.neighbour_quantity.tolist(), strict=True):
+            place.setdefault(name, []).append(at)
         edges: dict[int, int] = {}
         for (site, name), (milli, heard) in script.items():
             zone, _, source = name.rpartition(".")
@@ -103,7 +110,7 @@ class Measures:
                     where += [b * terms.targets + target for b in (1, 2) if (site, f"{zone}.{SOURCES[b]}") not in script]
                 edges[target] = 1
             else:
-                where = [place[f"{site}/{name}"]]
+                where = place[f"{site}/{name}"]
             value[where], known[where], fresh[where] = milli, True, heard
         for target in edges:
             lower, upper, width = (b * terms.targets + target for b in (1, 2, 3))

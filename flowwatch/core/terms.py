@@ -8,13 +8,13 @@ Every leaf looks at one *quantity*, a number in milli-units; the vector of quant
 
     inside (T) | lower (T) | upper (T) | band width (T) | passers and net flow (P) | what holds or not (B)
 
-Targets T are zones, then sites (`network.py`). What holds or not (clocks, silent counters) is 0 or 1000. What flowwatch cannot evaluate yet
-(forecasts, counter health beyond `silent`) is a quantity that stays 0, so that its leaf never holds.
+Targets T are zones, then sites (`network.py`). What holds or not (clocks, silent counters, the stage of another site) is 0 or 1000. What
+flowwatch cannot evaluate yet (forecasts, counter health beyond `silent`) is a quantity that stays 0, so that its leaf never holds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
@@ -125,7 +125,7 @@ class Terms:
     clock_quantity: Ints
     """Where their quantities stand."""
     switches: Ints
-    """The leaves without a figure of their own: clocks, health, and what is not evaluated yet."""
+    """The leaves without a figure of their own: clocks, health, other sites' stages, and what is not evaluated yet."""
     switch_first: Ints
     """Where in switch_leaf the leaves begin that each of them stands in a clause with."""
     switch_leaf: Ints
@@ -133,6 +133,13 @@ class Terms:
     """The quantities of the leaves on silent counters; those of leaf i look at health_counter[health_first[i]:...]."""
     health_first: Ints
     health_counter: Ints
+    neighbour_quantity: Ints
+    """The quantities of the leaves on what stage another site is at."""
+    neighbour_names: tuple[str, ...]
+    """What a plan's test calls them: "road/bund.full" at the site "road"."""
+    neighbour_ladder: Ints
+    """Its ladder and the rank that it must have reached; -1 where no document in force has such a plan with such a stage."""
+    neighbour_rank: Ints
     targets: int
     quantities: int
     rests_on: tuple[tuple[int, ...], ...]
@@ -182,6 +189,7 @@ def compile_terms(network: Network) -> Terms:
     clocks = tuple(k for k, leaf in enumerate(rows.leaves) if leaf["kind"] in ("time", "day"))
     silence = [k for k, leaf in enumerate(rows.leaves) if leaf["kind"] == "health" and leaf["health"] == "silent"]
     health = [(k, _health_counters(network, int(table[k, 1]), rows.leaves[k])) for k in silence]
+    beside = [(k, *_neighbour(network, of_site, plans, leaf)) for k, leaf in enumerate(rows.leaves) if leaf["kind"] == "neighbour"]
     together = _together(rows, switch)
     rests = [passers[p[1]].counters if p[0] == "passers" else () for p in places]
     return Terms(
@@ -226,6 +234,10 @@ def compile_terms(network: Network) -> Terms:
         health_quantity=np.array([switch[k] for k, _ in health], np.int64),
         health_first=np.cumsum([0, *(len(counters) for _, counters in health)])[:-1],
         health_counter=np.array([c for _, counters in health for c in counters], np.int64),
+        neighbour_quantity=np.array([switch[k] for k, _, _ in beside], np.int64),
+        neighbour_names=tuple(f"{network.sites[int(table[k, 1])]}/{neighbour_name(rows.leaves[k])}" for k, _, _ in beside),
+        neighbour_ladder=np.array([ladder for _, ladder, _ in beside], np.int64),
+        neighbour_rank=np.array([rank for _, _, rank in beside], np.int64),
         targets=network.targets,
         quantities=total,
         rests_on=tuple(rests),
@@ -276,8 +288,10 @@ def _add(rows: _Rows, network: Network, s: int, ladder: int, rule: tuple[str, Ro
         bars = (leaf["enter_m"], leaf["clear_m"]) if "enter_m" in leaf else (HALF, HALF)
         rows.numbers.append((ladder, s, rank, *bars, leaf.get("hold_us", 0), dwell if rank else 0, target))
         rows.leaves.append(leaf)
-        place = zone or leaf.get("gate") or leaf.get("link") or leaf.get("counter") or ""
-        what = f"{leaf['kind']}/{leaf.get('measure') or leaf.get('health') or ''}/{leaf.get('direction') or ''}/{place}"
+        place = zone or leaf.get("gate") or leaf.get("link") or leaf.get("counter") or leaf.get("site") or ""
+        what = (
+            f"{leaf['kind']}/{leaf.get('measure') or leaf.get('health') or leaf.get('stage') or ''}/{leaf.get('direction') or ''}/{place}"
+        )
         seen[what] = seen.get(what, 0) + 1
         rows.names.append(f"{name}/{what}/{seen[what]}")
     rows.rules.append((ladder, rank, int(role), len(rows.clause_first)))
@@ -306,6 +320,22 @@ def _health_counters(network: Network, s: int, leaf: Mapping[str, Any]) -> tuple
     return found
 
 
+def neighbour_name(leaf: Mapping[str, Any]) -> str:
+    """What a plan's test calls the stage of another site: "bund.full", or "bund/stairs.narrow" of a plan that is not its main one."""
+    return f"{leaf['site']}{'' if leaf['plan'] is None else '/' + leaf['plan']}.{leaf['stage']}"
+
+
+def _neighbour(
+    network: Network, of_site: Sequence[tuple[int, ...]], plans: Sequence[Mapping[str, Any]], leaf: Mapping[str, Any]
+) -> tuple[int, int]:
+    """(ladder, rank) of the plan and stage that a leaf names at another site; (-1, -1) where there is none."""
+    for ladder in of_site[network.site_index[leaf["site"]]] if leaf["site"] in network.site_index else ():
+        if leaf["plan"] in (None, plans[ladder]["plan"]):
+            ranks = [rank for rank, stage in enumerate(plans[ladder]["stages"]) if stage["stage"] == leaf["stage"]]
+            return (ladder, ranks[0]) if ranks else (-1, -1)
+    return -1, -1
+
+
 class _Quantities:
     """Gives out the places of quantities while leaves are read."""
 
@@ -325,7 +355,7 @@ class _Quantities:
                 place = ("gate", leaf["gate"]) if leaf["gate"] is not None else ("link", leaf["link"])
                 weaker = leaf["measure"] == "opposing_flow"
                 return ("passers", self._passers((*place, s, leaf["direction"], weaker), self._through, s, leaf))
-            case "forecast" | "health" | "time" | "day":
+            case "forecast" | "health" | "time" | "day" | "neighbour":
                 return ("switch",)
         raise ValueError(f"a leaf of kind {leaf['kind']!r}")
 

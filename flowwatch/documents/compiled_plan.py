@@ -151,6 +151,8 @@ def _leaf(condition: Condition, site: Site, business_day_s: int) -> dict[str, An
         assert not isinstance(condition.health, UnsetType)
         counter = None if condition.counter == ANY_COUNTER else condition.counter
         return {"kind": "health", "counter": counter, "health": condition.health.value} | hold
+    if isinstance(condition.site, str):
+        return {"kind": "neighbour", "site": condition.site, "plan": or_(condition.plan, None), "stage": condition.stage} | hold
     assert not isinstance(condition.measure, UnsetType)
     bars = _bars(condition, condition.measure, site) | hold
     if condition.measure in FORECASTS:

@@ -33,7 +33,7 @@ _MEASURES: Final = {"zone": PEOPLE, "gate": PASSERS[:2], "link": PASSERS}
 """Leading key -> the measures of such a place."""
 _TAKEN_BY: Final = {
     key: [lead for lead, shape in SHAPES.items() if key in (*shape.needed, *shape.allowed)]
-    for key in ("measure", "direction", "within", "enter", "clear", "clear_measure", "health", "hold")
+    for key in ("measure", "direction", "within", "enter", "clear", "clear_measure", "health", "plan", "stage", "hold")
 }
 """Key -> the leading keys that take it."""
 

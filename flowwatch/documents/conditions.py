@@ -23,6 +23,7 @@ from flowwatch.documents.words import (
     Duration,
     GateRef,
     LinkRef,
+    Name,
     Period,
     Window,
     ZoneOrSite,
@@ -33,7 +34,9 @@ DEEPEST_GROUP: Final = 4
 """Groups within groups, the outermost included: deeper ones nobody reads rightly at night."""
 MOST_CLAUSES: Final = 64
 """Alternatives of a condition, when it is multiplied out."""
-_CONDITION: Final = Meta(extra={"what": "a condition: a mapping that begins with one of any, all, zone, gate, link, counter, time, day"})
+_CONDITION: Final = Meta(
+    extra={"what": "a condition: a mapping that begins with one of any, all, zone, gate, link, counter, site, time, day"}
+)
 
 
 class Measure(StrEnum):
@@ -103,6 +106,7 @@ class Condition(Document, frozen=True, kw_only=True):
     gate: Annotated[GateRef, note("people passing a gate")] | UnsetType = UNSET
     link: Annotated[LinkRef, note("people passing on a link")] | UnsetType = UNSET
     counter: Annotated[CounterOrAny, note('the health of a counter, or of "any"')] | UnsetType = UNSET
+    site: Annotated[Name, note("another site of the same group, by the stage that one of its plans is at")] | UnsetType = UNSET
     time: Annotated[Window, note("the time of day, on the clocks of the site; it may pass midnight")] | UnsetType = UNSET
     day: Annotated[list[DayWord], Meta(min_length=1, max_length=50), note("the kind of the business day")] | UnsetType = UNSET
     measure: Annotated[Measure, note("what is compared with the bars")] | UnsetType = UNSET
@@ -114,6 +118,8 @@ class Condition(Document, frozen=True, kw_only=True):
         Annotated[ClearMeasure, note("what must fall below clear: the band's upper edge, unless written otherwise")] | UnsetType
     ) = UNSET
     health: Annotated[Health, note("what is wrong with the counter")] | UnsetType = UNSET
+    plan: Annotated[Name, note("which of the other site's plans: its main plan, if left out")] | UnsetType = UNSET
+    stage: Annotated[Name, note("the stage that the other site's plan is at, or above")] | UnsetType = UNSET
     hold: Annotated[Duration, note("how long it must stay so before the condition holds")] | UnsetType = UNSET
 
 
@@ -147,6 +153,7 @@ SHAPES: Final = {
     "gate": Shape(needed=("measure", "enter", "clear", "hold"), allowed=("direction",)),
     "link": Shape(needed=("measure", "enter", "clear", "hold"), allowed=("direction",)),
     "counter": Shape(needed=("health", "hold")),
+    "site": Shape(needed=("stage", "hold"), allowed=("plan",)),
     "time": Shape(),
     "day": Shape(),
 }

@@ -85,7 +85,9 @@ class Span(Document, frozen=True, kw_only=True):
 class Case(Document, frozen=True, kw_only=True):
     """Makes a plan a case: it is in force only at certain times, or when somebody declares it."""
 
-    during: Annotated[When, note("when it is in force: time and day conditions; only when it is declared, if left out")] | UnsetType = UNSET
+    during: (
+        Annotated[When, note("when it is in force: time, day and site conditions; only when it is declared, if left out")] | UnsetType
+    ) = UNSET
     effect: Annotated[Effect, note("replace: the main plan asks nothing of gates meanwhile, while it is calm; tighten: both ask")]
 
 

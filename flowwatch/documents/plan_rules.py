@@ -23,12 +23,12 @@ def days_in_order(span: Span) -> Iterator[Problem]:
 
 
 def follows_the_clock(case: Case) -> Iterator[Problem]:
-    """A case is in force by the calendar or by somebody's word; figures decide its stages."""
+    """A case is in force by the calendar, by what happens at another site, or by somebody's word; figures decide its stages."""
     if isinstance(case.during, When):
         for path, condition in leaves(case.during, ("during",)):
             wrong = next((key for key in ("zone", "gate", "link", "counter") if getattr(condition, key) is not UNSET), None)
             if wrong:
-                yield (*path, wrong), f"found {wrong} in during:, expected only time and day conditions"
+                yield (*path, wrong), f"found {wrong} in during:, expected only time, day and site conditions"
 
 
 def placeholders_are_known(template: Template) -> Iterator[Problem]:

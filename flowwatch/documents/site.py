@@ -170,7 +170,7 @@ class Site(Document, frozen=True, kw_only=True):
 
     site: Annotated[SiteName, note("its name, by which plans and readings know it")]
     title: Text
-    group: Annotated[Name, note("sites that act on each other's gates name one group; its own name if left out")] | UnsetType = UNSET
+    group: Annotated[Name, note("sites whose plans look at each other name one group; its own name if left out")] | UnsetType = UNSET
     area: Annotated[Text, note("where it lies: the district, the street")] | UnsetType = UNSET
     time_zone: Annotated[TimeZone, note("of the clocks at the site")]
     delivery: Annotated[Delivery, note("how far commands to its gates go by themselves")] = Delivery.ADVISE

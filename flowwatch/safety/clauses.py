@@ -129,6 +129,9 @@ class Reasoner:
         if one["kind"] == "health":
             same = two["counter"] in (None, "any", one["counter"]) and one["health"] == two["health"]
             return same and two["hold_us"] <= one["hold_us"]
+        if one["kind"] == "neighbour":
+            same = (one["site"], one["plan"], one["stage"]) == (two["site"], two["plan"], two["stage"])
+            return same and bool(two["hold_us"] <= one["hold_us"])
         if figure_of(one) != figure_of(two) or (one["kind"] == "people" and not surer(one["source"], two["source"])):
             return False
         return bool(two["enter_m"] <= one["enter_m"] and two["hold_us"] <= one["hold_us"])

@@ -74,6 +74,10 @@ def leaf_text(leaf: Mapping[str, Any], site: Mapping[str, Any]) -> Both:
         name = leaf["counter"]
         who = ("任一计数器", "any counter") if name in (None, "any") else (f"计数器“{name}”", f"counter {name}")
         return f"{who[0]}{_HEALTH.get(leaf['health'], leaf['health'])}{tail[0]}", f"{who[1]} is {leaf['health']}{tail[1]}"
+    if kind == "neighbour":
+        plan = ("", "") if leaf["plan"] is None else (f"的“{leaf['plan']}”", f" ({leaf['plan']})")
+        there = f"“{leaf['site']}”{plan[0]}达到“{leaf['stage']}”{tail[0]}"
+        return there, f"{leaf['site']}{plan[1]} is at {leaf['stage']} or above{tail[1]}"
     zh, en = MEASURES.get(leaf["measure"], (f"预测（{leaf['measure']}）", leaf["measure"]))
     where = leaf.get("zone") or leaf.get("gate") or leaf.get("link")
     name_zh, name_en = _title(str(where), site), str(where)

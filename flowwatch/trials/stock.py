@@ -30,15 +30,16 @@ class Stock:
     """The compiled plans by name, the main plan first."""
     counters: Mapping[str, Mapping[str, Any]]
     figures: tuple[str, ...]
-    """What a test can script: "mall.occupancy", "gate-1.flow_in"."""
+    """What a test can script: "mall.occupancy", "gate-1.flow_in", "bund.full" (0 or 1: whether the other site is at that stage)."""
 
     @classmethod
     def of(cls, record: Mapping[str, Any], site_file: str = "the site file", plan_folder: str = "the plans") -> Stock:
         """The names of a compiled site."""
         network = compile_network([("", record)], [f"{record['site']}/{c['counter']}" for c in record["counters"]])
-        passers = [passers.name.split("/", 1)[1] for passers in compile_terms(network).passers]
+        terms = compile_terms(network)
+        others = [name.split("/", 1)[1] for name in (*(passers.name for passers in terms.passers), *dict.fromkeys(terms.neighbour_names))]
         zones = [*(zone["zone"] for zone in record["zones"]), WHOLE_SITE]
-        figures = (*(f"{zone}.{edge}" for zone in zones for edge in EDGES), *passers)
+        figures = (*(f"{zone}.{edge}" for zone in zones for edge in EDGES), *others)
         plans = {plan["plan"]: plan for plan in record["plans"]}
         return cls(record, site_file, plan_folder, plans, {c["counter"]: c for c in record["counters"]}, figures)
 

@@ -50,7 +50,9 @@ def _rate(engine: Engine, name: str) -> tuple[int, bool, bool]:
     last_at = engine.intake.totals.counted_at
     figures = engine.occupancy.figures(network, last_at, engine.tick)
     silent = np.zeros(len(network.counters), np.bool_)
-    found = engine.measures.at(network, terms, figures, engine.occupancy.zones.recounted_at, last_at, silent, engine.tick)
+    found = engine.measures.at(
+        network, terms, figures, engine.occupancy.zones.recounted_at, last_at, silent, engine.plans.rank, engine.tick
+    )
     return int(found.value[i]), bool(found.known[i]), bool(found.fresh[i])
 
 

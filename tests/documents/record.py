@@ -115,6 +115,13 @@ class Health(Strict, tag_field="kind", tag="health"):
     hold_us: Micros
 
 
+class Neighbour(Strict, tag_field="kind", tag="neighbour"):
+    site: str
+    plan: str | None
+    stage: str
+    hold_us: Micros
+
+
 class Time(Strict, tag_field="kind", tag="time"):
     from_s: SecondOfDay
     until_s: SecondOfDay
@@ -126,7 +133,7 @@ class Days(Strict, tag_field="kind", tag="day"):
 
 
 class Rule(Strict):
-    leaves: list[People | Passers | Forecast | Health | Time | Days]
+    leaves: list[People | Passers | Forecast | Health | Neighbour | Time | Days]
     clauses: Annotated[list[Annotated[list[int], Meta(min_length=1)]], Meta(max_length=64)]
 
     def __post_init__(self) -> None:

@@ -123,6 +123,9 @@ VALUES = {
     "gate": ["door-1", "turnstile", "door-9"],
     "link": ["steps", "back-door"],
     "counter": ["any", "camera", "beam-1"],
+    "site": ["pier", "Pier"],
+    "plan": ["stairs"],
+    "stage": ["full"],
     "time": ["17:00-23:00", "23:00-02:00", "17:00"],
     "measure": [measure.value for measure in Measure],
     "direction": ["in", "out", "both"],
@@ -138,6 +141,7 @@ KEYS = {
     "gate": ["measure", "enter", "clear", "hold", "direction"],
     "link": ["measure", "enter", "clear", "hold"],
     "counter": ["health", "hold"],
+    "site": ["stage", "hold", "plan"],
     "time": [],
 }
 DAY_LISTS = st.lists(st.sampled_from(["mon", "sat", "holiday", "workday", "gala", "gale"]), min_size=1, max_size=3)
