@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowwatch import texts
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.readings import OUTSIDE, Kind
 from flowwatch.evidence import Document, Evidence, LogRow
 from flowwatch.journal import Journal
 from flowwatch.journal.export import with_times
-from flowwatch.texts import Clock, Names
+from flowwatch.titles import Clock, Names
+from flowwatch.words import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Counted:
 
     def _reading(self, ref: Mapping[str, Any], row: LogRow | None, partition: str, near: int) -> str:
         say = self._say
-        counter = self._names.counter(str(ref["counter"]).partition("/")[2])
+        counter = self._names.title("counter", str(ref["counter"]).partition("/")[2])
         if row is None:
             first = self._evidence.first(partition)
             told = say(
@@ -84,15 +84,15 @@ class Counted:
         figures = json.loads(minute.body)["zones"].get(zone) if minute is not None else None
         if minute is not None and figures is not None:
             facts |= {"minute_us": minute.at} | figures
-            at, raw, into, out = self._clock.time(minute.at, near), texts.people(figures["raw_m"]), figures["in"], figures["out"]
+            at, raw, into, out = self._clock.time(minute.at, near), whole(figures["raw_m"]), figures["in"], figures["out"]
             parts.append(
                 say(
-                    f"{at} 的分钟记录：进 {into:,} 人、出 {out:,} 人，单按计数为 {raw} 人",
+                    f"{at} 的分钟记录：进 {into:,} 人、出 {out:,} 人，仅按进出计数为 {raw} 人",
                     f"the minute to {at}: {into:,} in, {out:,} out, {raw} by counting alone",
                 )
             )
             if figures["silent"]:
-                silent = say("、", ", ").join(names.counter(c) for c in figures["silent"])
+                silent = names.listed([names.counter(c) for c in figures["silent"]])
                 parts.append(say(f"{silent}当时没有数据，区间因此放宽", f"no data from {silent}, which widens the band"))
         anchor = self._anchor(zone, tick)
         if anchor is not None:
@@ -107,7 +107,7 @@ class Counted:
             )
         if not parts:
             return []
-        text = say(f"人数如何得来：{'；'.join(parts)}。", f"How it was counted: {'; '.join(parts)}.")
+        text = say(f"人数来源：{'；'.join(parts)}。", f"How it was counted: {'; '.join(parts)}.")
         return [Step("counting", None, with_times(facts), text)]
 
     def _passing(self, cause: Mapping[str, Any]) -> list[Step]:
@@ -118,7 +118,7 @@ class Counted:
         counters = list(dict.fromkeys(str(ref["counter"]).partition("/")[2] for ref in cause["readings"]))
         heard = self._names.listed([self._names.counter(counter) for counter in counters])
         text = self._say(
-            f"流量如何得来：{heard or '无计数器'}最近一分钟（上报更慢的，最近一个上报周期）计入的人数。",
+            f"流量来源：{heard or '无计数器'}最近一分钟（上报更慢的，最近一个上报周期）计入的人数。",
             f"How it was counted: the people of the last minute, or of a longer reporting period, at {heard or 'no counter'}.",
         )
         return [Step("counting", None, {"leaf": leaf, "counters": counters}, text)]

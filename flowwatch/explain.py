@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flowwatch import sayings, texts
-from flowwatch.conditions import condition
+from flowwatch.conditions import comes
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.incidents import What
 from flowwatch.counting import Counted, Step, body_of
@@ -26,6 +26,8 @@ from flowwatch.journal.export import with_times
 from flowwatch.journal.tables import site_of
 from flowwatch.orders import order, why_not
 from flowwatch.titles import Clock, Language, Names
+from flowwatch.vocabulary import LEVELS
+from flowwatch.words import SECOND_US, duration
 
 INCIDENT: Final = re.compile(r"(?P<site>.+)-i\d+")
 _BY_RECORD: Final = ("fire", "fire_ended", "drill")
@@ -112,7 +114,7 @@ class _Note:
         }[first.kind]
         steps = tell(first) + [step for entry in entries[1:] for step in self._incident(entry)[:3]]
         if first.kind is EntryKind.INCIDENT and self.id == body_of(first)["incident"] and body_of(entries[-1])["state"] != "cleared":
-            steps.append(Step("open", None, {}, self.say("该事件至今未解除。", "The incident is still open.")))
+            steps.append(Step("open", None, {}, self.say("该事件尚未解除。", "The incident is still open.")))
         return steps
 
     def basis(self) -> Step:
@@ -140,25 +142,25 @@ class _Note:
         return steps + (self._ordered(body["action"], entry) if body["action"] is not None else [])
 
     def _device(self, entry: Entry) -> list[Step]:
-        body, say = body_of(entry), self.say
-        told = sayings.device_order(body, self.names)
+        body, say, names = body_of(entry), self.say, self.names
+        told = sayings.device_order(body, names)
         why = sayings.reason_text(body["reason"], self.names.stage(body["stage"], body["plan"]), self.names) if body["stage"] else ""
         text = say(
             f"{told}（记录 {entry.id}，第 {body['revision']} 号指令）。{why}",
-            f"{_capital(told)} (entry {entry.id}, revision {body['revision']}). {why}".rstrip(),
+            f"{names.sentence(told)} (entry {entry.id}, revision {body['revision']}). {why}".rstrip(),
         )
         steps = [_step(entry, self._at(entry, text))]
         return steps + (self._transition(self.journal.get(body["of"])) if body["of"] is not None else [])
 
     def _task(self, entry: Entry) -> list[Step]:
-        body, say = body_of(entry), self.say
-        told = sayings.task(body, self.names, self.clock, entry.at, self._part(body["plan"], body["stage"], body["task"]))
+        body, say, names = body_of(entry), self.say, self.names
+        told = sayings.task(body, names, self.clock, entry.at, self._part(body["plan"], body["stage"], body["task"]))
         stage = self.names.stage(body["stage"], body["plan"])
         if body["state"] == "withdrawn":
-            why = say(f"阶段“{stage}”已不要求。", f'Stage "{stage}" no longer asks for it.')
+            why = say(f"“{stage}”阶段已不再要求。", f'Stage "{stage}" no longer asks for it.')
         else:
             why = sayings.reason_text("stage", stage, self.names)
-        text = say(f"{told}（记录 {entry.id}）。{why}", f"{_capital(told)} (entry {entry.id}). {why}")
+        text = say(f"{told}（记录 {entry.id}）。{why}", f"{names.sentence(told)} (entry {entry.id}). {why}")
         steps = [_step(entry, self._at(entry, text))]
         return steps + (self._transition(self.journal.get(body["of"])) if body["of"] is not None else [])
 
@@ -176,23 +178,26 @@ class _Note:
         body, say, names, cause = body_of(entry), self.say, self.names, body_of(entry)["cause"]
         state, asks = names.word(texts.STATES, body["state"]), body["what"] == What.CONFIRMATION_NEEDED
         warns = body["level"] and not (asks and body["detail"]["direction"] == "fall")
-        level = say(*(f"{names.word(texts.LEVELS, body['level'])}{sign}" for sign in ("预警：", ": "))) if warns else ""
+        signs = ("预警解除：", ", cleared: ") if body["state"] == "cleared" else ("预警：", ": ")
+        level = names.word(LEVELS, body["level"]) + say(*signs) if warns else ""
         at, told = self.clock.moment(entry.at), texts.incident(body, names)
         text = say(
             f"{at}　{level}{told}（事件 {body['incident']} {state}，记录 {entry.id}）。",
-            f"{at}  {_capital(level + told)} (incident {body['incident']} {state}, entry {entry.id}).",
+            f"{at}  {names.sentence(level + told)} (incident {body['incident']} {state}, entry {entry.id}).",
         )
         if body["instruction"] is not None and body["state"] != "cleared":
-            asked = {language: text.rstrip("。.") for language, text in body["instruction"].items()}
-            text += say(f"处置要求：{asked['zh']}。", f" To do: {asked['en']}.")
+            text += say("", " ") + texts.instruction(body["instruction"][names.language], names)
         if body["state"] != "raised":
-            began, lasted = self.clock.time(body["since_us"], entry.at), texts.lasting(entry.at - body["since_us"], names)
+            began, lasted = (
+                self.clock.time(body["since_us"], entry.at),
+                duration((entry.at - body["since_us"]) // SECOND_US * SECOND_US, names.language),
+            )
             text += say(f"始于 {began}，历时 {lasted}。", f" It began at {began}, {lasted} before.")
         moved = self._moved(entry) if body["what"] == What.STAGE or asks else None
         if asks and body["state"] != "cleared":
             text += sayings.question(body["detail"], names, self.clock, entry.at)
         elif asks and moved is None and not body["detail"].get("ended_by"):
-            text += say("没有转换阶段，条件已不再成立。", " The stage did not change: the condition holds no more.")
+            text += say("阶段未转换，条件已不再成立。", " The stage did not change: the condition holds no more.")
         steps = [_step(entry, text)]
         if moved is not None:
             return steps + self._transition(moved)
@@ -227,7 +232,7 @@ class _Note:
         if part is None or not part["clauses"]:
             return []
         tick = body["cause"]["tick_us"]
-        parts = [self.say(f"条件：{condition(part, self.names)}", f"The condition: {condition(part, self.names)}")]
+        parts = [self.say(f"条件：{comes(part, self.names)}", f"The condition: {comes(part, self.names)}")]
         minute = self.journal.estimate_before(self.asked.chain, tick)
         figures = json.loads(minute.body)["zones"] if minute is not None else {}
         zones = [z for z in dict.fromkeys(leaf.get("zone") for leaf in part["leaves"]) if z in figures]
@@ -307,7 +312,7 @@ class _Note:
     def _dated(self, entry: Entry, text: str, label: str) -> str:
         """`text` with its time; under `label` unless it is what was asked for."""
         if entry.id == self.asked.id:
-            return self.clock.moment(entry.at) + self.say("　", "  ") + _capital(text)
+            return self.clock.moment(entry.at) + self.say("　", "  ") + self.names.sentence(text)
         return f"{label}{self.clock.time(entry.at, self.asked.at)} {text}"
 
     def _ordered(self, action: str, entry: Entry) -> list[Step]:
@@ -359,7 +364,3 @@ class _Note:
 
 def _step(entry: Entry, text: str) -> Step:
     return Step(entry.kind.value, entry.id, {"at": with_times({"at_us": entry.at})["at"]} | with_times(body_of(entry)), text)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from flowwatch.core.incidents import What
 from flowwatch.core.readings import SECOND
-from flowwatch.texts import setting
 from flowwatch.titles import Clock, Names
+from flowwatch.vocabulary import setting_of
+from flowwatch.words import spaced
 
 _WHY_NOT: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(pattern), zh)
@@ -51,7 +52,7 @@ def order(record: Mapping[str, Any], names: Names, clock: Clock, near: int, abou
             return _override(record, names, clock, near)
         case "recount":
             zone, count, when = names.zone(record["zone"]), f"{record['count']:,}", clock.time(record["counted_at_us"], near)
-            return say(f"{zone}清点为 {count} 人（{when}）", f"{count} people counted in {zone} at {when}")
+            return say(f"{zone}清点为 {count} 人（{when}）", f"{count} people counted {names.at_zone(record['zone'])} ({when})")
         case "confirm":
             return _answer(record, names, about)
         case "drill":
@@ -78,10 +79,10 @@ def _override(record: Mapping[str, Any], names: Names, clock: Clock, near: int) 
         if ends:
             return say(f"结束对{whose}管控阶段的人工干预", f"end the override of the stage{whose}")
         return say(f"{whose}管控阶段保持“{stage}”，至 {until}", f'hold the stage{whose} at "{stage}" until {until}')
-    gate, asked = names.gate(record["gate"]), setting(record["mode"], names)
+    gate, asked = names.gate(record["gate"]), setting_of(record["mode"], names.language)
     if ends:
-        return say(f"结束对{gate}的人工干预", f"end the override of {gate}")
-    return say(f"{gate}保持“{asked}”，至 {until}", f"hold {gate} at {asked} until {until}")
+        return say(f"结束对{spaced(gate)}的人工干预", f"end the override of {gate}")
+    return say(f"{gate}保持“{asked}”，至 {until}", f'hold {gate} at "{asked}" until {until}')
 
 
 def _answer(record: Mapping[str, Any], names: Names, about: Mapping[str, Any] | None) -> str:

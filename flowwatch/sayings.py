@@ -11,29 +11,31 @@ from typing import Any, Final
 
 from flowwatch import texts
 from flowwatch.crossings import crossing
+from flowwatch.devices import device
 from flowwatch.titles import Clock, Names, Text
+from flowwatch.vocabulary import DELIVERIES, setting_of
 
 _WHY_COMMANDED: Final[Mapping[str, Text]] = {
-    "start": {"zh": "系统开始运行，阶段“{stage}”要求如此。", "en": 'At the start stage "{stage}" asks for it.'},
-    "stage": {"zh": "阶段“{stage}”要求如此。", "en": 'Stage "{stage}" asks for it.'},
-    "override": {"zh": "由人工干预决定。", "en": "An operator's override asks for it."},
-    "override_ended": {"zh": "人工干预结束，按阶段“{stage}”恢复。", "en": 'An override ended; stage "{stage}" asks for it.'},
-    "document": {"zh": "方案文件更新后，阶段“{stage}”要求如此。", "en": 'The documents changed; stage "{stage}" asks for it.'},
+    "start": {"zh": "系统开始运行，按“{stage}”阶段要求执行。", "en": 'At the start stage "{stage}" asks for it.'},
+    "stage": {"zh": "按“{stage}”阶段要求执行。", "en": 'Stage "{stage}" asks for it.'},
+    "override": {"zh": "按人工干预执行。", "en": "An operator's override asks for it."},
+    "override_ended": {"zh": "人工干预结束，恢复按“{stage}”阶段要求执行。", "en": 'An override ended; stage "{stage}" asks for it.'},
+    "document": {"zh": "方案文件更新，按“{stage}”阶段要求执行。", "en": 'The documents changed; stage "{stage}" asks for it.'},
     "fire": {"zh": "接到火警报告，各通道口一律向外疏散。", "en": "A fire was reported, and every gate leads out."},
-    "fire_ended": {"zh": "火警解除，按阶段“{stage}”恢复。", "en": 'The fire is over; stage "{stage}" asks for it.'},
-    "drill": {"zh": "演练要求如此，实际阶段为“{stage}”。", "en": 'A drill asks for it; the real stage is "{stage}".'},
-    "drill_ended": {"zh": "演练结束，按阶段“{stage}”恢复。", "en": 'The drill is over; stage "{stage}" asks for it.'},
-    "case": {"zh": "专项预案启用，与阶段“{stage}”一并执行。", "en": 'A case is in force together with stage "{stage}".'},
-    "case_ended": {"zh": "专项预案结束，按阶段“{stage}”恢复。", "en": 'A case is over; stage "{stage}" asks for it.'},
-    "confirmed": {"zh": "经人员确认，阶段“{stage}”要求如此。", "en": 'A person agreed; stage "{stage}" asks for it.'},
+    "fire_ended": {"zh": "火警解除，恢复按“{stage}”阶段要求执行。", "en": 'The fire is over; stage "{stage}" asks for it.'},
+    "drill": {"zh": "按演练要求执行，实际阶段为“{stage}”。", "en": 'A drill asks for it; the real stage is "{stage}".'},
+    "drill_ended": {"zh": "演练结束，恢复按“{stage}”阶段要求执行。", "en": 'The drill is over; stage "{stage}" asks for it.'},
+    "case": {"zh": "专项预案启用，与“{stage}”阶段要求一并执行。", "en": 'A case is in force together with stage "{stage}".'},
+    "case_ended": {"zh": "专项预案结束，恢复按“{stage}”阶段要求执行。", "en": 'A case is over; stage "{stage}" asks for it.'},
+    "confirmed": {"zh": "经人员确认，按“{stage}”阶段要求执行。", "en": 'A person agreed; stage "{stage}" asks for it.'},
     "unanswered": {
-        "zh": "逾时无人答复，按方案自动执行，阶段“{stage}”要求如此。",
+        "zh": "逾时无人答复，按方案自动执行“{stage}”阶段要求。",
         "en": 'Nobody answered in time, so the plan goes ahead; stage "{stage}" asks for it.',
     },
 }
 
 _WHY_MOVED: Final[Mapping[str, Text]] = {
-    "start": {"zh": "系统开始运行", "en": "flowwatch began to watch this site"},
+    "start": {"zh": "系统开始运行", "en": "the watch on this site began"},
     "override": {"zh": "因人工干预", "en": "an operator stepped in"},
     "override_ended": {"zh": "人工干预结束", "en": "an override ended"},
     "document": {"zh": "方案文件更新", "en": "the documents changed"},
@@ -48,38 +50,25 @@ _WHY_MOVED: Final[Mapping[str, Text]] = {
 }
 """Why a stage changed where no figure alone did it."""
 
-_DEVICES: Final[Mapping[str, Text]] = {
-    "barrier": {"zh": "路障", "en": "barrier"},
-    "link": {"zh": "通道", "en": "link"},
-}
-
-_DEVICE_STATES: Final[Mapping[str, Text]] = {
-    "raise": {"zh": "升起", "en": "raised"},
-    "lower": {"zh": "降下", "en": "lowered"},
-    "one_way": {"zh": "单向通行", "en": "one way"},
-    "one_way_back": {"zh": "反向单向通行", "en": "one way, backwards"},
-    "both": {"zh": "双向通行", "en": "both ways"},
-}
-
 
 def gate_order(body: Mapping[str, Any], names: Names) -> str:
     """What a gate is told to be, in short."""
-    gate, asked = names.gate(body["gate"]), texts.setting(body.get("setting") or body["mode"], names)
+    gate, asked = names.gate(body["gate"]), setting_of(body.get("setting") or body["mode"], names.language)
     return texts.drilled(body, names) + names.say(f"{gate}改为“{asked}”", f"{gate} set to {asked}")
 
 
 def command(body: Mapping[str, Any], entry: str, names: Names) -> str:
     """A command to a gate, with what people may do there, its place in the record and its reason; `entry` is its id."""
-    say, gate, asked = names.say, names.gate(body["gate"]), texts.setting(body.get("setting") or body["mode"], names)
+    say, gate, asked = names.say, names.gate(body["gate"]), setting_of(body.get("setting") or body["mode"], names.language)
     if body["mode"] == "wave":
-        allows = say("：按时段轮流放行", ": people pass in turns")
-    elif body["mode"] == "metered" and body["may_leave"]:
+        allows = say("：按时段轮流放行", "")
+    elif body["mode"] == "metered":
         allows = ""
     else:
-        enter = say("可以进" if body["may_enter"] else "不可以进", "people may enter" if body["may_enter"] else "nobody may enter")
-        leave = say("可以出" if body["may_leave"] else "不可以出", "people may leave" if body["may_leave"] else "nobody may leave")
+        enter = say("可以进入" if body["may_enter"] else "禁止进入", "people may enter" if body["may_enter"] else "nobody may enter")
+        leave = say("可以离开" if body["may_leave"] else "不可离开", "people may leave" if body["may_leave"] else "nobody may leave")
         allows = say(f"：{enter}，{leave}", f": {enter}, {leave}")
-    given = names.word(texts.DELIVERIES, body["delivery"]) if body.get("delivery") else ""
+    given = names.word(DELIVERIES, body["delivery"]) if body.get("delivery") else ""
     how = say(f"，{given}", f", {given}") if given else ""
     reason = "drill_ended" if body["reason"] == "drill" and not body.get("drill") else body["reason"]
     why = reason_text(reason, names.stage(body["stage"]), names)
@@ -97,27 +86,7 @@ def reason_text(reason: str, stage: str, names: Names) -> str:
 
 def device_order(body: Mapping[str, Any], names: Names) -> str:
     """What a barrier, a link or a sign is told to be, in short."""
-    say, name, state = names.say, names.device(body["device"], body["name"]), body["state"]
-    if body["device"] == "sign":
-        return _sign(name, state, names, aloud=names.spoken(body["name"]))
-    kind = names.word(_DEVICES, body["device"])
-    if state is None:
-        return say(f"{kind}“{name}”：方案不再要求，恢复平时状态", f"{kind} {name}: nothing is asked of it any more")
-    way = names.one_way(body["name"], back=state == "one_way_back") if state in ("one_way", "one_way_back") else ""
-    word = names.word(_DEVICE_STATES, str(state)) if not way else say("单向通行", "one way")
-    return say(f"{kind}“{name}”：{word}{way}", f"{kind} {name}: {word}{way}")
-
-
-def _sign(name: str, text: Mapping[str, Any] | None, names: Names, *, aloud: bool) -> str:
-    """What a sign shows, or a broadcast says."""
-    say = names.say
-    if text is None:
-        return (
-            say(f"广播“{name}”停止播出", f"broadcast {name} stops") if aloud else say(f"诱导屏“{name}”停止显示", f"sign {name} goes blank")
-        )
-    if aloud:
-        return say(f"广播“{name}”播出：{text['zh']}", f"broadcast {name} says: {text['en']}")
-    return say(f"诱导屏“{name}”显示：{text['zh']}", f"sign {name} shows: {text['en']}")
+    return device(body["device"], body["name"], body["state"], names)
 
 
 def task(body: Mapping[str, Any], names: Names, clock: Clock, near: int, planned: Mapping[str, Any] | None = None) -> str:
@@ -175,14 +144,11 @@ def transition(body: Mapping[str, Any], entry: str, names: Names) -> str:
 def question(detail: Mapping[str, Any], names: Names, clock: Clock, near: int) -> str:
     """Who is asked, by when, and what happens if nobody answers; what was answered so far."""
     say, who = names.say, names.role(detail["by"])
-    person = who[:1].upper() + who[1:]
+    person = names.sentence(who)
     due = "" if detail["due_us"] is None else clock.time(detail["due_us"], near)
     if detail["state"] == "declined":
-        by = detail["said_by"] or who
-        return say(
-            f"{by}已答复不同意；条件成立期间仍可改为同意。",
-            f" {by[:1].upper() + by[1:]} said no; while the condition holds a yes is still possible.",
-        )
+        by = detail["said_by"] or person
+        return say(f"{by}已答复不同意；条件成立期间仍可改为同意。", f" {by} said no; while the condition holds a yes is still possible.")
     if detail["state"] == "unanswered":
         return say(
             f"{who}至 {due} 未答复，不自动执行，仍待答复。", f" {person} did not answer by {due}; nothing is done, and it still waits."

@@ -1,9 +1,9 @@
-"""What people read of the journal, in Chinese and in English: a word for each code, and the sentence of each incident.
+"""What people read of the journal, in Chinese and in English: a word for each of its codes, and the sentence of each incident.
 
 The engine writes codes and numbers; here they become words, with the titles that the site's documents give to its things (`titles.py`). What
-was measured and crossed is told by `crossings.py`, what operators ordered by `orders.py`. A plan's own texts (headline, instruction, signs,
-tasks) are passed on as they are. Nothing here decides anything, and a code that this module does not know is shown as it is rather than
-hidden.
+plans and the journal have in common is called in `vocabulary.py`; what was measured and crossed is told by `crossings.py`, what operators
+ordered by `orders.py`. A plan's own texts (headline, instruction, signs, tasks) are passed on as they are. Nothing here decides anything, and
+a code that this module does not know is shown as it is rather than hidden.
 """
 
 from __future__ import annotations
@@ -11,90 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flowwatch.core.entries import EntryKind
-from flowwatch.core.gates import Setting
 from flowwatch.core.incidents import What
 from flowwatch.core.readings import Reason
-from flowwatch.titles import Clock, Language, Names, Text
-
-__all__ = [
-    "ACTIONS",
-    "DELIVERIES",
-    "KINDS",
-    "LEVELS",
-    "MODES",
-    "REASONS",
-    "STATES",
-    "WHATS",
-    "Clock",
-    "Language",
-    "Names",
-    "Text",
-    "drilled",
-    "incident",
-    "lasting",
-    "people",
-    "setting",
-]
-
-MODES: Final[Mapping[str, Text]] = {
-    "in": {"zh": "只进", "en": "in only"},
-    "out": {"zh": "只出", "en": "out only"},
-    "both": {"zh": "双向", "en": "both ways"},
-    "closed": {"zh": "关闭", "en": "closed"},
-    "metered": {"zh": "限流", "en": "metered"},
-    "wave": {"zh": "分批放行", "en": "wave"},
-}
-"""The first word of a gate's setting."""
-
-_PHASES: Final[Mapping[str, Text]] = {
-    "in": {"zh": "进", "en": "in"},
-    "out": {"zh": "出", "en": "out"},
-    "both": {"zh": "双向", "en": "both ways"},
-    "hold": {"zh": "停", "en": "hold"},
-}
-
-DELIVERIES: Final[Mapping[str, Text]] = {
-    "advise": {"zh": "仅作建议，由现场人员执行", "en": "advice, for people to carry out"},
-    "confirm": {"zh": "待人员确认后执行", "en": "carried out when somebody confirms it"},
-    "automatic": {"zh": "自动执行", "en": "carried out automatically"},
-}
-"""How a command reaches its gate."""
-
-LEVELS: Final[Mapping[str, Text]] = {
-    "IV": {"zh": "Ⅳ级（蓝色）", "en": "level IV (blue)"},
-    "III": {"zh": "Ⅲ级（黄色）", "en": "level III (yellow)"},
-    "II": {"zh": "Ⅱ级（橙色）", "en": "level II (orange)"},
-    "I": {"zh": "Ⅰ级（红色）", "en": "level I (red)"},
-}
-
-KINDS: Final[Mapping[str, Text]] = {
-    EntryKind.TRANSITION: {"zh": "阶段转换", "en": "transition"},
-    EntryKind.COMMAND: {"zh": "通道口指令", "en": "gate command"},
-    EntryKind.DEVICE: {"zh": "设备指令", "en": "device"},
-    EntryKind.TASK: {"zh": "任务", "en": "task"},
-    EntryKind.INCIDENT: {"zh": "事件", "en": "incident"},
-    EntryKind.ACTION: {"zh": "人工操作", "en": "operator's record"},
-    EntryKind.DOCUMENT: {"zh": "方案版本", "en": "documents"},
-    EntryKind.REFUSALS: {"zh": "拒收", "en": "refusals"},
-    EntryKind.ENGINE: {"zh": "引擎", "en": "engine"},
-}
-
-WHATS: Final[Mapping[str, Text]] = {
-    What.STAGE: {"zh": "管控阶段", "en": "stage"},
-    What.COUNTER_SILENT: {"zh": "数据中断", "en": "silent counter"},
-    What.NEGATIVE_OCCUPANCY: {"zh": "人数为负", "en": "negative occupancy"},
-    What.OCCUPANCY_UNKNOWN: {"zh": "人数未知", "en": "occupancy unknown"},
-    What.RECOUNT_NEEDED: {"zh": "需要清点", "en": "recount needed"},
-    What.OVERRIDE_ACTIVE: {"zh": "人工干预", "en": "override"},
-    What.INVARIANT_BROKEN: {"zh": "出路受阻", "en": "way out at risk"},
-    What.CONFIRMATION_NEEDED: {"zh": "等待确认", "en": "confirmation needed"},
-    What.DRILL_ACTIVE: {"zh": "演练", "en": "drill"},
-    What.FIRE: {"zh": "火警", "en": "fire"},
-    What.DEGRADED: {"zh": "降级运行", "en": "degraded"},
-    What.PLAN_NOT_VALID: {"zh": "方案不在有效期", "en": "plan not valid"},
-    What.CASE_ACTIVE: {"zh": "专项预案", "en": "case"},
-}
+from flowwatch.titles import Names
+from flowwatch.words import Text, closed
 
 ACTIONS: Final[Mapping[str, Text]] = {
     "override": {"zh": "人工干预", "en": "override"},
@@ -136,11 +56,14 @@ _INCIDENTS: Final[Mapping[str, tuple[Text, Text]]] = {
         {"zh": "“{subject}”阶段结束，恢复常态", "en": 'stage "{subject}" is over'},
     ),
     "counter_silent": (
-        {"zh": "计数器“{subject}”数据中断，人数区间随之放宽", "en": "counter {subject} is silent; the band widens"},
-        {"zh": "计数器“{subject}”恢复上报", "en": "counter {subject} is heard again"},
+        {"zh": "{subject}数据中断，人数区间随之放宽", "en": "{subject} is silent; the band widens"},
+        {"zh": "{subject}恢复上报", "en": "{subject} is heard again"},
     ),
     "negative_occupancy": (
-        {"zh": "{subject}推算人数为负：离开的多于进入的，请人工清点", "en": "{subject}: more people left than came; please count by hand"},
+        {
+            "zh": "{subject}推算人数为负，离开的多于进入的，请人工清点",
+            "en": "{subject}: more people left than came; please count by hand",
+        },
         {"zh": "{subject}推算人数恢复正常", "en": "{subject}: the figure is possible again"},
     ),
     "occupancy_unknown": (
@@ -158,7 +81,7 @@ _INCIDENTS: Final[Mapping[str, tuple[Text, Text]]] = {
         {"zh": "{subject}无需再清点", "en": "{subject}: no recount is needed any more"},
     ),
     "override_active": (
-        {"zh": "人工干预中：{subject}与方案不同", "en": "override in force: {subject} is held elsewhere than the plan asks"},
+        {"zh": "人工干预中：{subject}暂不按方案执行", "en": "override in force: {subject} is not as the plan asks"},
         {"zh": "人工干预结束：{subject}恢复按方案执行", "en": "override over: {subject} follows the plan again"},
     ),
     "invariant_broken": (
@@ -233,35 +156,6 @@ _INCIDENTS: Final[Mapping[str, tuple[Text, Text]]] = {
 """What an incident says while it is open, and when it is cleared; under its kind, or its kind and its subject or reason."""
 
 
-def people(milli: int) -> str:
-    """1/1000 persons as whole persons.
-
-    >>> people(1_512_400)
-    '1,512'
-    """
-    return f"{round(milli / 1000):,}"
-
-
-def setting(text: str, names: Names) -> str:
-    """A gate's setting in words; a text that is none is shown as it is.
-
-    >>> setting("wave in 50s hold 10s out 110s", Names(None, "zh"))
-    '分批放行：进50秒、停10秒、出110秒'
-    """
-    try:
-        made = Setting.parse(text)
-    except ValueError:
-        return text
-    word = names.word(MODES, made.mode.value)
-    if made.per_min is not None:
-        leave = names.say("，可出", ", people may leave") if made.leave else ""
-        return names.say(f"{word}，每分钟{made.per_min}人", f"{word}, {made.per_min} a minute") + leave
-    if made.phases:
-        parts = [names.word(_PHASES, way) + names.say(f"{seconds}秒", f" {seconds} s") for way, seconds in made.phases]
-        return names.say(f"{word}：", f"{word}: ") + names.listed(parts)
-    return word
-
-
 def drilled(body: Mapping[str, Any], names: Names) -> str:
     """The mark that stands before everything that is only a drill; nothing before what is real."""
     return names.say("【演练】", "[DRILL] ") if body.get("drill") or body.get("what") == What.DRILL_ACTIVE else ""
@@ -297,12 +191,6 @@ def _question(body: Mapping[str, Any], detail: Mapping[str, Any], names: Names) 
     return asked + names.say(f"，等待{who}确认", f"; it waits for {who}")
 
 
-def lasting(microseconds: int, names: Names) -> str:
-    """A duration in words.
-
-    >>> lasting(4_000_000_000, Names(None, "en"))
-    '1 h 6 min 40 s'
-    """
-    hours, rest = divmod(microseconds // 1_000_000, 3600)
-    parts = [(hours, names.say("小时", "h")), (rest // 60, names.say("分", "min")), (rest % 60, names.say("秒", "s"))]
-    return " ".join(f"{n} {unit}" for n, unit in parts if n) or names.say("0 秒", "0 s")
+def instruction(text: str, names: Names) -> str:
+    """A plan's instruction to the people, under its name."""
+    return names.say("公众提示：", "Instruction: ") + closed(text, names.language)

@@ -6,24 +6,21 @@ decides anything.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from flowwatch.core.readings import OUTSIDE, SECOND
+from flowwatch.vocabulary import DEVICE_STATES, THINGS, role
+from flowwatch.words import Language, Text, listed, quoted, say, sentence, word
 
-Language = Literal["zh", "en"]
-Text = Mapping[Language, str]
+__all__ = ["Clock", "Language", "Names", "Text"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-_ROLES: Final[Mapping[str, Text]] = {
-    "officer_in_charge": {"zh": "值班指挥长", "en": "the officer in charge"},
-    "patrol": {"zh": "巡逻警力", "en": "patrol"},
-    "volunteers": {"zh": "志愿者", "en": "volunteers"},
-}
-"""The duties that plans usually name; any other is called as the plan calls it."""
+_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
+_TITLED: Final = ("zone", "gate", "link", "counter", "barrier", "sign", "plan")
 
 
 class Names:
@@ -32,70 +29,92 @@ class Names:
     `document` may be None where it is no longer known: then everything keeps its name.
     """
 
+    _named = True
+    """Whether a title is told with the name."""
+
     def __init__(self, document: Mapping[str, Any] | None, language: Language) -> None:
-        self.language = language
+        self.language: Language = language
         found = document or {}
-        self._site = self._title(found)
-        self._zones = self._titles(found, "zone")
-        self._gates = self._titles(found, "gate")
-        self._counters = self._titles(found, "counter")
-        self._barriers = self._titles(found, "barrier")
-        self._signs = self._titles(found, "sign")
+        self.site = self.text(found) or str(found.get("site") or "")
+        self._whole = self.text(found) or self.say("全场", "the whole site")
+        self._titles: dict[str, dict[str, str]] = {kind: self._in(found, kind) for kind in _TITLED}
         self._spoken = {sign["sign"] for sign in found.get("signs", ()) if sign["kind"] == "broadcast"}
-        self._links = self._titles(found, "link")
         self._ends = {link["link"]: (link["from"], link["to"]) for link in found.get("links", ())}
-        self._plans = self._titles(found, "plan")
-        self._ladders = {plan["plan"]: self._titles(plan, "stage") for plan in found.get("plans", ())}
+        self._ladders = {plan["plan"]: self._in(plan, "stage") for plan in found.get("plans", ())}
 
     def say(self, zh: str, en: str) -> str:
         """Whichever of the two is in this language."""
-        return zh if self.language == "zh" else en
+        return say(self.language, zh, en)
 
     def word(self, table: Mapping[str, Text], code: str) -> str:
         """A code's word in `table`, or the code itself."""
-        return table[code][self.language] if code in table else code
+        return word(table, code, self.language)
 
-    def listed(self, words: list[str]) -> str:
-        """Words in a row."""
-        return self.say("、", ", ").join(words)
+    def text(self, thing: Mapping[str, Any], key: str = "title") -> str:
+        """One of the texts of a part of the document, in this language; "" where there is none."""
+        return str((thing.get(key) or {}).get(self.language) or "")
+
+    def listed(self, words: Sequence[str], last: str | None = None) -> str:
+        """Words in a row, as `words.listed` has them."""
+        return listed(words, self.language, last)
+
+    def sentence(self, text: str) -> str:
+        """The text as a sentence begins."""
+        return sentence(text, self.language)
+
+    def quoted(self, text: str) -> str:
+        """The text in the language's quotation marks."""
+        return quoted(text, self.language)
 
     def zone(self, name: str) -> str:
         """A zone's title; "site" is the whole, "outside" the world beyond."""
         if name == "site":
-            return self._site or self.say("全场", "the whole site")
+            return self._whole
         if name == OUTSIDE:
             return self.say("场外", "outside")
-        return self._zones.get(name) or name
+        return self._titles["zone"].get(name) or self._without_title("zone", name)
+
+    def at_zone(self, name: str) -> str:
+        """English: the zone with its preposition."""
+        called = self.zone(name)
+        return f"on {called}" if called == "the whole site" else f"at {called}"
 
     def gate(self, name: str) -> str:
-        """A gate's title with its name."""
-        return self._with_name(self._gates.get(name), name)
+        """What sentences call a gate."""
+        return self.called("gate", name)
 
     def counter(self, name: str) -> str:
-        """A counter's title with its name."""
-        return self._with_name(self._counters.get(name), name)
+        """What sentences call a counter."""
+        return self.called("counter", name)
 
     def link(self, name: str) -> str:
-        """A link's title with its name."""
-        return self._with_name(self._links.get(name), name)
+        """What sentences call a link."""
+        return self.called("link", name)
 
-    def one_way(self, name: str, *, back: bool = False) -> str:
-        """From where to where people walk on a link, along it or `back`; nothing where the link is not known."""
-        if name not in self._ends:
-            return ""
-        start, end = (self.zone(zone) for zone in (self._ends[name][::-1] if back else self._ends[name]))
-        return self.say(f"，由{start}往{end}", f", from {start} to {end}")
+    def called(self, kind: str, name: str) -> str:
+        """What sentences call a gate, link, counter, barrier or sign: its title with its name, or what it is and its name.
 
-    def device(self, kind: str, name: str) -> str:
-        """What a barrier, a sign or a link is called; `kind` is the word of a device entry."""
-        match kind:
-            case "link":
-                return self.link(name)
-            case "barrier":
-                return self._with_name(self._barriers.get(name), name)
-            case "sign":
-                return self._with_name(self._signs.get(name), name)
-        return name
+        >>> Names(None, "zh").called("counter", "turnstile-4"), Names(None, "en").called("counter", "turnstile-4")
+        ('计数器“turnstile-4”', 'counter turnstile-4')
+        """
+        shown = self.title(kind, name)
+        if self.language == "zh":
+            return shown if _CHINESE.search(shown) else self._without_title(kind, shown)
+        return shown if shown != name else self._without_title(kind, name)
+
+    def title(self, kind: str, name: str) -> str:
+        """The title with the name, or the name alone, as it stands in tables and lists."""
+        title = self._titles[kind].get(name) if kind in self._titles else None
+        if not title or title == name:
+            return name
+        return self.say(f"{title}（{name}）", f"{title} ({name})") if self._named else title
+
+    def asked_of(self, name: str, state: str) -> str:
+        """What is asked of the link or barrier `name`: its state in words, and from where to where people walk on a link."""
+        if state not in ("one_way", "one_way_back") or len(set(self._ends.get(name, ()))) < 2:
+            return self.word(DEVICE_STATES, state)
+        start, end = (self.zone(zone) for zone in (self._ends[name] if state == "one_way" else self._ends[name][::-1]))
+        return self.say(f"单向通行，由{start}往{end}", f"one way, from {start} to {end}")
 
     def spoken(self, sign: str) -> bool:
         """Whether a sign's text is said aloud, not shown."""
@@ -103,16 +122,16 @@ class Names:
 
     def role(self, name: str | None) -> str:
         """Who has a duty."""
-        return self.say("有关人员", "somebody") if name is None else self.word(_ROLES, name)
+        return self.say("有关人员", "somebody") if name is None else role(name, self.language)
 
     @property
     def several(self) -> bool:
         """Whether the site has more than one plan, so that a stage does not say of itself whose it is."""
-        return len(self._plans) > 1
+        return len(self._ladders) > 1
 
     def plan(self, name: str) -> str:
         """A plan's title; a case is a plan, too."""
-        return self._plans.get(name) or name
+        return self._titles["plan"].get(name) or name
 
     def stage(self, name: str | None, plan: str | None = None) -> str:
         """A stage's title: that of `plan`, else of the first plan that has one of this name; a site without a plan is in none."""
@@ -152,15 +171,12 @@ class Names:
                 return name
         return self.zone(name)
 
-    def _with_name(self, title: str | None, name: str) -> str:
-        return name if not title or title == name else self.say(f"{title}（{name}）", f"{title} ({name})")
+    def _without_title(self, kind: str, name: str) -> str:
+        what = self.word(THINGS, "broadcast" if name in self._spoken else kind)
+        return self.say(f"{what}“{name}”", name if name.startswith(kind) else f"{what} {name}")
 
-    def _titles(self, thing: Mapping[str, Any], of: str) -> dict[str, str]:
-        return {part[of]: self._title(part) for part in thing.get(f"{of}s", ())}
-
-    def _title(self, thing: Mapping[str, Any]) -> str:
-        titles = thing.get("title") or {}
-        return str(titles.get(self.language) or "")
+    def _in(self, thing: Mapping[str, Any], kind: str) -> dict[str, str]:
+        return {part[kind]: self.text(part) for part in thing.get(f"{kind}s", ())}
 
 
 class Clock:

@@ -48,9 +48,9 @@ def even(text: str) -> str:
 
 
 GATE_1_IN_CHINESE = """\
-2026-10-01 14:01:16　1 号口（gate-1）改为“只出”：不可以进，可以出（记录 yuyuan-N，该口第 2 号指令，仅作建议，由现场人员执行）。阶段“三进五出”要求如此。
+2026-10-01 14:01:16　1 号口（gate-1）改为“只出”：禁止进入，可以离开（记录 yuyuan-N，该口第 2 号指令，仅作建议，由现场人员执行）。按“三进五出”阶段要求执行。
 原因：14:01:16 豫园商城在场约 1,521 人（区间 1,472–1,570），超过 1,500 人的启动阈值并已持续 3 秒，因此管控阶段由“正常”升为“三进五出”（记录 yuyuan-N）。
-人数如何得来：由 2 个计数器的进出人数相减得出；14:01:01 的分钟记录：进 0 人、出 0 人，单按计数为 1,490 人；最近一次人工清点：14:00:00 为 1,490 人（记录 yuyuan-N）。
+人数来源：由 2 个计数器的进出人数相减得出；14:01:01 的分钟记录：进 0 人、出 0 人，仅按进出计数为 1,490 人；最近一次人工清点：14:00:00 为 1,490 人（记录 yuyuan-N）。
 最后计入的读数：
   14:01:12  1 号闸机（turnstile-1）  进 30 人、出 3 人  [p00:N]
   14:01:12  2 号闸机（turnstile-2）  累计进 10,005 人、出 9,001 人  [p00:N]
@@ -60,7 +60,7 @@ GATE_1_IN_ENGLISH = """\
 2026-10-01 14:01:16  Gate 1 (gate-1) was set to out only: nobody may enter, people may leave (entry yuyuan-N, revision 2, \
 advice, for people to carry out). \
 Stage "three in, five out" asks for it.
-Why: 14:01:16 about 1,521 people were in Yuyuan mall (between 1,472 and 1,570), over the enter bar of 1,500 for 3 s, \
+Why: 14:01:16 about 1,521 people were at Yuyuan mall (between 1,472 and 1,570), over the enter bar of 1,500 people for 3 s, \
 so the stage rose from "normal" to "three in, five out" (entry yuyuan-N).
 How it was counted: in minus out at 2 counters; the minute to 14:01:01: 0 in, 0 out, 1,490 by counting alone; \
 last counted by hand at 14:00:00: 1,490 (entry yuyuan-N).
@@ -102,7 +102,7 @@ def test_an_incident_is_told_from_its_raising_to_its_end(story: tuple[Journal, P
     raised = json.loads(entry(journal, EntryKind.INCIDENT, what="stage", state="raised").body)
     note = explain(journal, folder, raised["incident"], "zh")
     assert "Ⅲ级（黄色）预警：豫园商城启动“三进五出”" in note
-    assert "处置要求：按表调整通道口。" in note
+    assert "公众提示：按表调整通道口。" in note
     assert "1 号闸机（turnstile-1）  进 30 人、出 3 人" in note
     assert "“三进五出”阶段结束，恢复常态" in note
     assert "始于 14:01:16，历时 35 秒" in note
@@ -113,7 +113,7 @@ def test_a_silent_counter_is_told_with_its_last_reading(story: tuple[Journal, Pa
     journal, folder = story
     silent = entry(journal, EntryKind.INCIDENT, what="counter_silent", state="raised")
     note = explain(journal, folder, silent.id, "en")
-    assert "Counter Turnstile 2 (turnstile-2) is silent; the band widens" in note
+    assert "Turnstile 2 (turnstile-2) is silent; the band widens" in note
     assert "14:00:05  Turnstile 2 (turnstile-2)  10,000 in and 9,000 out in all" in note
 
 
@@ -133,7 +133,7 @@ def test_an_override_of_the_stage_says_what_the_plan_itself_asks_for(story: tupl
 
 def test_an_operators_record_is_found_by_its_own_id_and_a_refusal_is_told_in_chinese(story: tuple[Journal, Path]) -> None:
     journal, folder = story
-    assert "王警官人工干预：gate-9保持“只出”，至 14:01:35。理由：现场确认。未执行：没有通道口“gate-9”。" in explain(
+    assert "王警官人工干预：通道口“gate-9”保持“只出”，至 14:01:35。理由：现场确认。未执行：没有通道口“gate-9”。" in explain(
         journal, folder, "hold-2", "zh"
     )
     assert "Not done: no gate" in explain(journal, folder, "hold-2", "en")
@@ -245,9 +245,9 @@ def test_an_incident_that_nobody_has_ended_says_so_when_it_is_asked_for(night: t
     assert "客流已回落，“豫园管控方案”的管控阶段可降至“正常”，等待值班指挥长确认" in note
     assert "请值班指挥长答复；答复之前不执行。" in note
     assert "预警" not in note, "a fall is no warning"
-    assert "该事件至今未解除。" in note
+    assert "该事件尚未解除。" in note
     assert "The incident is still open." in explain(*night, asked, "en")
-    assert "未解除" not in explain(*night, "yuyuan-i6", "zh")
+    assert "尚未解除" not in explain(*night, "yuyuan-i6", "zh")
 
 
 def test_a_drill_is_said_to_be_one_wherever_it_is_told(night: tuple[Journal, Path]) -> None:
@@ -260,7 +260,7 @@ def test_a_drill_is_said_to_be_one_wherever_it_is_told(night: tuple[Journal, Pat
             assert mark in explain(journal, folder, asked, lang)
         real = entry(journal, EntryKind.COMMAND, reason="drill_ended")
         assert mark not in explain(journal, folder, real.id, lang)
-    assert "演练要求如此，实际阶段为“正常”。" in explain(journal, folder, command.id, "zh")
+    assert "按演练要求执行，实际阶段为“正常”。" in explain(journal, folder, command.id, "zh")
     assert "未执行：火警期间不得演练。" in explain(journal, folder, "drill-2", "zh")
 
 
@@ -276,24 +276,24 @@ def test_a_fire_is_told_with_who_reported_it_and_what_followed(night: tuple[Jour
 def test_a_case_and_its_settings_are_told_with_the_plan_that_they_belong_to(night: tuple[Journal, Path]) -> None:
     journal, folder = night
     wave = explain(journal, folder, entry(journal, EntryKind.COMMAND, mode="wave").id, "zh")
-    assert "1 号口（gate-1）改为“分批放行：进50秒、停10秒、出110秒”：按时段轮流放行" in wave
+    assert "1 号口（gate-1）改为“分批放行：进 50 秒、停 10 秒、出 1 分钟 50 秒”：按时段轮流放行" in wave
     assert "“元宵灯会预案”的管控阶段由“亮灯”转为“分批上桥”" in wave
     metered = explain(journal, folder, entry(journal, EntryKind.COMMAND, mode="metered").id, "en")
-    assert "Gate 1 (gate-1) was set to metered, 40 a minute, people may leave (entry" in metered
+    assert "Gate 1 (gate-1) was set to metered entry, at most 40/min, people may leave (entry" in metered
     assert 'declare case "Lantern Festival" until 14:00:26' in metered
-    assert "诱导屏“1 号屏（sign-1）”显示：桥上客流已满，请绕行" in explain(journal, folder, "hold-1", "zh")
+    assert "1 号屏（sign-1）显示：“桥上客流已满，请绕行”" in explain(journal, folder, "hold-1", "zh")
 
 
 def test_devices_and_tasks_are_told_back_to_the_stage_that_asks_for_them(story: tuple[Journal, Path]) -> None:
     journal, folder = story
     link = explain(journal, folder, entry(journal, EntryKind.DEVICE, name="main-loop", state="one_way").id, "zh")
-    assert "通道“主环路（main-loop）”：单向通行，由豫园商城往九曲桥" in link
+    assert "主环路（main-loop）：单向通行，由豫园商城往九曲桥" in link
     assert "超过 1,500 人的启动阈值" in link
     given = explain(journal, folder, entry(journal, EntryKind.TASK, state="given").id, "zh")
     assert "任务下达（巡逻警力）：九曲桥增派两名民警疏导，14:06:16 前完成" in given
     assert "超过 1,500 人的启动阈值" in given
     gone = explain(journal, folder, entry(journal, EntryKind.TASK, state="withdrawn").id, "en")
-    assert "Task withdrawn (patrol): Two officers to the Zigzag Bridge" in gone
+    assert "Task withdrawn (the patrol): Two officers to the Zigzag Bridge" in gone
     assert 'Stage "three in, five out" no longer asks for it.' in gone
 
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from flowwatch import conditions, crossings, orders, sayings, texts, titles
-from flowwatch.conditions import condition
-from flowwatch.core.entries import EntryKind
+from flowwatch import conditions, crossings, orders, sayings, texts, titles, vocabulary, words
+from flowwatch.conditions import comes
 from flowwatch.core.gates import Mode, violations
 from flowwatch.core.incidents import What
 from flowwatch.core.readings import Reason
@@ -24,7 +23,7 @@ from tests.journal.story import SECOND, START, holiday, site
 ZH, EN = Names(json.loads(site()), "zh"), Names(json.loads(site()), "en")
 
 
-@pytest.mark.parametrize("module", [conditions, crossings, orders, sayings, texts, titles])
+@pytest.mark.parametrize("module", [conditions, crossings, orders, sayings, texts, titles, vocabulary, words])
 def test_the_examples_in_the_docstrings_print_what_they_say(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -43,25 +42,29 @@ def test_the_clock_is_the_sites_with_its_changes_and_its_dates() -> None:
 def test_every_code_has_words_in_both_languages() -> None:
     tables: list[tuple[Any, dict[Any, Any]]] = [
         (Reason, dict(texts.REASONS)),
-        (EntryKind, dict(texts.KINDS)),
-        (What, dict(texts.WHATS)),
-        (Mode, dict(texts.MODES)),
+        (Mode, dict(vocabulary.MODES)),
+        (Mode, dict(vocabulary.SHORT_MODES)),
         (What, {what: texts._INCIDENTS[what][0] for what in What}),
         (What, {what: texts._INCIDENTS[what][1] for what in What}),
         (texts._INCIDENTS, {key: said[0] for key, said in texts._INCIDENTS.items()}),
         (texts._INCIDENTS, {key: said[1] for key, said in texts._INCIDENTS.items()}),
         (sayings._WHY_COMMANDED, dict(sayings._WHY_COMMANDED)),
         (sayings._WHY_MOVED, dict(sayings._WHY_MOVED)),
-        (sayings._DEVICE_STATES, dict(sayings._DEVICE_STATES)),
-        (crossings._MEASURES, dict(crossings._MEASURES)),
-        (crossings._DAYS, dict(crossings._DAYS)),
-        (crossings._HEALTH, dict(crossings._HEALTH)),
     ]
+    tables += [(table, table) for name, table in vars(vocabulary).items() if name.strip("_").isupper() and isinstance(table, dict)]
+    assert len(tables) > 16
     for codes, table in tables:
         for code in codes:
             assert set(table[code]) == {"zh", "en"}, code
             assert all(table[code].values())
             assert not re.search(r"[A-Za-z]{2}", re.sub(r"\{\w+\}", "", table[code]["zh"])), code
+
+
+def test_every_role_that_ships_has_words_in_both_languages() -> None:
+    plans = [file.read_text(encoding="utf-8") for file in (Path(__file__).parents[1] / "rules").glob("*/*.yaml")]
+    named = {role for plan in plans for role in re.findall(r"\b(?:role|by): *([a-z_]+)", plan)} - {"automatic"}
+    assert "metro_liaison" in named
+    assert named <= vocabulary.ROLES.keys()
 
 
 def test_every_reason_against_an_override_is_told_in_chinese() -> None:
@@ -81,7 +84,7 @@ def test_every_reason_against_an_override_is_told_in_chinese() -> None:
 @pytest.mark.parametrize(
     ("figure", "zh", "en"),
     [
-        ((1512, 1472, 1552, True), "豫园商城在场约 1,512 人（区间 1,472–1,552）", "about 1,512 people were in Yuyuan mall"),
+        ((1512, 1472, 1552, True), "豫园商城在场约 1,512 人（区间 1,472–1,552）", "about 1,512 people were at Yuyuan mall"),
         ((40, 12, None, False), "豫园商城人数尚未校准，但至少有 12 人在场", "Yuyuan mall was not anchored yet, but held at least 12"),
         ((-12, -30, 6, True), "豫园商城按计数推算为 -12 人", "by the counters Yuyuan mall held -12 people"),
     ],
@@ -97,13 +100,21 @@ def test_a_figure_is_told_with_its_band_or_with_what_is_sure(figure: tuple[int, 
 @pytest.mark.parametrize(
     ("term", "zh", "en"),
     [
-        (("occupancy", "enter", 30), "超过 3,000 人的启动阈值并已持续 30 秒", "over the enter bar of 3,000 for 30 s"),
-        (("occupancy_upper", "enter", 0), "上限 3,012 人超过 3,000 人的启动阈值", "the upper edge 3,012 over the enter bar of 3,000"),
-        (("occupancy_lower", "enter", 0), "下限 3,012 人超过 3,000 人的启动阈值", "the lower edge 3,012 over the enter bar of 3,000"),
+        (("occupancy", "enter", 30), "超过 3,000 人的启动阈值并已持续 30 秒", "over the enter bar of 3,000 people for 30 s"),
+        (
+            ("occupancy_upper", "enter", 0),
+            "上限 3,012 人超过 3,000 人的启动阈值",
+            "the upper edge 3,012 over the enter bar of 3,000 people",
+        ),
+        (
+            ("occupancy_lower", "enter", 0),
+            "下限 3,012 人超过 3,000 人的启动阈值",
+            "the lower edge 3,012 over the enter bar of 3,000 people",
+        ),
         (
             ("occupancy", "clear", 0),
             "低于 3,000 人的解除阈值，最短保持时间已满，数据也足够新",
-            "below the clear bar of 3,000, with the dwell",
+            "below the clear bar of 3,000 people, with the dwell",
         ),
     ],
 )
@@ -132,55 +143,76 @@ BAND = {"source": "band_width", "clear_source": "band_width"}
 CROSSED: list[tuple[dict[str, Any], str, str, str]] = [
     (
         leaf("capacity_share", "80%"),
-        "超过承载量 80%（2,400 人）的启动阈值",
-        "over the enter bar of 80% of capacity (2,400 people)",
-        "承载量",
+        "超过承载量的 80%（2,400 人）的启动阈值并已持续 1 分钟",
+        "over the enter bar of 80% of the capacity (2,400 people) for 1 min",
+        "豫园商城在场人数超过承载量的 80%（2,400 人）并持续 1 分钟",
     ),
-    (leaf("density", "3.5"), "超过每平方米 3.5 人（2,400 人）的启动阈值", "over the enter bar of 3.5 per m² (2,400 people)", "密度"),
+    (
+        leaf("density", "3.5"),
+        "超过每平方米 3.5 人（2,400 人）的启动阈值",
+        "over the enter bar of 3.5 persons/m² (2,400 people)",
+        "豫园商城人群密度超过每平方米 3.5 人",
+    ),
     (
         leaf("level_of_service", "E"),
-        "超过 E 级服务水平（2,400 人）的启动阈值",
+        "超过服务水平 E 级（2,400 人）的启动阈值",
         "over the enter bar of level of service E (2,400 people)",
-        "E 级",
+        "豫园商城服务水平达到 E 级",
     ),
     (
         leaf("band_width", "2400", **BAND),
         "人数区间宽 2,500 人，超过 2,400 人的启动阈值",
-        "the band 2,500 wide, over the enter bar of 2,400",
-        "区间",
+        "the band 2,500 people wide, over the enter bar of 2,400 people",
+        "豫园商城人数区间宽度超过 2,400 人",
     ),
     (
         leaf("net_flow", "40", **NET),
-        "豫园商城每分钟净流入 2,500 人，超过每分钟 2,400 人",
-        "2,500 more people a minute came to Yuyuan mall",
-        "净流入",
+        "豫园商城净流入为每分钟 2,500 人，超过每分钟 2,400 人",
+        "the net flow into Yuyuan mall at 2,500 persons/min, over the enter bar of 2,400 persons/min",
+        "净流入超过每分钟 40 人",
     ),
-    (leaf("queue", "2400"), "超过 2,400 人的启动阈值", "over the enter bar of 2,400", "豫园商城排队人数"),
+    (leaf("queue", "2400"), "超过 2,400 人的启动阈值", "over the enter bar of 2,400 people", "豫园商城排队人数超过 2,400 人"),
     (
         passing("flow_rate"),
-        "1 号口（gate-1）进入流量每分钟 2,500 人，超过每分钟 2,400 人",
-        "the flow at Gate 1 (gate-1) (inward) 2,500 a minute",
-        "流量",
+        "1 号口（gate-1）进入流量为每分钟 2,500 人，超过每分钟 2,400 人",
+        "the inward flow through Gate 1 (gate-1) at 2,500 persons/min, over the enter bar of 2,400 persons/min",
+        "1 号口（gate-1）进入流量超过每分钟 240 人",
     ),
     (
         passing("specific_flow"),
-        "1 号口（gate-1）进入流量每分钟 2,500 人，超过每米每分钟 60 人（每分钟 2,400 人）",
-        "the flow at Gate 1 (gate-1) (inward) 2,500 a minute, over the enter bar of 60 a minute and metre",
-        "每米每分钟",
+        "1 号口（gate-1）进入流量为每分钟 2,500 人，超过每米每分钟 60 人（每分钟 2,400 人）",
+        "the inward flow through Gate 1 (gate-1) at 2,500 persons/min, over the enter bar of 60 persons/m/min (2,400 persons/min)",
+        "单位宽度流量超过每米每分钟 60 人",
     ),
-    (passing("opposing_flow", **LINK), "主环路（main-loop）对向流量每分钟 2,500 人", "the weaker of the two flows at main loop", "对向"),
+    (
+        passing("opposing_flow", **LINK),
+        "主环路（main-loop）逆向客流为每分钟 2,500 人",
+        "the weaker of the two streams through main loop (main-loop) at 2,500 persons/min",
+        "主环路（main-loop）逆向客流超过",
+    ),
     (
         {"kind": "health", "counter": None, "health": "silent", "hold_us": 0},
-        "至少一个计数器数据中断已持续 60 秒",
-        "at least one counter silent",
-        "数据中断",
+        "至少一个计数器数据中断已持续 1 分钟",
+        "at least one counter had been silent for 1 min",
+        "任一计数器数据中断",
     ),
-    ({"kind": "time", "from_s": 64_800, "until_s": 1800}, "进入 18:00–00:30 时段", "it was 18:00–00:30", "18:00–00:30"),
     (
-        {"kind": "day", "days": ["sat", "holiday", "lantern"]},
-        "当日为周六或法定节假日或 lantern",
-        "the day was Saturday or public holiday",
-        "周六或",
+        {"kind": "health", "counter": "gone-4", "health": "silent", "hold_us": 20 * SECOND},
+        "计数器“gone-4”数据中断已持续 1 分钟",
+        "counter gone-4 had been silent for 1 min",
+        "计数器“gone-4”数据中断持续 20 秒",
+    ),
+    (
+        {"kind": "time", "from_s": 64_800, "until_s": 1800},
+        "进入 18:00 至次日 00:30 时段",
+        "the time came within 18:00–00:30",
+        "时间在 18:00 至次日 00:30 之间",
+    ),
+    (
+        {"kind": "day", "days": ["sat", "holiday", "lantern"], "business_day_s": 0},
+        "当日为周六、法定节假日或“lantern”活动日",
+        "it was a Saturday, a public holiday or one of the days",
+        "当日为周六",
     ),
     (
         {
@@ -190,11 +222,13 @@ CROSSED: list[tuple[dict[str, Any], str, str, str]] = [
             "within_us": 900 * SECOND,
             "enter": "9",
             "enter_m": 9000,
+            "clear": "8",
+            "clear_m": 8000,
             "hold_us": 0,
         },
-        "预测 15 分钟内豫园商城在场人数（P90）为 2,500 人",
-        "the forecast for Yuyuan mall in 15 min (P90) 2,500",
-        "预测 15 分钟内",
+        "豫园商城 15 分钟内预测人数（P90）为 2,500 人",
+        "the forecast for Yuyuan mall within 15 min (90th percentile) at 2,500 people",
+        "豫园商城 15 分钟内预测人数（P90）超过 9 人",
     ),
 ]
 
@@ -207,38 +241,34 @@ def test_every_kind_of_condition_is_told_when_it_is_crossed_and_as_what_is_waite
     assert crossing(None, bar, EN).startswith(en)
     for names in (ZH, EN):
         assert crossing(None, bar | {"edge": "clear"}, names)
-        assert condition({"leaves": [found, found], "clauses": [[0, 1], [0]]}, names)
-    assert waited in condition({"leaves": [found], "clauses": [[0]]}, ZH)
+        assert comes({"leaves": [found, found], "clauses": [[0, 1], [0]]}, names)
+    assert waited in comes({"leaves": [found], "clauses": [[0]]}, ZH)
 
 
 SETTINGS = [
     ("in", "只进", "in only"),
     ("closed", "关闭", "closed"),
-    ("metered 40/min", "限流，每分钟40人", "metered, 40 a minute"),
-    ("metered 40/min both", "限流，每分钟40人，可出", "metered, 40 a minute, people may leave"),
-    ("wave in 50s hold 10s out 110s", "分批放行：进50秒、停10秒、出110秒", "wave: in 50 s, hold 10 s, out 110 s"),
+    ("metered 40/min", "限流进入，每分钟最多 40 人，只进不出", "metered entry, at most 40/min, nobody leaves"),
+    ("metered 40/min both", "限流进入，每分钟最多 40 人，离开不限", "metered entry, at most 40/min, people may leave"),
+    ("wave in 50s hold 10s out 110s", "分批放行：进 50 秒、停 10 秒、出 1 分钟 50 秒", "waves: in 50 s, hold 10 s, out 1 min 50 s"),
     ("somehow", "somehow", "somehow"),
 ]
 
 
 @pytest.mark.parametrize(("setting", "zh", "en"), SETTINGS)
 def test_a_setting_is_told_in_words(setting: str, zh: str, en: str) -> None:
-    assert (texts.setting(setting, ZH), texts.setting(setting, EN)) == (zh, en)
+    assert (vocabulary.setting_of(setting, "zh"), vocabulary.setting_of(setting, "en")) == (zh, en)
 
 
 DEVICES = [
-    ("barrier", "henan-road", "raise", "路障“河南路口（henan-road）”：升起", "barrier Henan Road (henan-road): raised"),
-    ("barrier", "henan-road", None, "路障“河南路口（henan-road）”：方案不再要求", "barrier Henan Road (henan-road): nothing is asked"),
+    ("barrier", "henan-road", "raise", "河南路口（henan-road）：升起", "Henan Road (henan-road): raised"),
+    ("barrier", "henan-road", None, "河南路口（henan-road）：方案不再要求", "Henan Road (henan-road): nothing is asked"),
+    ("barrier", "gone", "lower", "路障“gone”：降下", "barrier gone: lowered"),
     ("link", "main-loop", "one_way_back", "单向通行，由九曲桥往豫园商城", "one way, from Zigzag Bridge to Yuyuan mall"),
-    ("link", "gone", "one_way_back", "通道“gone”：反向单向通行", "link gone: one way, backwards"),
-    (
-        "sign",
-        "sign-1",
-        {"zh": "请慢行", "en": "walk slowly"},
-        "诱导屏“1 号屏（sign-1）”显示：请慢行",
-        "sign Sign 1 (sign-1) shows: walk slowly",
-    ),
-    ("sign", "sign-1", None, "诱导屏“1 号屏（sign-1）”停止显示", "sign Sign 1 (sign-1) goes blank"),
+    ("link", "gone", "one_way_back", "通道“gone”：反向单向通行", "link gone: one way, reversed"),
+    ("sign", "sign-1", {"zh": "请慢行", "en": "walk slowly"}, "1 号屏（sign-1）显示：“请慢行”", 'Sign 1 (sign-1): "walk slowly"'),
+    ("sign", "sign-1", None, "1 号屏（sign-1）停止显示", "Sign 1 (sign-1): nothing is shown any more"),
+    ("sign", "gone", None, "诱导屏“gone”停止显示", "sign gone: nothing is shown any more"),
 ]
 
 
@@ -250,11 +280,19 @@ def test_a_device_is_told_what_it_is_to_be(device: str, name: str, state: Any, z
 
 
 def test_a_broadcast_is_said_and_not_shown() -> None:
-    names = Names({"signs": [{"sign": "pa", "title": {"zh": "东门", "en": "East"}, "kind": "broadcast"}]}, "zh")
+    names = Names({"signs": [{"sign": "pa", "title": {"zh": "东门广播", "en": "East"}, "kind": "broadcast"}]}, "zh")
     assert (
-        sayings.device_order({"device": "sign", "name": "pa", "state": {"zh": "请慢行", "en": ""}}, names) == "广播“东门（pa）”播出：请慢行"
+        sayings.device_order({"device": "sign", "name": "pa", "state": {"zh": "请慢行", "en": ""}}, names) == "东门广播（pa）播报：“请慢行”"
     )
-    assert sayings.device_order({"device": "sign", "name": "pa", "state": None}, names) == "广播“东门（pa）”停止播出"
+    assert sayings.device_order({"device": "sign", "name": "pa", "state": None}, names) == "东门广播（pa）停止播报"
+
+
+def test_names_of_counters_are_never_capitalised_and_stand_in_quotes_in_chinese() -> None:
+    body = {"what": "counter_silent", "subject": "turnstile-4", "state": "raised", "headline": None, "reason": None}
+    assert texts.incident(body, ZH).startswith("计数器“turnstile-4”数据中断")
+    assert EN.sentence(texts.incident(body, EN)).startswith("Counter turnstile-4 is silent")
+    assert EN.sentence("turnstile-4 is silent") == "turnstile-4 is silent"
+    assert texts.incident(body | {"subject": "turnstile-1"}, ZH).startswith("1 号闸机（turnstile-1）数据中断")
 
 
 UNTIL = {"at_us": START, "until_us": START + 60 * SECOND}
@@ -273,12 +311,12 @@ ORDERS: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"type": "override", "gate": "gate-1", "mode": "metered 40/min"} | UNTIL,
-        "1 号口（gate-1）保持“限流，每分钟40人”，至 14:01:00",
-        "hold Gate 1 (gate-1) at metered, 40 a minute until 14:01:00",
+        "1 号口（gate-1）保持“限流进入，每分钟最多 40 人，只进不出”，至 14:01:00",
+        'hold Gate 1 (gate-1) at "metered entry, at most 40/min, nobody leaves" until 14:01:00',
     ),
     (
         {"type": "override", "gate": "gate-1", "mode": "in"} | ENDS,
-        "结束对1 号口（gate-1）的人工干预",
+        "结束对 1 号口（gate-1）的人工干预",
         "end the override of Gate 1 (gate-1)",
     ),
     (

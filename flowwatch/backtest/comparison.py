@@ -12,6 +12,8 @@ from typing import Any, Final
 from flowwatch.backtest.bench import LEVELS, SITE, Result
 from flowwatch.core.readings import MINUTE
 from flowwatch.titles import Clock, Language, Names
+from flowwatch.vocabulary import level
+from flowwatch.words import SECOND_US, duration
 
 LETTERS: Final = "AB"
 Outcome = Mapping[str, Any]
@@ -171,11 +173,13 @@ class _Telling:
         if different:
             zh = "；".join(f"{word} A {one[key]:,} {unit}、B {two[key]:,} {unit}" for key, word, unit, _ in different)
             en = "; ".join(f"{word}: {one[key]:,} under A, {two[key]:,} under B" for key, _, _, word in different)
-            yield self.say(f"{zh}。", f"{en[0].upper()}{en[1:]}.")
+            yield self.say(f"{zh}。", f"{self.names[0].sentence(en)}.")
         alerts = [{level: outcome["alerts"][level] for level in LEVELS} for outcome in self.both]
         if alerts[0] != alerts[1]:
             words = [
-                self.names[0].listed([self.say(f"{level} 级 {n} 次", f"{n} of level {level}") for level, n in of.items() if n])
+                self.names[0].listed(
+                    [f"{level(code, self.names[0].language)}{self.say(f' {n} 次', f' {n:,} times')}" for code, n in of.items() if n]
+                )
                 for of in alerts
             ]
             none = self.say("无", "none")
@@ -188,7 +192,7 @@ class _Telling:
         if None not in peaks and peaks[0] != peaks[1]:
             told = [f"{round(peak / 1000):,}" for peak in peaks]
             yield self.say(
-                f"估计的在场峰值不同（A {told[0]}，B {told[1]}）：两套文档描述的场地不同。",
+                f"估计的在场峰值不同（A {told[0]}，B {told[1]}）：两套文件描述的景区不同。",
                 f"The estimated peaks differ (A {told[0]}, B {told[1]}): the documents describe different sites.",
             )
 
@@ -210,11 +214,5 @@ def span(us: int, language: Language) -> str:
     >>> span(90_000_000, "en"), span(3_720_000_000, "en")
     ('1 min 30 s', '1 h 2 min')
     """
-    minutes, seconds = divmod(round(us / 1_000_000), 60)
-    hours = 0
-    if minutes >= 60:
-        hours, minutes = divmod(round(us / MINUTE), 60)
-        seconds = 0
-    units = (" 小时", " 分", " 秒") if language == "zh" else (" h", " min", " s")
-    parts = [f"{n}{unit}" for n, unit in zip((hours, minutes, seconds), units, strict=True) if n]
-    return " ".join(parts) or f"0{units[2]}"
+    seconds = round(us / SECOND_US)
+    return duration((seconds if seconds < 3600 else 60 * round(seconds / 60)) * SECOND_US, language)

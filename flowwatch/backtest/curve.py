@@ -13,8 +13,8 @@ from flowwatch.backtest.tally import GAP_US
 
 EDGES: Final = {
     "occupancy": ("", ""),
-    "occupancy_upper": ("（按上限）", " (upper edge)"),
-    "occupancy_lower": ("（按下限）", " (lower edge)"),
+    "occupancy_upper": ("（按区间上限）", " (upper edge)"),
+    "occupancy_lower": ("（按区间下限）", " (lower edge)"),
 }
 """The figures that can be drawn as a bar over people inside, and what is said of their bars."""
 APART: Final = 0.045

@@ -9,8 +9,8 @@ from typing import Any, Final
 from flowwatch.backtest.bench import LEVELS, SITE, Result
 from flowwatch.backtest.comparison import LETTERS, figures, span
 from flowwatch.backtest.leads import CAPACITY
-from flowwatch.texts import MODES
 from flowwatch.titles import Clock, Language, Names
+from flowwatch.vocabulary import MODES, level
 
 NOTHING: Final = "-"
 MOST_GATES: Final = 40
@@ -50,12 +50,12 @@ def heading(result: Result, language: Language) -> list[str]:
         for key, zh, en in (
             (
                 "only_in_archive",
-                "记录中有、场地文件中没有的计数器，其读数不计入",
+                "记录中有、景区文件中没有的计数器，其读数不计入",
                 "counters of the archive that its site file lacks, whose readings do not count",
             ),
             (
                 "only_in_site_file",
-                "场地文件中有、记录中没有的计数器，始终无数据",
+                "景区文件中有、记录中没有的计数器，始终无数据",
                 "counters of its site file that the archive lacks, which stay silent",
             ),
         ):
@@ -84,7 +84,7 @@ def _figures(result: Result, names: Names, letters: list[str]) -> Sheet:
         "transitions": say("阶段变更（次）", "changes of stage"),
         "commands": say("通道口指令（条）", "gate commands"),
         "confirmations_asked": say("请示确认（次）", "confirmations asked"),
-        **{f"alerts.{level}": say(f"{level} 级预警（次）", f"alerts, level {level}") for level in LEVELS},
+        **{f"alerts.{code}": say(f"{level(code, 'zh')}预警（次）", f"alerts, {level(code, 'en')}") for code in LEVELS},
         "above_calm_min": say("高于平时阶段（分钟）", "above the calm stage (min)"),
         "shut_min": say("通道口禁入合计（口·分钟）", "gates letting nobody enter (gate-min)"),
         "came_in_while_shut": say("禁入期间记录到的进入（人）", "came in where nobody was to enter (people)"),
@@ -138,7 +138,7 @@ def _leads(result: Result, names: Names, letters: list[str]) -> Sheet:
     for letter, contender, outcome in zip(letters, result.contenders, result.outcomes, strict=True):
         called, clock = Names(contender.record, names.language), Clock(contender.record)
         for lead in outcome["leads"]:
-            after = say("场地承载量", "the site's capacity") if lead["next"] == CAPACITY else called.stage(lead["next"], outcome["plan"])
+            after = say("景区承载量", "the site's capacity") if lead["next"] == CAPACITY else called.stage(lead["next"], outcome["plan"])
             moments = [NOTHING if lead[key] is None else clock.moment(lead[key]) for key in ("risen_us", "crossed_us")]
             us = lead["lead_us"]
             told = NOTHING if us is None else ("-" if us < 0 else "") + span(abs(us), names.language)
@@ -156,12 +156,12 @@ def _gates(result: Result, names: Names, letters: list[str]) -> Sheet:
     rows = []
     for gate in _most_told(result, list(gates)):
         there = [outcome["gates"].get(gate) for outcome in result.outcomes]
-        row = [names.gate(gate)]
+        row = [names.title("gate", gate)]
         row += [NOTHING if told is None else _modes(told["mode_min"], names) for told in there]
         row += [NOTHING if told is None else f"{told['came_in_while_shut']:,}" for told in there]
         row.append(f"{max(told['came_in'] for told in there if told is not None):,}")
         rows.append(row)
-    modes, shut = say("各模式分钟", "min in each mode"), say("禁入期间进入", "in while shut")
+    modes, shut = say("各状态分钟", "min in each mode"), say("禁入期间进入", "in while shut")
     head = [say("通道口", "gate"), *(f"{modes} {x}" for x in letters), *(f"{shut} {x}" for x in letters), say("进入合计", "in, all")]
     title = say("通道口", "Gates")
     if len(rows) < len(gates):
@@ -185,7 +185,7 @@ def _most_told(result: Result, gates: list[str]) -> list[str]:
 
 def _modes(minutes: dict[str, float], names: Names) -> str:
     by_length = sorted(minutes.items(), key=lambda pair: -pair[1])
-    return names.listed([f"{names.word(MODES, mode)} {spent:,.1f}" for mode, spent in by_length]) or NOTHING
+    return names.say("、", ", ").join(f"{names.word(MODES, mode)} {spent:,.1f}" for mode, spent in by_length) or NOTHING
 
 
 def _side_by_side(values: list[int | float]) -> list[str]:

@@ -16,7 +16,7 @@ from flowwatch.cli.output import line
 if TYPE_CHECKING:
     from flowwatch.documents import Fault
     from flowwatch.safety import Finding
-    from flowwatch.texts import Language
+    from flowwatch.words import Language
 
 
 @click.command()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from flowwatch.texts import Language, Text
+from flowwatch.words import Language, Text
 
 Value = str | int | Text
 

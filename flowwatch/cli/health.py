@@ -33,7 +33,7 @@ from flowwatch.log import load as load_settings
 from flowwatch.log.inbox import staged_files
 from flowwatch.log.segments import offsets
 from flowwatch.log.settings import inbox_folder
-from flowwatch.texts import Language, Names
+from flowwatch.titles import Language, Names
 from flowwatch.workspace import Workspace
 
 LITTLE_BYTES: Final = 1 << 30

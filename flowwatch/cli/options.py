@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import rich_click as click
 
+from flowwatch import words
 from flowwatch.workspace import Workspace
 
 F = TypeVar("F", bound=Callable[..., Any])
-Language = Literal["zh", "en"]
+Language = words.Language
 
 
 @dataclass(frozen=True, slots=True)

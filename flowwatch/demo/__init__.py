@@ -21,7 +21,7 @@ from flowwatch.demo.day import Day, DemoFailed
 from flowwatch.demo.screen import View, plain, render
 from flowwatch.demo.summary import summary
 from flowwatch.documents import find, load, shipped
-from flowwatch.texts import Language
+from flowwatch.words import Language
 from flowwatch.workspace import Workspace
 
 __all__ = ["DemoFailed", "demo", "prepared"]

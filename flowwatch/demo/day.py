@@ -32,7 +32,8 @@ from flowwatch.documents.load import Loaded
 from flowwatch.journal import Journal
 from flowwatch.log import Writer, create
 from flowwatch.log.errors import LogError
-from flowwatch.texts import Language, Names, incident
+from flowwatch.texts import incident
+from flowwatch.titles import Language, Names
 from flowwatch.workspace import Workspace
 
 OPENS: Final = datetime(2026, 10, 1, 9, 0)  # noqa: DTZ001 - the site's zone is added
@@ -158,7 +159,7 @@ class Day:
         view.known = zone["known"]
         view.inside, view.lower = round(zone["inside_m"] / 1000), round(zone["lower_m"] / 1000)
         view.upper = view.inside if zone["upper_m"] is None else round(zone["upper_m"] / 1000)
-        view.silent = [self.names.counter(name) for name in zone["silent"]]
+        view.silent = [self.names.title("counter", name) for name in zone["silent"]]
         view.waiting = self.holiday.waiting
         if len(view.day) < self.holiday.minutes:
             view.day.append((view.inside, view.level))

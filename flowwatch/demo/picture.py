@@ -22,7 +22,7 @@ from rich.terminal_theme import TerminalTheme
 
 from flowwatch.demo import prepared
 from flowwatch.demo.screen import BLOCKS, WIDEST, View, render
-from flowwatch.texts import Language
+from flowwatch.words import Language
 
 LINES: Final = 36
 THEME: Final = TerminalTheme(

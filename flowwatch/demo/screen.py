@@ -19,7 +19,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from flowwatch.texts import LEVELS, MODES, Language
+from flowwatch.vocabulary import LEVELS, MODES, SHORT_MODES
+from flowwatch.words import Language
 
 COLOURS: Final = {None: "#4cc38a", "IV": "#3b82f6", "III": "#ffe066", "II": "#fb8500", "I": "#ff4d5e"}
 """Calm, and the four levels' colours, red lightened to read on a dark terminal; always beside the level's name, never colour alone."""
@@ -200,7 +201,7 @@ def _gates(view: View, cells: int) -> list[Table]:
 
 def short_mode(mode: str, lang: Language) -> str:
     """A gate's mode in as few cells as a small frame has."""
-    return {"wave": "分批"}.get(mode, MODES[mode]["zh"]) if lang == "zh" else mode
+    return SHORT_MODES[mode]["zh"] if lang == "zh" else mode
 
 
 def _gate(view: View, gate: str, cells: int) -> Panel:

@@ -12,8 +12,10 @@ from typing import Final
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.incidents import What
+from flowwatch.core.readings import MINUTE
 from flowwatch.demo.day import Day
 from flowwatch.texts import REASONS
+from flowwatch.words import duration
 
 SEVERITY: Final = ("IV", "III", "II", "I")
 
@@ -24,8 +26,7 @@ def summary(day: Day, seconds: float) -> list[str]:
     kinds = [e.kind for e in day.entries]
     commands, incidents = kinds.count(EntryKind.COMMAND), kinds.count(EntryKind.INCIDENT)
     peak, covered = max(inside for inside, _ in view.day), f"{100 * day.covered / len(view.day):.0f} %"
-    hours, minutes = divmod(holiday.minutes, 60)
-    long_zh, long_en = f"{hours} 小时" + (f" {minutes} 分" if minutes else ""), f"{hours} h" + (f" {minutes} min" if minutes else "")
+    long_zh, long_en = duration(holiday.minutes * MINUTE, "zh"), duration(holiday.minutes * MINUTE, "en")
     stages = " → ".join(
         f"{day.clock(e.at)} {day.names.stage(json.loads(e.body)['to'])}" for e in day.entries if e.kind is EntryKind.TRANSITION
     )

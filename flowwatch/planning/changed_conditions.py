@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from flowwatch.conditions import bar, figure, health, rises, tidied
 from flowwatch.planning.changes import Teller, Trend, Weight, toward
-from flowwatch.planning.conditions import bar, figure, rises, tidied
 from flowwatch.planning.titles import Titles
-from flowwatch.planning.words import HEALTH, days, duration, hours, number, time_of_day, word
+from flowwatch.vocabulary import days
+from flowwatch.words import duration, hours, number, spaced, time_of_day
 
 Leaf = Mapping[str, Any]
 Part = Mapping[str, Any]
@@ -115,34 +116,24 @@ def _bar(teller: Teller, leaves: tuple[Leaf, Leaf], edge: str, name: tuple[str, 
         unit = b.say("人" if new["kind"] != "passers" else "人/分", "people" if new["kind"] != "passers" else "persons/min")
         up_zh, up_en = ("提高", "raised") if now > was else ("降低", "lowered")
         return b.say(
-            f"{looks}的{name[0]}由{_near(before)}{up_zh}到{_near(after)}（{up_zh} {by} {unit}{why}）。",
+            f"{looks}的{name[0]}由{spaced(before)}{up_zh}到{spaced(after)}（{up_zh} {by} {unit}{why}）。",
             f"{name[1]} {looks} is {up_en} from {before} to {after} (by {by} {unit}{why}).",
         )
 
     teller.tell(at[1], at[0], sentence, toward(was, now, Trend.LOOSER), (was, now))
 
 
-def _near(text: str) -> str:
-    return f" {text}" if text[:1].isdigit() or text[:1] == "-" else text
-
-
 def _hold(teller: Teller, old: Leaf, new: Leaf, path: str, weight: Weight) -> None:
     was, now = old.get("hold_us", 0), new.get("hold_us", 0)
 
     def sentence(_a: Titles, b: Titles) -> str:
-        looks = _health(new, b) if new["kind"] == "health" else figure(new, b)
-        before, after = duration(was, b.lang), duration(now, b.lang)
-        return b.say(
-            f"{looks}须持续的时间由 {before}{'延长' if now > was else '缩短'}到 {after}。",
-            f"{looks} must hold {'longer' if now > was else 'shorter'}: {after} instead of {before}.",
-        )
+        before, after = duration(was, b.language), duration(now, b.language)
+        change = b.say(f"的时间由 {before}{'延长' if now > was else '缩短'}到 {after}。", f"for {after} instead of {before}.")
+        if new["kind"] == "health":
+            return b.say(f"{health(new, b)}须持续", f"{health(new, b)}: this must hold ") + change
+        return b.say(f"{figure(new, b)}须超过启动阈值", f"{figure(new, b)} must be above its bar ") + change
 
     teller.tell(weight, path, sentence, toward(was, now, Trend.LOOSER), (was, now))
-
-
-def _health(leaf: Leaf, titles: Titles) -> str:
-    who = titles.say("任一计数器", "any counter") if leaf["counter"] is None else titles.of("counter", leaf["counter"])
-    return titles.say(f"{who}{word(HEALTH, leaf['health'], 'zh')}", f"“{who} is {word(HEALTH, leaf['health'], 'en')}”")
 
 
 def _edge(old: Leaf, new: Leaf) -> Trend | None:
@@ -219,7 +210,7 @@ def _gone(teller: Teller, way: Way, weight: Weight) -> None:
     teller.tell(
         weight,
         "clauses",
-        lambda a, b: b.say(f"不再因以下条件启动：{_said(*way, a)}。", f"no longer comes when {_said(*way, a)}."),
+        lambda a, b: b.say(f"取消启动条件：{_said(*way, a)}。", f"no longer begins when {_said(*way, a)}."),
         Trend.LOOSER,
         (_leaves(*way), None),
     )
@@ -229,7 +220,7 @@ def _came(teller: Teller, way: Way, weight: Weight) -> None:
     teller.tell(
         weight,
         "clauses",
-        lambda _a, b: b.say(f"新增启动条件：{_said(*way, b)}。", f"now also comes when {_said(*way, b)}."),
+        lambda _a, b: b.say(f"新增启动条件：{_said(*way, b)}。", f"now also begins when {_said(*way, b)}."),
         Trend.TIGHTER,
         (None, _leaves(*way)),
     )
@@ -242,9 +233,11 @@ def _grown(teller: Teller, old: Way, new: Way, weight: Weight) -> None:
     def sentence(a: Titles, b: Titles) -> str:
         if was < now:
             before, more = _said(part_old, was, a), _said(part_new, now - was, b)
-            return b.say(f"仅“{before}”不再足够，还须同时符合：{more}。", f"“{before}” is no longer enough; it must also hold that {more}.")
+            return b.say(
+                f"仅“{before}”不再足够，还须同时符合：{more}。", f"{b.quoted(before)} is no longer enough; it must also hold that {more}."
+            )
         after, less = _said(part_new, now, b), _said(part_old, was - now, a)
-        return b.say(f"“{after}”即可，不再要求：{less}。", f"“{after}” is enough now; it need not hold any more that {less}.")
+        return b.say(f"“{after}”即可，不再要求：{less}。", f"{b.quoted(after)} is enough now; it need not hold any more that {less}.")
 
     teller.tell(weight, "clauses", sentence, Trend.LOOSER if was < now else Trend.TIGHTER, (_leaves(*old), _leaves(*new)))
 

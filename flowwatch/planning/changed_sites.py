@@ -8,26 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from flowwatch.core.gates import Setting
 from flowwatch.planning.changes import Teller, Trend, Weight, toward
 from flowwatch.planning.explain import moment
-from flowwatch.planning.settings import setting_word
 from flowwatch.planning.titles import Titles
-from flowwatch.planning.words import DELIVERIES, duration, plain, time_of_day, word
+from flowwatch.vocabulary import DELIVERIES, THINGS, setting_of
+from flowwatch.words import duration, plain, time_of_day
 
 Thing = Mapping[str, Any]
 
-KINDS: Final = {
-    "zone": ("区域", "zone"),
-    "gate": ("通道口", "gate"),
-    "link": ("通道", "link"),
-    "counter": ("计数器", "counter"),
-    "barrier": ("升降柱", "barrier"),
-    "sign": ("信息发布设施", "sign"),
-}
+KINDS: Final = ("zone", "gate", "link", "counter", "barrier", "sign")
 _FIELDS: Final = {
     "egress_min_per_min": ("每分钟疏散能力下限", "the least capacity out, persons/min"),
-    "delivery": ("执行方式", "delivery"),
+    "delivery": ("指令下发方式", "how commands are carried out"),
     "time_zone": ("时区", "time zone"),
     "offsets": ("时差表", "the table of UTC offsets"),
     "known_empty": ("确知无人的时刻", "when the site is known to be empty"),
@@ -100,8 +92,9 @@ def _called(kind: str, name: str, *, gone: bool) -> Callable[[Titles, Titles], s
             case "gate":
                 shown = titles.gate(name)
             case _:
-                shown = titles.of(kind, name)
-        return titles.say(f"{KINDS[kind][0]}“{shown}”：", f"{shown}: " if kind == "gate" else f"{KINDS[kind][1]} {shown}: ")
+                shown = titles.title(kind, name)
+        what = titles.word(THINGS, kind)
+        return titles.say(f"{what}“{shown}”：", f"{shown}: " if kind == "gate" else f"{what} {shown}: ")
 
     return called
 
@@ -147,9 +140,9 @@ def shown(key: str, value: Any, titles: Titles, record: Thing) -> str:
     if key in _SHOWN:
         return _SHOWN[key](value, titles)
     if key.startswith("valid_"):
-        return moment(record, value, titles.lang).strip()
+        return moment(record, value, titles.language).strip()
     if key.endswith("_us"):
-        return duration(value, titles.lang)
+        return duration(value, titles.language)
     return plain(value) if isinstance(value, int | float) else str(value)
 
 
@@ -159,8 +152,8 @@ def _known_empty(value: Any, titles: Titles) -> str:
 
 
 _SHOWN: Final[Mapping[str, Callable[[Any, Titles], str]]] = {
-    "delivery": lambda value, titles: word(DELIVERIES, value, titles.lang),
-    "on_lost": lambda value, titles: setting_word(Setting.parse(value), titles),
+    "delivery": lambda value, titles: titles.word(DELIVERIES, value),
+    "on_lost": lambda value, titles: setting_of(value, titles.language),
     "known_empty": _known_empty,
     **dict.fromkeys(("from", "to", "inside", "zone"), lambda value, titles: titles.zone(value)),
     **dict.fromkeys(("outside", "gate"), lambda value, titles: titles.gate(value)),

@@ -9,10 +9,11 @@ from typing import Any, Final
 from flowwatch.core.gates import Setting, lanes_per_min
 from flowwatch.planning import settings
 from flowwatch.planning.changed_conditions import conditions
-from flowwatch.planning.changes import Teller, Trend, Weight, toward
-from flowwatch.planning.stages import agreed, task
+from flowwatch.planning.changes import LANGUAGES, Teller, Trend, Weight, toward
+from flowwatch.planning.stages import agreed
 from flowwatch.planning.titles import Titles
-from flowwatch.planning.words import BARRIERS, LINKS, level, role, word
+from flowwatch.vocabulary import level, setting_of
+from flowwatch.words import duration, quoted
 
 Part = Mapping[str, Any]
 
@@ -75,10 +76,10 @@ def _turned(a: Titles, b: Titles, was: str | None, now: str | None, gates: tuple
     row = b.in_row(gates)
     if now is None:
         return b.say(f"对{row}不再作要求。", f"nothing is asked of {row} any more.")
-    after = settings.setting_word(Setting.parse(now), b)
+    after = b.quoted(setting_of(now, b.language))
     if was is None:
         return b.say(f"新增对{row}的要求：{after}。", f"{row}: {after}; nothing was asked before.")
-    before = settings.setting_word(Setting.parse(was), a)
+    before = a.quoted(setting_of(was, a.language))
     return b.say(f"{row}由{before}改为{after}。", f"{row}: {after} instead of {before}.")
 
 
@@ -138,8 +139,8 @@ def _agreement(teller: Teller, old: Part, new: Part, way: str) -> None:
         Weight.AGREEMENT,
         f"confirm.{way}",
         lambda a, b: b.say(
-            f"{'启动' if rise else '解除'}确认改为：{agreed(new, b, rise=rise)}原为：{agreed(old, a, rise=rise)}",
-            f"agreement to {'enter' if rise else 'leave'} is now: {agreed(new, b, rise=rise)} It was: {agreed(old, a, rise=rise)}",
+            f"{'启动' if rise else '解除'}确认由“{agreed(old, a, rise=rise)}”改为“{agreed(new, b, rise=rise)}”。",
+            f"approval to {'begin' if rise else 'end'}: {agreed(new, b, rise=rise)} (was: {agreed(old, a, rise=rise)}).",
         ),
         toward(wait[0], wait[1], Trend.LOOSER if rise else Trend.TIGHTER),
         (dict(old), dict(new)),
@@ -150,9 +151,9 @@ def _tasks(teller: Teller, old: list[Part], new: list[Part]) -> None:
     before, after = {t["task"]: t for t in old}, {t["task"]: t for t in new}
     for name in dict.fromkeys((*before, *after)):
         if name not in before:
-            _task(teller, after[name], ("新增任务", "task added"), Trend.TIGHTER)
+            _task(teller, after[name], ("新增", "added"), Trend.TIGHTER)
         elif name not in after:
-            _task(teller, before[name], ("取消任务", "task removed"), Trend.LOOSER)
+            _task(teller, before[name], ("取消", "removed"), Trend.LOOSER)
         else:
             _same_task(teller, before[name], after[name])
     if list(before) != list(after) and before.keys() == after.keys():
@@ -162,12 +163,16 @@ def _tasks(teller: Teller, old: list[Part], new: list[Part]) -> None:
 
 def _task(teller: Teller, found: Part, what: tuple[str, str], trend: Trend) -> None:
     values = (None, dict(found)) if trend is Trend.TIGHTER else (dict(found), None)
-    path = f"tasks.{found['task']}"
-    teller.tell(Weight.TASKS, path, lambda _a, b: b.say(f"{what[0]}：{task(found, b)}", f"{what[1]}: {task(found, b)}"), trend, values)
+
+    def sentence(_a: Titles, b: Titles) -> str:
+        text, who, within = b.quoted(b.text(found, "text")), b.role(found["role"]), duration(found["within_us"], b.language)
+        return b.say(f"{what[0]}任务{text}（{who}，{within}内）。", f"task {text} {what[1]} ({who}, within {within}).")
+
+    teller.tell(Weight.TASKS, f"tasks.{found['task']}", sentence, trend, values)
 
 
 def _same_task(teller: Teller, was: Part, now: Part) -> None:
-    path, zh, en = f"tasks.{now['task']}", f"任务“{now['text']['zh']}”的", f"the task “{now['text']['en']}”"
+    path, zh, en = f"tasks.{now['task']}", f"任务{quoted(now['text']['zh'], 'zh')}的", f"the task {quoted(now['text']['en'], 'en')}"
     within = (was["within_us"], now["within_us"])
     teller.lasting(Weight.TASKS, f"{path}.within_us", (f"{zh}时限", f"{en}: its deadline is"), within, Trend.LOOSER)
     if was["role"] != now["role"]:
@@ -175,8 +180,8 @@ def _same_task(teller: Teller, was: Part, now: Part) -> None:
             Weight.TASKS,
             f"{path}.role",
             lambda _a, b: b.say(
-                f"{zh}执行人由{role(was['role'], 'zh')}改为{role(now['role'], 'zh')}。",
-                f"{en} is for {role(now['role'], 'en')} instead of {role(was['role'], 'en')}.",
+                f"{zh}执行人由{b.role(was['role'])}改为{b.role(now['role'])}。",
+                f"{en} is for {b.role(now['role'])} instead of {b.role(was['role'])}.",
             ),
             None,
             (was["role"], now["role"]),
@@ -185,29 +190,25 @@ def _same_task(teller: Teller, was: Part, now: Part) -> None:
 
 
 def _devices(teller: Teller, old: Part, new: Part) -> None:
-    for kind, table in (("link", LINKS), ("barrier", BARRIERS)):
+    for kind in ("link", "barrier"):
         before, after = old[f"{kind}s"], new[f"{kind}s"]
         for name in dict.fromkeys((*before, *after)):
             if before.get(name) != after.get(name):
-                _device(teller, (kind, name), (before.get(name), after.get(name)), table)
+                _device(teller, (kind, name), (before.get(name), after.get(name)))
     for name in dict.fromkeys((*old["signs"], *new["signs"])):
-        signs = {s["sign"]: s["title"] for record in (teller.old, teller.new) for s in record["signs"]}
-        shown = signs.get(name, {"zh": name, "en": name})
-        called = (f"{shown['zh']}的内容", f"the text of {shown['en']}")
+        zh, en = (teller.titles(lang, gone=name not in new["signs"]).called("sign", name) for lang in LANGUAGES)
+        called = (f"{zh}的内容", f"{en}: its text")
         teller.words(Weight.DEVICES, f"signs.{name}", called, old["signs"].get(name), new["signs"].get(name))
 
 
-def _device(teller: Teller, thing: tuple[str, str], values: tuple[str | None, str | None], table: Mapping[str, Any]) -> None:
-    teller.tell(Weight.DEVICES, f"{thing[0]}s.{thing[1]}", lambda a, b: _moved(a, b, thing, values, table), None, values)
+def _device(teller: Teller, thing: tuple[str, str], values: tuple[str | None, str | None]) -> None:
+    teller.tell(Weight.DEVICES, f"{thing[0]}s.{thing[1]}", lambda a, b: _moved(a, b, thing, values), None, values)
 
 
-def _moved(a: Titles, b: Titles, thing: tuple[str, str], values: tuple[str | None, str | None], table: Mapping[str, Any]) -> str:
+def _moved(a: Titles, b: Titles, thing: tuple[str, str], values: tuple[str | None, str | None]) -> str:
     was, now = values
-    name = b.of(*thing) if now is not None else a.of(*thing)
+    before = "" if was is None else b.say(f"（原为“{a.asked_of(thing[1], was)}”）", f" (was: {a.asked_of(thing[1], was)})")
     if now is None:
-        return b.say(
-            f"对{name}不再作要求（原为{word(table, was or '', 'zh')}）。",
-            f"nothing is asked of {name} any more (was: {word(table, was or '', 'en')}).",
-        )
-    before = "" if was is None else b.say(f"（原为{word(table, was, 'zh')}）", f" (was: {word(table, was, 'en')})")
-    return b.say(f"{name}改为{word(table, now, 'zh')}{before}。", f"{name}: {word(table, now, 'en')}{before}.")
+        return b.say(f"对{a.called(*thing)}不再作要求{before}。", f"nothing is asked of {a.called(*thing)} any more{before}.")
+    told = b.asked_of(thing[1], now)
+    return b.say(f"{b.called(*thing)}改为“{told}”{before}。", f"{b.called(*thing)}: {told}{before}.")

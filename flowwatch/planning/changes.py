@@ -13,9 +13,9 @@ from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 from flowwatch.planning.titles import Titles
-from flowwatch.planning.words import duration, say
-from flowwatch.planning.words import sentence as capital
 from flowwatch.titles import Language
+from flowwatch.vocabulary import template
+from flowwatch.words import duration, quoted, say
 
 Sentence = Callable[[Titles, Titles], str]
 """Called with the titles of the old and of the new record in one language."""
@@ -48,7 +48,8 @@ class Trend(StrEnum):
     LOOSER = "looser"
 
 
-TRENDS: Final = {Trend.TIGHTER: {"zh": "更严", "en": "tighter"}, Trend.LOOSER: {"zh": "更松", "en": "looser"}}
+LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
+TRENDS: Final = {Trend.TIGHTER: {"zh": "收紧", "en": "tighter"}, Trend.LOOSER: {"zh": "放宽", "en": "looser"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,11 @@ class Teller:
     _before: Sentence | None = None
 
     def __post_init__(self) -> None:
-        self._titles = {"zh": (Titles(self.old, "zh"), Titles(self.new, "zh")), "en": (Titles(self.old, "en"), Titles(self.new, "en"))}
+        self._titles = {lang: (Titles(self.old, lang), Titles(self.new, lang)) for lang in LANGUAGES}
+
+    def titles(self, lang: Language, *, gone: bool) -> Titles:
+        """The titles of the new record, or of the old one for what is `gone`."""
+        return self._titles[lang][not gone]
 
     @contextmanager
     def within(self, path: str, before: Sentence, *, plan: str | None, stage: str | None = None, rank: int = 0) -> Iterator[None]:
@@ -130,13 +135,22 @@ class Teller:
         yield
         self._path, self._before, self._plan, self._stage, self._rank = kept
 
+    @contextmanager
+    def part(self, path: str, before: Sentence) -> Iterator[None]:
+        """What is told meanwhile is about the part at `path` of what is told about already; `before` stands before each sentence, too."""
+        kept, first = (self._path, self._before), self._before
+        self._path = f"{self._path}.{path}" if self._path else path
+        self._before = before if first is None else lambda a, b: first(a, b) + before(a, b)
+        yield
+        self._path, self._before = kept
+
     def tell(
         self, weight: Weight, path: str, sentence: Sentence, trend: Trend | None = None, values: tuple[Any, Any] = (None, None)
     ) -> None:
         """Add a change of the part at `path`; `values` are what stood there and what stands there now."""
         zh, en = (
-            capital((self._before(*titles) if self._before is not None else "") + sentence(*titles))
-            for titles in (self._titles["zh"], self._titles["en"])
+            titles[1].sentence((self._before(*titles) if self._before is not None else "") + sentence(*titles))
+            for titles in (self._titles[lang] for lang in LANGUAGES)
         )
         whole = f"{self._path}.{path}" if self._path else path
         self.found.append(Change(weight, self._plan, self._stage, self._rank, trend, whole, zh, en, *values))
@@ -144,7 +158,7 @@ class Teller:
     def words(self, weight: Weight, path: str, name: tuple[str, str], old: Any, new: Any) -> None:
         """Tell a text (`zh` and `en`, or None) that changed; `name` is what it is called in both languages."""
         if old != new:
-            self.tell(weight, path, lambda _a, b: b.say(name[0], name[1]) + _reworded(old, new, b.lang), values=(old, new))
+            self.tell(weight, path, lambda _a, b: b.say(name[0], name[1]) + _reworded(old, new, b.language), values=(old, new))
 
     def lasting(self, weight: Weight, path: str, name: tuple[str, str], values: tuple[int, int], more: Trend | None) -> None:
         """Tell a duration (microseconds) that changed; `more` says what a longer one means."""
@@ -153,7 +167,7 @@ class Teller:
             return
 
         def sentence(_a: Titles, b: Titles) -> str:
-            before, after, by = (duration(value, b.lang) for value in (old, new, abs(new - old)))
+            before, after, by = (duration(value, b.language) for value in (old, new, abs(new - old)))
             zh = f"{name[0]}由 {before}{'延长' if new > old else '缩短'}到 {after}（相差 {by}）。"
             return b.say(zh, f"{name[1]} {'lengthened' if new > old else 'shortened'} from {before} to {after} (by {by}).")
 
@@ -161,10 +175,14 @@ class Teller:
 
 
 def _reworded(old: Any, new: Any, lang: Language) -> str:
+    def shown(text: Any, language: Language) -> str:
+        return quoted(template(text[language], language), lang)
+
     if old is None or new is None:
-        found = (new or old)[lang]
-        return say(lang, f"{'取消' if new is None else '新增'}：“{found}”。", f" {'removed' if new is None else 'added'}: “{found}”.")
+        found = shown(new or old, lang)
+        return say(lang, f"{'取消' if new is None else '新增'}：{found}。", f" {'removed' if new is None else 'added'}: {found}.")
     if old[lang] != new[lang]:
-        return say(lang, f"由“{old[lang]}”改为“{new[lang]}”。", f" changed from “{old[lang]}” to “{new[lang]}”.")
+        return say(lang, f"由{shown(old, lang)}改为{shown(new, lang)}。", f" changed from {shown(old, lang)} to {shown(new, lang)}.")
     other: Language = "en" if lang == "zh" else "zh"
-    return say(lang, f"的英文由“{old[other]}”改为“{new[other]}”。", f", in Chinese: changed from “{old[other]}” to “{new[other]}”.")
+    before, after = shown(old, other), shown(new, other)
+    return say(lang, f"的英文由{before}改为{after}。", f", in Chinese: changed from {before} to {after}.")

@@ -11,8 +11,8 @@ from flowwatch.planning.diagram import GateState, State
 from flowwatch.planning.glyphs import INK, SIZE
 from flowwatch.planning.measure import wrapped
 from flowwatch.planning.sheet import LEADING, high
-from flowwatch.planning.words import level, say, sentence
-from flowwatch.titles import Language
+from flowwatch.vocabulary import PHASES, level
+from flowwatch.words import Language, say, sentence
 
 W: Final = 312.0
 """A column's width."""
@@ -89,13 +89,13 @@ def _above(state: State, lang: Language) -> list[Line]:
     if state.number == 1:
         return []
     several = len(state.rise) > 1
-    head = say(lang, "▲ 启动（任一条）", "▲ Comes when any of these holds") if several else say(lang, "▲ 启动", "▲ Comes when")
-    common = say(lang, f"{state.common}，且：", f"{sentence(state.common)}, and:") if state.common else ""
+    head = say(lang, "▲ 启动（任一条）", "▲ Begins when any of these holds") if several else say(lang, "▲ 启动", "▲ Begins when")
+    common = say(lang, f"{state.common}，且：", f"{sentence(state.common, lang)}, and:") if state.common else ""
     return [
         *_broken(head, SMALL, W, bold=True),
         *_broken(common, BODY, W),
-        *_points([sentence(way) for way in state.rise], BODY, W),
-        *_broken(sentence(state.rise_by), SMALL, W, colour=GREY),
+        *_points([sentence(way, lang) for way in state.rise], BODY, W),
+        *_broken(sentence(state.rise_by, lang), SMALL, W, colour=GREY),
     ]
 
 
@@ -105,13 +105,13 @@ def _below(state: State, lang: Language) -> list[Line]:
         return []
     several = len(state.fall) > 1
     head = (
-        say(lang, "▼ 解除（启动条件均已结束）", "▼ Goes when its conditions have ended") if several else say(lang, "▼ 解除", "▼ Goes when")
+        say(lang, "▼ 解除（启动条件均已解除）", "▼ Ends when its conditions have ended") if several else say(lang, "▼ 解除", "▼ Ends when")
     )
     return [
         *_broken(head, SMALL, W, bold=True),
-        *_points([sentence(way) for way in state.fall], BODY, W),
-        *_broken(sentence(state.dwell), SMALL, W, colour=GREY),
-        *_broken(sentence(state.fall_by), SMALL, W, colour=GREY),
+        *_points([sentence(way, lang) for way in state.fall], BODY, W),
+        *_broken(sentence(state.dwell, lang), SMALL, W, colour=GREY),
+        *_broken(sentence(state.fall_by, lang), SMALL, W, colour=GREY),
     ]
 
 
@@ -141,8 +141,7 @@ def _detail(setting: Setting | None, lang: Language) -> list[str]:
         return []
     if setting.per_min is not None:
         return [say(lang, f"≤{setting.per_min}人/分", f"≤{setting.per_min}/min")]
-    names = {"in": ("进", "in"), "out": ("出", "out"), "both": ("双", "both"), "hold": ("停", "hold")}
-    return [say(lang, f"{names[word][0]}{seconds}秒", f"{names[word][1]} {seconds} s") for word, seconds in setting.phases]
+    return [say(lang, f"{PHASES[word]['zh']}{seconds}秒", f"{PHASES[word]['en']} {seconds} s") for word, seconds in setting.phases]
 
 
 def cell_wide() -> float:

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flowwatch.conditions import comes, ways_down, ways_up
 from flowwatch.core.gates import Setting
 from flowwatch.planning import settings
-from flowwatch.planning.conditions import comes, ways_down, ways_up
 from flowwatch.planning.stages import measures, task
 from flowwatch.planning.titles import Titles
-from flowwatch.planning.words import duration, role, sentence
-from flowwatch.titles import Language
+from flowwatch.vocabulary import SHORT_MODES
+from flowwatch.words import Language, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def ladder(record: Mapping[str, Any], plan: Mapping[str, Any], lang: Language) -
     kind = (
         titles.say("专项预案", "case")
         if plan["case"] is not None
-        else titles.say(f"区域方案：{zone}", f"zone plan: {zone}")
+        else titles.say(f"分区方案：{zone}", f"zone plan: {zone}")
         if zone
         else ""
     )
@@ -107,7 +107,7 @@ def _state(record: Mapping[str, Any], plan: Mapping[str, Any], rank: int, titles
         if rank and stage["dwell_us"]
         else "",
         fall_by=approval(stage["confirm"]["fall"], titles) if rank else "",
-        does=(*measures(stage, record, titles), *(task(found, titles) for found in stage["tasks"])),
+        does=(*measures(stage, titles), *(task(found, titles) for found in stage["tasks"])),
     )
 
 
@@ -115,13 +115,14 @@ def approval(terms: Mapping[str, Any], titles: Titles) -> str:
     """Who must agree, in a few words."""
     if terms["by"] is None:
         return titles.say("自动", "automatic")
-    who = role(terms["by"], titles.lang)
+    who = titles.role(terms["by"])
+    asked = titles.say(f"须{who}确认", f"{who} must agree")
     if terms["within_us"] is None:
-        return titles.say(f"须{who}确认", f"{sentence(who.removeprefix('the '))} must agree")
-    within = duration(terms["within_us"], titles.lang)
+        return asked
+    within = duration(terms["within_us"], titles.language)
     if terms["otherwise"] == "apply":
-        return titles.say(f"{who}确认，{within}无答复即执行", f"{sentence(who.removeprefix('the '))} agrees, or {within} without an answer")
-    return titles.say(f"须{who}确认（限 {within}，无答复则不变）", f"{sentence(who.removeprefix('the '))} must agree, asked for {within}")
+        return asked + titles.say(f"，{within}内无答复即执行", f", or {within} pass without an answer")
+    return asked + titles.say(f"，{within}内无答复则不执行", f" within {within}, or nothing changes")
 
 
 def _gate(gate: Mapping[str, Any], table: Mapping[str, str], below: Mapping[str, str], titles: Titles) -> GateState:
@@ -132,10 +133,7 @@ def _gate(gate: Mapping[str, Any], table: Mapping[str, str], below: Mapping[str,
 
 def short(setting: Setting, titles: Titles) -> str:
     """A setting in a word or two, without its numbers."""
-    zh, en = {"in": ("只进", "in"), "out": ("只出", "out"), "both": ("双向", "both ways"), "closed": ("关闭", "closed")}.get(
-        setting.mode.value, ("限流", "metered") if setting.per_min is not None else ("分批", "waves")
-    )
-    return titles.say(zh, en)
+    return titles.word(SHORT_MODES, setting.mode.value)
 
 
 def _summary(gates: Sequence[GateState], titles: Titles) -> str:

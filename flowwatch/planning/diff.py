@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from flowwatch.conditions import comes
 from flowwatch.planning import changed_sites, changed_stages
 from flowwatch.planning.changed_conditions import conditions
 from flowwatch.planning.changes import Change, Sentence, Teller, Trend, Weight, ordered, toward
-from flowwatch.planning.conditions import comes
 from flowwatch.planning.explain import moment
 from flowwatch.planning.titles import Titles
-from flowwatch.planning.words import day, day_spans, level, say
-from flowwatch.titles import Language
+from flowwatch.vocabulary import level
+from flowwatch.words import Language, day, day_spans, say
 
 Part = Mapping[str, Any]
 
@@ -65,12 +65,12 @@ def _plan(teller: Teller, old: Part | None, new: Part | None) -> None:
             teller.tell(
                 Weight.STAGES,
                 "",
-                lambda _a, b: b.say(f"{word[0]}方案“{b.text(found)}”。", f"Plan “{b.text(found)}” {word[1]}."),
+                lambda _a, b: b.say(f"{word[0]}方案{b.quoted(b.text(found))}。", f"Plan {b.quoted(b.text(found))} {word[1]}."),
                 trend if found["case"] is None else None,
                 (old and old["plan"], new and new["plan"]),
             )
         return
-    with teller.within(path, lambda _a, b: "" if main else b.say(f"“{b.text(new)}”：", f"{b.text(new)}: "), plan=new["plan"]):
+    with teller.within(path, lambda _a, b: "" if main else b.say(f"{b.quoted(b.text(new))}：", f"{b.text(new)}: "), plan=new["plan"]):
         _plan_itself(teller, old, new)
         _degraded(teller, old, new)
     pairs = _stages(old["stages"], new["stages"])
@@ -90,8 +90,8 @@ def _plan(teller: Teller, old: Part | None, new: Part | None) -> None:
 
 def _before(plan: Part | None, stage: Part) -> Sentence:
     def before(_a: Titles, b: Titles) -> str:
-        of = "" if plan is None else b.say(f"“{b.text(plan)}”", f"{b.text(plan)}, ")
-        return of + b.say(f"“{b.text(stage)}”：", f"“{b.text(stage)}”: ")
+        of = "" if plan is None else b.say(b.quoted(b.text(plan)), f"{b.text(plan)}, ")
+        return of + b.quoted(b.text(stage)) + b.say("：", ": ")
 
     return before
 
@@ -132,7 +132,7 @@ def _changed(teller: Teller, path: str, name: tuple[str, str], values: tuple[str
 
 def _moment(teller: Teller, path: str, name: tuple[str, str], values: tuple[int | None, int | None]) -> None:
     def told(value: int | None, record: Part, titles: Titles) -> str:
-        return titles.say("不限", "open") if value is None else moment(record, value, titles.lang).strip()
+        return titles.say("不限", "open") if value is None else moment(record, value, titles.language).strip()
 
     teller.tell(
         Weight.STAGES,
@@ -178,7 +178,7 @@ def _days(teller: Teller, table: str, old: Sequence[Sequence[int]], new: Sequenc
         return
 
     def sentence(_a: Titles, b: Titles) -> str:
-        name = b.say(*_DAYS[table]) if table in _DAYS else b.say(f"“{table}”", f"“{table}”")
+        name = b.say(*_DAYS[table]) if table in _DAYS else b.say(f"“{table}”活动日", f'the days of "{table}"')
         told = [
             b.say(f"{zh} {day_spans(spans, 'zh')}", f"{en} {day_spans(spans, 'en')}")
             for zh, en, spans in (("取消", "without", gone), ("新增", "with", came))
@@ -197,7 +197,7 @@ def _degraded(teller: Teller, old: Part, new: Part) -> None:
 
 
 def _rule(teller: Teller, name: str, old: Part | None, new: Part | None) -> None:
-    called = (f"数据降级规则“{name}”", f"rule “{name}” for failing data")
+    called = (f"数据降级规则“{name}”", f'rule "{name}" for failing data')
     path = f"degraded.{name}"
     if old is None or new is None:
         rule = new if new is not None else old
@@ -208,7 +208,7 @@ def _rule(teller: Teller, name: str, old: Part | None, new: Part | None) -> None
             Weight.DEGRADED,
             path,
             lambda a, b: b.say(
-                f"{word[0]}{called[0]}：当{comes(rule, a if new is None else b)}。",
+                f"{word[0]}{called[0]}：{comes(rule, a if new is None else b)}。",
                 f"{called[1]} {word[1]}: when {comes(rule, a if new is None else b)}.",
             ),
             trend,
@@ -230,7 +230,8 @@ def _rule(teller: Teller, name: str, old: Part | None, new: Part | None) -> None
         stages = tuple(value or "-" for value in (old["stage"], new["stage"]))
         _changed(teller, f"{path}.stage", (f"{called[0]}的阶段", f"{called[1]}: its stage"), (stages[0], stages[1]), Weight.DEGRADED)
     teller.words(Weight.WORDS, f"{path}.headline", (f"{called[0]}的提示", f"{called[1]}: its headline"), old["headline"], new["headline"])
-    conditions(teller, old, new, Weight.DEGRADED)
+    with teller.part(path, lambda _a, b: b.say(f"{called[0]}：", f"{called[1]}: ")):
+        conditions(teller, old, new, Weight.DEGRADED)
 
 
 # -- stages -----------------------------------------------------------------------------------------------------------------------------
@@ -278,13 +279,9 @@ def _stage(teller: Teller, old: Part | None, new: Part | None, plan: Part) -> No
         titles = a if new is None else b
         word = b.say("取消该阶段" if new is None else "新增阶段", "this stage is removed" if new is None else "a new stage")
         when = comes(stage, titles) if stage["clauses"] else ""
-        below = titles.text(plan["stages"][rank - 1]) if rank else ""
-        place = b.say(f"，在“{below}”之上", f", above “{below}”") if rank else ""
-        came = (
-            b.say(f"；{'原' if new is None else ''}当{when}时启动", f"; it {'came' if new is None else 'comes'} when {when}")
-            if when
-            else ""
-        )
+        below = b.quoted(titles.text(plan["stages"][rank - 1])) if rank else ""
+        place = b.say(f"，在{below}之上", f", above {below}") if rank else ""
+        came = b.say(f"；{'原' if new is None else ''}启动条件：{when}", f"; condition: {when}") if when else ""
         return b.say(f"{word}（{level(stage['level'], 'zh')}{place}）{came}。", f"{word} ({level(stage['level'], 'en')}{place}){came}.")
 
     teller.tell(Weight.STAGES, "", sentence, Trend.LOOSER if new is None else Trend.TIGHTER, (old and old["stage"], new and new["stage"]))

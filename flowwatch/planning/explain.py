@@ -10,23 +10,13 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from flowwatch.conditions import comes
 from flowwatch.planning import settings
-from flowwatch.planning.conditions import comes
 from flowwatch.planning.stages import Line, stage_lines
 from flowwatch.planning.titles import Titles
-from flowwatch.planning.words import (
-    DELIVERIES,
-    count,
-    day,
-    day_spans,
-    level,
-    plain,
-    say,
-    sentence,
-    template,
-    word,
-)
-from flowwatch.titles import Clock, Language
+from flowwatch.titles import Clock
+from flowwatch.vocabulary import DELIVERIES, level, template
+from flowwatch.words import Language, closed, count, day, day_spans, plain, say, sentence
 
 
 def explain(record: Mapping[str, Any], lang: Language) -> str:
@@ -59,7 +49,7 @@ def outline(record: Mapping[str, Any], lang: Language) -> list[Line]:
 
 def _plan(record: Mapping[str, Any], plan: Mapping[str, Any], titles: Titles, *, main: bool) -> Iterator[Line]:
     kind = _kind(plan, titles)
-    yield Line(-1, titles.text(plan) + (f" — {kind}" if kind and titles.lang == "en" else f"（{kind}）" if kind else ""))
+    yield Line(-1, titles.text(plan) + (f" — {kind}" if kind and titles.language == "en" else f"（{kind}）" if kind else ""))
     if plan["basis"] is not None:
         yield Line(0, titles.say(f"依据：{titles.text(plan, 'basis')}", f"Basis: {titles.text(plan, 'basis')}"))
     yield Line(0, _valid(record, plan, titles))
@@ -72,9 +62,9 @@ def _plan(record: Mapping[str, Any], plan: Mapping[str, Any], titles: Titles, *,
     yield Line(
         0,
         titles.say(
-            f"共 {n} 个阶段，由平时到最严：{ladder}。条件成立的最高一级生效；两个阈值之间不变，数据中断不会使阶段下调。",
+            f"共 {n} 个阶段，由平时到最严：{ladder}。条件成立的最高一级生效；数值在两个阈值之间时维持原状，数据中断不会使阶段下调。",
             f"{sentence(count(n))} stage{'s' if n > 1 else ''}, calm to strictest: {ladder}. The highest whose condition holds is in force; "
-            "between its two bars a condition never changes, and silent counters never lower a stage.",
+            "between its two bars a condition stays as it is, and silent counters never lower a stage.",
         ),
     )
     if main and len(record["plans"]) > 1:
@@ -83,8 +73,8 @@ def _plan(record: Mapping[str, Any], plan: Mapping[str, Any], titles: Titles, *,
         yield Line(
             0,
             titles.say(
-                f"另有：{listed}。几个方案对同一通道口要求不同时，进取最少、出取最多。",
-                f"Beside it: {listed}. Where several ask different things of a gate, the least entry and the most exit count.",
+                f"另有：{listed}。各方案对同一通道口要求不一致时，进入从严、离开从宽。",
+                f"Beside it: {listed}. Where they ask different things of a gate, the one that lets fewest in and most out counts.",
             ),
         )
     for rank in range(n):
@@ -96,11 +86,11 @@ def _kind(plan: Mapping[str, Any], titles: Titles) -> str:
     zone = None if plan["zone"] is None else titles.zone(plan["zone"])
     if plan["case"] is not None:
         return titles.say("专项预案" if zone is None else f"专项预案，{zone}", "a case" if zone is None else f"a case for {zone}")
-    return "" if zone is None else titles.say(f"区域方案：{zone}", f"zone plan for {zone}")
+    return "" if zone is None else titles.say(f"分区方案：{zone}", f"zone plan for {zone}")
 
 
 def _valid(record: Mapping[str, Any], plan: Mapping[str, Any], titles: Titles) -> str:
-    since, until = (None if plan[key] is None else moment(record, plan[key], titles.lang) for key in ("valid_from_us", "valid_to_us"))
+    since, until = (None if plan[key] is None else moment(record, plan[key], titles.language) for key in ("valid_from_us", "valid_to_us"))
     if since is None and until is None:
         return titles.say("有效期：长期有效。", "Valid: always.")
     if until is None:
@@ -129,12 +119,13 @@ def _site(record: Mapping[str, Any], titles: Titles) -> Iterator[Line]:
             f"in every stage at least {floor} persons/min can leave.",
         ),
     )
-    delivery = word(DELIVERIES, record["delivery"], titles.lang)
+    delivery = titles.word(DELIVERIES, record["delivery"])
     others = sorted({gate["delivery"] for gate in record["gates"]} - {record["delivery"]})
-    told = titles.say(f"执行方式：{delivery}。", f"Delivery: {delivery}.")
+    told = titles.say(f"指令下发方式：{delivery}。", f"Commands: {delivery}.")
     for other in others:
         row = titles.in_row(gate["gate"] for gate in record["gates"] if gate["delivery"] == other)
-        told += titles.say(f"{row}：{word(DELIVERIES, other, 'zh')}。", f" {sentence(row)}: {word(DELIVERIES, other, 'en')}.")
+        how = titles.word(DELIVERIES, other)
+        told += titles.say(f"{row}：{how}。", f" {titles.sentence(row)}: {how}.")
     yield Line(0, told)
 
 
@@ -143,10 +134,10 @@ def _case(plan: Mapping[str, Any], titles: Titles) -> Iterator[Line]:
     if case is None:
         return
     if case["declared_only"] or not case["clauses"]:
-        yield Line(0, titles.say("启用：仅由值班人员宣布。", "In force: only when an operator declares it."))
+        yield Line(0, titles.say("启用条件：仅由值班人员宣布启用。", "In force: only when an operator declares it."))
     else:
         when = comes(case, titles)
-        yield Line(0, titles.say(f"启用：当{when}，或由值班人员宣布。", f"In force: when {when}; or when an operator declares it."))
+        yield Line(0, titles.say(f"启用条件：{when}；或由值班人员宣布启用。", f"In force: when {when}; or when an operator declares it."))
     yield Line(
         0,
         titles.say(
@@ -155,7 +146,7 @@ def _case(plan: Mapping[str, Any], titles: Titles) -> Iterator[Line]:
         )
         if case["effect"] == "replace"
         else titles.say(
-            "启用期间，与主方案同时生效，从严执行。", "While it is in force both it and the main plan ask, and the stricter counts."
+            "启用期间，与主方案同时生效，从严执行。", "While it is in force both it and the main plan apply, and the stricter counts."
         ),
     )
 
@@ -163,10 +154,10 @@ def _case(plan: Mapping[str, Any], titles: Titles) -> Iterator[Line]:
 def _dates(plan: Mapping[str, Any], titles: Titles) -> Iterator[Line]:
     for event, spans in plan["days"].items():
         if event not in ("holiday", "makeup"):
-            told = day_spans(spans, titles.lang)
-            yield Line(0, titles.say(f"“{event}”：{told}。", f'"{event}": {told}.'))
+            told = day_spans(spans, titles.language)
+            yield Line(0, titles.say(f"“{event}”活动日：{told}。", f'The days of "{event}": {told}.'))
     if plan["days_until"] is not None:
-        until = day(plan["days_until"], titles.lang)
+        until = day(plan["days_until"], titles.language)
         yield Line(
             0,
             titles.say(
@@ -179,16 +170,17 @@ def _dates(plan: Mapping[str, Any], titles: Titles) -> Iterator[Line]:
 def _degraded(plan: Mapping[str, Any], titles: Titles) -> Iterator[Line]:
     if not plan["degraded"]:
         return
-    yield Line(-2, titles.say("数据降级时", "When data fail"))
+    yield Line(-2, titles.say("数据不足时（降级运行）", "When data fail"))
     for rule in plan["degraded"]:
         asks = []
         if rule["stage"] is not None:
-            stage = titles.stage(plan, rule["stage"])
-            asks.append(titles.say(f"阶段至少为“{stage}”", f'the stage is at least "{stage}"'))
+            stage = titles.stage(rule["stage"], plan["plan"])
+            asks.append(titles.say(f"阶段不低于“{stage}”", f'the stage is at least "{stage}"'))
         if rule["level"] is not None:
-            told = level(rule["level"], titles.lang)
+            told = level(rule["level"], titles.language)
             asks.append(titles.say(f"按{told}预警", f"the warning is {told}"))
         when, then = comes(rule, titles), titles.say("，", " and ").join(asks)
-        headline = template(titles.text(rule, "headline"), titles.lang)
-        told = titles.say(f"{rule['rule']}：当{when}，{then}。", f"{rule['rule']}: when {when}, {then}.")
-        yield Line(0, told + (titles.say(f"提示：{headline}", f" It says: {headline}") if headline else ""))
+        headline = template(titles.text(rule, "headline"), titles.language)
+        told = titles.say(f"规则“{rule['rule']}”：{when}时，{then}。", f'Rule "{rule["rule"]}": when {when}, {then}.')
+        said = closed(titles.say("提示：", " It says: ") + headline, titles.language) if headline else ""
+        yield Line(0, told + said)

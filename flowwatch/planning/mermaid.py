@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from flowwatch.planning.diagram import Ladder, State
-from flowwatch.planning.words import level, say
-from flowwatch.titles import Language
+from flowwatch.vocabulary import level
+from flowwatch.words import Language, say
 
 COLOURS: Final[Mapping[str | None, tuple[str, str, str]]] = {
     None: ("#ffffff", "#111111", "#6b7280"),
@@ -74,8 +74,8 @@ def _rise(state: State, lang: Language) -> list[str]:
     either = say(lang, "或 ", "or ")
     ways = [way if i == 0 else either + way for i, way in enumerate(state.rise)]
     common = "" if not state.common else say(lang, f"{state.common}，且：", f"{state.common}, and:")
-    return [say(lang, "▲ 启动", "▲ rise"), common, *ways, state.rise_by]
+    return [say(lang, "▲ 启动", "▲ begins when"), common, *ways, state.rise_by]
 
 
 def _fall(state: State, lang: Language) -> list[str]:
-    return [say(lang, "▼ 解除", "▼ fall"), *state.fall, state.dwell, state.fall_by]
+    return [say(lang, "▼ 解除", "▼ ends when"), *state.fall, state.dwell, state.fall_by]

@@ -18,7 +18,8 @@ from flowwatch.planning.glyphs import INK, SIZE, glyph
 from flowwatch.planning.measure import width
 from flowwatch.planning.mermaid import COLOURS
 from flowwatch.planning.sheet import LEADING, Box, Sheet, high, n
-from flowwatch.planning.words import say, sentence
+from flowwatch.vocabulary import MODES
+from flowwatch.words import say, sentence
 
 MOST_IN_ROW: Final = 4
 GAP: Final = 48.0
@@ -76,7 +77,7 @@ def _headline(sheet: Sheet, ladder: Ladder) -> float:
         "由平时到最严；条件成立的最高一级生效，可越级启动",
         "calm to strictest; the highest stage that is due is in force, several steps at once if need be",
     )
-    y += sheet.flow(" · ".join([*about, order]) if about else sentence(order), Box(MARGIN, y, room, 0), BODY, colour=GREY)
+    y += sheet.flow(" · ".join([*about, order]) if about else sentence(order, ladder.lang), Box(MARGIN, y, room, 0), BODY, colour=GREY)
     return y + 16
 
 
@@ -191,14 +192,8 @@ def _gate(sheet: Sheet, cell: Cell, box: Box) -> None:
 def _legend(sheet: Sheet, ladder: Ladder, y: float) -> float:
     """The signs that occur, with their words."""
     lang = ladder.lang
-    words = {
-        "in": say(lang, "只进", "in only"),
-        "out": say(lang, "只出", "out only"),
-        "both": say(lang, "双向", "both ways"),
-        "metered 1/min": say(lang, "限流", "metered"),
-        "wave in 1s out 1s": say(lang, "分批放行", "waves"),
-        "closed": say(lang, "关闭", "closed"),
-    }
+    signs = ("in", "out", "both", "metered 1/min", "wave in 1s out 1s", "closed")
+    words = {text: MODES[text.split(maxsplit=1)[0]][lang] for text in signs}
     used = {gate.setting.mode.value for state in ladder.states for gate in state.gates if gate.setting is not None}
     sheet.path(f"M{n(MARGIN)} {n(y)}H{n(sheet.w - MARGIN)}", "#c3c8d0", 1)
     x, y = MARGIN, y + 12

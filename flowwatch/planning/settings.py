@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from flowwatch.core.gates import Mode, Setting, egress_per_min
 from flowwatch.planning.titles import Titles
-from flowwatch.planning.words import SECOND_US, count, duration, sentence
+from flowwatch.vocabulary import MODES, phases
+from flowwatch.vocabulary import setting as called
+from flowwatch.words import count
 
-_PHASES: Final = {"in": ("进", "in"), "out": ("出", "out"), "both": ("进出", "both ways"), "hold": ("停", "hold")}
 _ORDER: Final = (Mode.IN, Mode.METERED, Mode.WAVE, Mode.BOTH, Mode.OUT, Mode.CLOSED)
 
 
@@ -26,50 +27,22 @@ class Group:
     gates: tuple[str, ...]
 
 
-def setting_word(setting: Setting, titles: Titles) -> str:
-    """A setting as a label: "in only", "限流进入（每分钟 40 人）"."""
-    match setting.mode:
-        case Mode.METERED:
-            way = titles.say("，可离开" if setting.leave else "，不出", ", people may leave" if setting.leave else ", nobody leaves")
-            return titles.say(f"限流进入（每分钟最多 {setting.per_min} 人{way}）", f"metered entry (at most {setting.per_min}/min{way})")
-        case Mode.WAVE:
-            return titles.say(f"分批放行（{phases(setting, titles)}）", f"waves ({phases(setting, titles)})")
-        case Mode.IN:
-            return titles.say("只进", "in only")
-        case Mode.OUT:
-            return titles.say("只出", "out only")
-        case Mode.BOTH:
-            return titles.say("双向", "both ways")
-    return titles.say("关闭", "closed")
-
-
-def phases(setting: Setting, titles: Titles) -> str:
-    """A wave's phases in their order."""
-    told = []
-    for name, seconds in setting.phases:
-        zh, en = _PHASES[name]
-        lasting = duration(seconds * SECOND_US, titles.lang)
-        told.append(titles.say(f"{zh} {lasting}", f"{en} {lasting}"))
-    return titles.say("、", ", ").join(told)
-
-
 def does(setting: Setting, titles: Titles, *, one: bool) -> str:
     """What gates with this setting do, as the verb of a sentence."""
+    if titles.language == "zh":
+        return "双向通行" if setting.mode is Mode.BOTH else called(setting, "zh")
     s, are = ("s", "is") if one else ("", "are")
     match setting.mode:
-        case Mode.IN:
-            return titles.say("只进", f"lead{s} in")
-        case Mode.OUT:
-            return titles.say("只出", f"lead{s} out")
+        case Mode.IN | Mode.OUT:
+            return f"lead{s} {setting.mode.value}"
         case Mode.BOTH:
-            return titles.say("双向通行", f"{are} open both ways")
+            return f"{are} open both ways"
         case Mode.CLOSED:
-            return titles.say("关闭", f"{are} closed")
+            return f"{are} {MODES['closed']['en']}"
         case Mode.METERED:
-            out = " and people may leave" if setting.leave else " and nobody leaves"
-            each = "" if one else " each"
-            return titles.say(setting_word(setting, titles), f"let{s} in at most {setting.per_min} persons/min{each}{out}")
-    return titles.say(setting_word(setting, titles), f"let{s} people through in waves ({phases(setting, titles)})")
+            out = "people may leave" if setting.leave else "nobody leaves"
+            return f"let{s} in at most {setting.per_min} persons/min{'' if one else ' each'} and {out}"
+    return f"let{s} people through in waves: {phases(setting, 'en')}"
 
 
 def groups(table: Mapping[str, str], titles: Titles) -> list[Group]:
@@ -94,9 +67,9 @@ def sentences(table: Mapping[str, str], titles: Titles) -> list[str]:
         if group.setting is None:
             row, k = titles.in_row(group.gates), len(group.gates)
             told.append(
-                titles.say(f"其余 {k} 个通道口由其他方案决定：{row}。", f"Of the other {count(k)} it asks nothing: {row}.")
+                titles.say(f"其余 {k} 个通道口由其他方案决定：{row}。", f"This plan asks nothing of the other {count(k)}: {row}.")
                 if asked
-                else titles.say(f"对通道口不作要求：{row}。", f"It asks nothing of the gates: {row}.")
+                else titles.say(f"对各通道口均不作要求：{row}。", f"This plan asks nothing of the gates: {row}.")
             )
     return told
 
@@ -107,7 +80,7 @@ def _one(group: Group, n: int, titles: Titles) -> str:
     verb = does(group.setting, titles, one=k == 1)
     if k == n and n > 1:
         return titles.say(f"{n} 个通道口全部{verb}：{row}。", f"All {count(n)} gates {verb}: {row}.")
-    return titles.say(f"{row}{verb}（{n} 个中 {k} 个）。", f"{sentence(row)} {verb} ({k} of {n}).")
+    return titles.say(f"{row}{verb}（{n} 个中 {k} 个）。", f"{titles.sentence(row)} {verb} ({k} of {n}).")
 
 
 def _others(group: Group, n: int, titles: Titles) -> str:
@@ -115,7 +88,7 @@ def _others(group: Group, n: int, titles: Titles) -> str:
     k, row = len(group.gates), titles.in_row(group.gates)
     verb = does(group.setting, titles, one=k == 1)
     if k == 1:
-        return titles.say(f"其余 1 个{verb}：{row}（{n} 个中 1 个）。", f"The other one {verb}: {row} (1 of {n}).")
+        return titles.say(f"{row}{verb}（{n} 个中 1 个）。", f"The other one {verb}: {row} (1 of {n}).")
     return titles.say(f"其余 {k} 个{verb}：{row}（{n} 个中 {k} 个）。", f"The other {count(k)} {verb}: {row} ({k} of {n}).")
 
 

@@ -13,8 +13,8 @@ Both = tuple[str, str]
 
 MEASURES: Final[Mapping[str, Both]] = {
     "occupancy": ("在场人数", "occupancy"),
-    "occupancy_upper": ("在场人数上限", "upper edge of occupancy"),
-    "occupancy_lower": ("在场人数下限", "lower edge of occupancy"),
+    "occupancy_upper": ("人数区间上限", "upper edge of occupancy"),
+    "occupancy_lower": ("人数区间下限", "lower edge of occupancy"),
     "band_width": ("人数区间宽度", "width of the band"),
     "capacity_share": ("占承载量的比例", "share of capacity"),
     "density": ("密度", "density"),
@@ -23,7 +23,7 @@ MEASURES: Final[Mapping[str, Both]] = {
     "net_flow": ("净流入", "net flow"),
     "flow_rate": ("流量", "flow rate"),
     "specific_flow": ("单位宽度流量", "specific flow"),
-    "opposing_flow": ("对向流量", "opposing flow"),
+    "opposing_flow": ("逆向客流", "opposing flow"),
 }
 _DAYS: Final = {
     **dict(zip(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), ("周一", "周二", "周三", "周四", "周五", "周六", "周日"), strict=True)),
@@ -32,7 +32,7 @@ _DAYS: Final = {
     "holiday": "法定节假日",
 }
 _WAYS: Final[Mapping[str, Both]] = {"in": ("进入", " in"), "out": ("离开", " out"), "both": ("", "")}
-_HEALTH: Final = {"silent": "数据中断", "stuck": "读数不变", "implausible": "读数不合理", "drifting": "漂移"}
+_HEALTH: Final = {"silent": "数据中断", "stuck": "读数不变", "implausible": "读数失真", "drifting": "误差累积"}
 
 
 def figure(text: Any) -> str:

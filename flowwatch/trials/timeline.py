@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from rich.cells import cell_len
 
 from flowwatch.core.readings import SECOND
 from flowwatch.trials.run import Failure, Moment, Outcome
 from flowwatch.trials.series import shown
+from flowwatch.words import Language
 
-Language = Literal["zh", "en"]
 MARK: Final = ">"
 _WORDS: Final[dict[str, dict[Language, str]]] = {
     "time": {"zh": "时间", "en": "time"},

@@ -163,7 +163,7 @@ def test_a_late_stage_is_told_as_late(tmp_path: Path) -> None:
     assert (
         '"busy" is in force, against the moment that what comes next is crossed, 2 min ahead under A and 1 min late under B.' in told["en"]
     )
-    assert "“busy”生效比下一条线被越过：A 早 2 分，B 晚 1 分。" in told["zh"]
+    assert "“busy”生效比下一条线被越过：A 早 2 分钟，B 晚 1 分钟。" in told["zh"]
 
 
 def test_a_plan_against_itself_decides_the_same(tmp_path: Path) -> None:

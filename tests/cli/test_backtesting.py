@@ -83,7 +83,7 @@ def test_the_tables_show_both_plans_their_difference_and_the_sentences(invoke: I
     )
     assert '"Busy" comes 2 min earlier under A: 2026-09-21 22:15:00 (A), 22:17:00 (B).' in shown
     chinese = invoke("backtest", root / "data", "--plan", "square", "--plan", "later", "--documents", root, "--lang", "zh").stdout
-    assert "“限进”：A 早 2 分进入：A 2026-09-21 22:15:00，B 22:17:00。" in chinese
+    assert "“限进”：A 早 2 分钟进入：A 2026-09-21 22:15:00，B 22:17:00。" in chinese
     assert "开环回测" in chinese
 
 

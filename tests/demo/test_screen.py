@@ -16,7 +16,8 @@ from rich.console import Console
 
 from flowwatch.demo.picture import CELL, draw
 from flowwatch.demo.screen import NARROWEST, WIDEST, Alert, View, plain, render, short_mode
-from flowwatch.texts import LEVELS, MODES, Language
+from flowwatch.vocabulary import LEVELS, MODES
+from flowwatch.words import Language
 
 languages: st.SearchStrategy[Language] = st.sampled_from(["zh", "en"])
 LEVEL: dict[str, str | None] = {"正常通行": None, "三进五出": "III", "Exit only, and a long title that no terminal holds": "I"}

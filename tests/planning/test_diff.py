@@ -130,23 +130,23 @@ def test_a_gate_turned_inward_is_looser_and_so_is_what_it_takes_from_the_way_out
     lines = told(lambda r: r["plans"][0]["stages"][2]["gates"].update({"gate-4": "in", "gate-6": "in"}))
     assert lines == [
         (
-            "1. “Exit only”: capacity out falls from 850 to 650 persons/min (by 200); a full site is empty after 5 min instead of 4 min. "
+            '1. "Exit only": capacity out falls from 850 to 650 persons/min (by 200); a full site is empty after 5 min instead of 4 min. '
             "[looser]"
         ),
-        "2. “Exit only”: gates 4 and 6: in only instead of out only. [looser]",
+        '2. "Exit only": gates 4 and 6: "in only" instead of "out only". [looser]',
     ]
 
 
 def test_a_renamed_stage_is_the_same_stage() -> None:
     assert told(lambda r: r["plans"][0]["stages"][1].update(stage="yellow")) == [
-        "1. “Three in, five out”: renamed from three_in_five_out to yellow."
+        '1. "Three in, five out": renamed from three_in_five_out to yellow.'
     ]
 
 
 def test_a_removed_stage_is_told_with_when_it_came() -> None:
     lines = told(lambda r: r["plans"][0]["stages"].pop(1))
     assert lines[0].startswith(
-        "1. “Three in, five out”: this stage is removed (level III (yellow), above “Normal”); it came when more than 1,500"
+        '1. "Three in, five out": this stage is removed (level III (yellow), above "Normal"); condition: there have been more than 1,500'
     )
     assert lines[0].endswith("[looser]")
 
@@ -159,9 +159,16 @@ def test_one_more_thing_that_must_hold_is_looser() -> None:
 
     assert told(narrowed) == [
         (
-            "1. “Three in, five out”: “more than 1,500 people are in Yuyuan mall for 30 s” is no longer enough; it must also hold that "
-            "the time is within 17:00–02:00. [looser]"
+            '1. "Three in, five out": "there have been more than 1,500 people at Yuyuan mall for 30 s" is no longer enough; '
+            "it must also hold that the time is within 17:00–02:00. [looser]"
         )
+    ]
+
+
+def test_a_changed_bar_of_a_rule_for_failing_data_says_which_rule() -> None:
+    lines = told(lambda r: r["plans"][0]["degraded"][0]["leaves"][0].update(hold_us=60_000_000), made.rich)
+    assert lines == [
+        '1. Rule "blind" for failing data: any counter is silent: this must hold for 1 min instead of 3 min. [tighter]',
     ]
 
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from flowwatch.core.gates import Setting
 from flowwatch.planning.explain import explain, outline
-from flowwatch.planning.settings import does, groups, sentences, setting_word
+from flowwatch.planning.settings import does, groups, sentences
 from flowwatch.planning.stages import stage_lines
 from flowwatch.planning.titles import Titles
+from flowwatch.vocabulary import setting as called
 from tests.planning import made
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -117,5 +118,6 @@ def test_a_site_without_a_plan_says_that_nothing_is_decided() -> None:
 def test_settings_have_words_in_both_languages(text: str) -> None:
     zh, en = Titles(made.site(), "zh"), Titles(made.site(), "en")
     setting = Setting.parse(text)
-    assert setting_word(setting, zh) != setting_word(setting, en)
+    assert called(setting, "zh") != called(setting, "en")
+    assert does(setting, zh, one=True) == does(setting, zh, one=False)
     assert does(setting, en, one=True) != does(setting, en, one=False)

@@ -9,49 +9,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.planning.conditions import comes, falls, rises, tidied, ways_down
+from flowwatch.conditions import comes, falls, rises, tidied, ways_down
 from flowwatch.planning.titles import Titles
 from tests.planning import made
 
 CLAUSES = st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=8)
 
 SAID = [
-    ("豫园商城在场人数超过 1,500 人并持续 30 秒", "more than 1,500 people are in Yuyuan mall for 30 s"),
-    ("豫园商城人数区间上限超过 3,000 人", "there may be more than 3,000 people in Yuyuan mall (upper edge of the band)"),
+    ("豫园商城在场人数超过 1,500 人并持续 30 秒", "there have been more than 1,500 people at Yuyuan mall for 30 s"),
+    ("豫园商城人数区间上限超过 3,000 人", "the upper edge of the band at Yuyuan mall is above 3,000 people"),
+    ("豫园商城人数区间下限超过 900 人并持续 30 秒", "the lower edge of the band at Yuyuan mall has been above 900 people for 30 s"),
+    ("豫园商城人数区间宽度超过 300 人并持续 30 秒", "the band at Yuyuan mall has been wider than 300 people for 30 s"),
     (
-        "豫园商城人数区间下限超过 900 人并持续 30 秒",
-        "there are surely more than 900 people in Yuyuan mall (lower edge of the band) for 30 s",
+        "豫园商城在场人数超过承载量的 80%（2,400 人）并持续 1 分钟",
+        "Yuyuan mall has been above 80% of its capacity (2,400 people) for 1 min",
     ),
-    ("豫园商城人数区间宽于 300 人并持续 30 秒", "the band in Yuyuan mall is wider than 300 people for 30 s"),
-    ("豫园商城在场人数超过承载量的 80%（2,400 人）并持续 1 分钟", "Yuyuan mall is above 80% of its capacity (2,400 people) for 1 min"),
     (
         "九曲桥人群密度超过每平方米 3.5 人（1,470 人）并持续 1 分钟",
-        "the density in Zigzag Bridge is above 3.5 persons/m² (1,470 people) for 1 min",
+        "the density at Zigzag Bridge has been above 3.5 persons/m² (1,470 people) for 1 min",
     ),
     (
         "九曲桥服务水平达到 E 级（超过 454 人）并持续 1 分钟",
-        "the level of service in Zigzag Bridge is E or worse (more than 454 people) for 1 min",
+        "the level of service at Zigzag Bridge has been E or worse (more than 454 people) for 1 min",
     ),
-    ("九曲桥排队人数超过 200 人并持续 2 分钟", "more than 200 people wait in Zigzag Bridge for 2 min"),
-    ("全场净流入超过每分钟 60 人并持续 2 分钟", "the net flow into the whole site is above 60 persons/min for 2 min"),
-    ("2号口进入流量超过每分钟 80 人并持续 1 分钟", "the flow through Gate 2 inward is above 80 persons/min for 1 min"),
+    ("九曲桥排队人数超过 200 人并持续 2 分钟", "the queue at Zigzag Bridge has been above 200 people for 2 min"),
+    ("全场净流入超过每分钟 60 人并持续 2 分钟", "the net flow into the whole site has been above 60 persons/min for 2 min"),
+    ("2号口进入流量超过每分钟 80 人并持续 1 分钟", "the inward flow through Gate 2 has been above 80 persons/min for 1 min"),
     (
         "九曲桥西端双向单位宽度流量超过每米每分钟 60 人（每分钟 144 人）并持续 1 分钟",
-        "the flow per metre through Zigzag Bridge, west end in both directions together is above 60 persons/m/min (144 persons/min) for 1 min",
+        "the two-way flow per metre through Zigzag Bridge, west end has been above 60 persons/m/min (144 persons/min) for 1 min",
     ),
     (
         "九曲桥西端逆向客流超过每分钟 20 人并持续 1 分钟",
-        "the weaker of the two streams through Zigzag Bridge, west end is above 20 persons/min for 1 min",
+        "the weaker of the two streams through Zigzag Bridge, west end has been above 20 persons/min for 1 min",
     ),
     (
-        "预测 15 分钟内豫园商城在场人数（P90）超过 1,650 人并持续 3 分钟（目前尚不判断）",
-        "the forecast for Yuyuan mall within 15 min (90th percentile) is above 1,650 people for 3 min (not judged yet)",
+        "豫园商城 15 分钟内预测人数（P90）超过 1,650 人并持续 3 分钟（目前尚不判断）",
+        "the forecast for Yuyuan mall within 15 min (90th percentile) has been above 1,650 people for 3 min (not judged yet)",
     ),
-    ("任一计数器数据中断并持续 3 分钟", "any counter is silent for 3 min"),
-    ("turnstile-4数值卡死（目前尚不判断）", "turnstile-4 is stuck (not judged yet)"),
+    ("任一计数器数据中断持续 3 分钟", "any counter has been silent for 3 min"),
+    ("计数器“turnstile-4”读数不变（目前尚不判断）", "counter turnstile-4 is stuck (not judged yet)"),
     ("时间在 17:00 至次日 02:00 之间", "the time is within 17:00–02:00"),
     (
-        "日期为法定节假日、周六或“lantern”期间（以 05:00 为一天之始）",
+        "当日为法定节假日、周六或“lantern”活动日（营业日自 05:00 起算）",
         'it is a public holiday, a Saturday or one of the days of "lantern" (the day begins at 05:00)',
     ),
 ]
@@ -96,8 +96,8 @@ def test_alternatives_are_joined_by_or_and_what_they_share_comes_first() -> None
     some = made.leaves()
     part = {"leaves": [some[15], some[0], some[1]], "clauses": [[0, 1], [0, 2]]}
     assert comes(part, Titles(made.site(), "en")) == (
-        "the time is within 17:00–02:00, and at the same time either more than 1,500 people are in Yuyuan mall for 30 s, "
-        "or there may be more than 3,000 people in Yuyuan mall (upper edge of the band)"
+        "the time is within 17:00–02:00, and at the same time either there have been more than 1,500 people at Yuyuan mall for 30 s, "
+        "or the upper edge of the band at Yuyuan mall is above 3,000 people"
     )
     assert comes(part, Titles(made.site(), "zh")) == (
         "时间在 17:00 至次日 02:00 之间，且符合以下之一：豫园商城在场人数超过 1,500 人并持续 30 秒，或豫园商城人数区间上限超过 3,000 人"
