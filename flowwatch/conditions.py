@@ -92,6 +92,8 @@ def rises(leaf: Leaf, names: Names) -> str:
         case "health":
             told = health(leaf, names, _is(leaf)) + held(leaf, names).removeprefix("并")
             return told + ("" if leaf["health"] == "silent" else not_yet)
+        case "neighbour":
+            return neighbour(leaf, names, _is(leaf)) + held(leaf, names)
         case "forecast" | "passers":
             limit = bar(leaf, "enter", names)
             told = figure(leaf, names) + names.say(f"超过{spaced(limit)}", f" {_is(leaf)} above {limit}") + held(leaf, names)
@@ -159,6 +161,17 @@ def well(leaf: Leaf, names: Names, *, past: bool = False) -> str:
     return names.say(f"{who}不再{state}", f"{who} {is_} no longer {state}")
 
 
+def neighbour(leaf: Leaf, names: Names, verb: str = "is", *, below: bool = False) -> str:
+    """At what stage another site is, of a leaf on that, or `below` it. Its titles are not known here, so names stand as plans write them."""
+    plan, stage = leaf["plan"], names.quoted(leaf["stage"])
+    whose = names.say(f"景区“{leaf['site']}”", f"site {leaf['site']}") + (
+        "" if plan is None else names.say(f"的方案“{plan}”", f" (plan {plan})")
+    )
+    if below:
+        return names.say(f"{whose}已降至“{leaf['stage']}”以下", f"{whose} {verb} below stage {stage}")
+    return names.say(f"{whose}处于“{leaf['stage']}”或更高阶段", f"{whose} {verb} at stage {stage} or above")
+
+
 def falls(leaf: Leaf, names: Names) -> str:
     """When a leaf goes off, its dwell and freshness apart: a clause of a sentence that follows "when"."""
     lang = names.language
@@ -170,6 +183,8 @@ def falls(leaf: Leaf, names: Names) -> str:
             return names.say(f"当日不是{days(leaf['days'], lang)}", f"it is not {days(leaf['days'], lang)}")
         case "health":
             return well(leaf, names)
+        case "neighbour":
+            return neighbour(leaf, names, below=True)
     limit = bar(leaf, "clear", names)
     if leaf["measure"] == "level_of_service":
         n = _people(leaf, "clear")

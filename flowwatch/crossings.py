@@ -51,6 +51,8 @@ def _bar(bar: Mapping[str, Any], names: Names) -> str:
             return _time(bar, leaf, names)
         case "day":
             return _day(bar, leaf, names)
+        case "neighbour":
+            return _neighbour(bar, leaf, names)
     return str(leaf["kind"])
 
 
@@ -114,3 +116,11 @@ def _day(bar: Mapping[str, Any], leaf: Mapping[str, Any], names: Names) -> str:
     if bar["edge"] == "enter":
         return names.say(f"当日为{told}", f"it was {told}")
     return names.say(f"当日不再是{told}", f"it was no longer {told}")
+
+
+def _neighbour(bar: Mapping[str, Any], leaf: Mapping[str, Any], names: Names) -> str:
+    if bar["edge"] == "clear":
+        return conditions.neighbour(leaf, names, "was", below=True)
+    held = _held(bar, names)
+    lasting = names.say(f"并持续 {held}", f" for {held}") if held else ""
+    return conditions.neighbour(leaf, names, "had been" if held else "was") + lasting

@@ -54,7 +54,23 @@ SAID = [
         "当日为法定节假日、周六或“lantern”活动日（营业日自 05:00 起算）",
         'it is a public holiday, a Saturday or one of the days of "lantern" (the day begins at 05:00)',
     ),
+    ("景区“bund”处于“remote_hold”或更高阶段并持续 30 秒", 'site bund has been at stage "remote_hold" or above for 30 s'),
 ]
+
+
+NEIGHBOUR = {"kind": "neighbour", "site": "bund", "plan": "stairs", "stage": "narrow", "hold_us": 0}
+
+
+@pytest.mark.parametrize(
+    ("lang", "on", "off"),
+    [
+        ("zh", "景区“bund”的方案“stairs”处于“narrow”或更高阶段", "景区“bund”的方案“stairs”已降至“narrow”以下"),
+        ("en", 'site bund (plan stairs) is at stage "narrow" or above', 'site bund (plan stairs) is below stage "narrow"'),
+    ],
+)
+def test_the_stage_of_another_site(lang: Any, on: str, off: str) -> None:
+    titles = Titles(made.site(), lang)
+    assert [rises(NEIGHBOUR, titles), falls(NEIGHBOUR, titles)] == [on, off]
 
 
 @pytest.mark.parametrize(("leaf", "zh", "en"), [(leaf, *said) for leaf, said in zip(made.leaves(), SAID, strict=True)], ids=lambda v: "")

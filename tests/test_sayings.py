@@ -203,6 +203,12 @@ CROSSED: list[tuple[dict[str, Any], str, str, str]] = [
         "计数器“gone-4”数据中断持续 20 秒",
     ),
     (
+        {"kind": "neighbour", "site": "bund", "plan": None, "stage": "remote_hold", "hold_us": 30 * SECOND},
+        "景区“bund”处于“remote_hold”或更高阶段并持续 1 分钟",
+        'site bund had been at stage "remote_hold" or above for 1 min',
+        "景区“bund”处于“remote_hold”或更高阶段并持续 30 秒",
+    ),
+    (
         {"kind": "time", "from_s": 64_800, "until_s": 1800},
         "进入 18:00 至次日 00:30 时段",
         "the time came within 18:00–00:30",

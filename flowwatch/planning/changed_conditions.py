@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from flowwatch.conditions import bar, figure, health, rises, tidied
+from flowwatch.conditions import bar, figure, health, neighbour, rises, tidied
 from flowwatch.planning.changes import Teller, Trend, Weight, toward
 from flowwatch.planning.titles import Titles
 from flowwatch.vocabulary import days
@@ -27,6 +27,7 @@ _SAME: Final = {
     "passers": ("gate", "link", "measure", "direction"),
     "forecast": ("zone", "measure"),
     "health": ("counter", "health"),
+    "neighbour": ("site", "plan", "stage"),
     "time": (),
     "day": (),
 }
@@ -131,6 +132,8 @@ def _hold(teller: Teller, old: Leaf, new: Leaf, path: str, weight: Weight) -> No
         change = b.say(f"的时间由 {before}{'延长' if now > was else '缩短'}到 {after}。", f"for {after} instead of {before}.")
         if new["kind"] == "health":
             return b.say(f"{health(new, b)}须持续", f"{health(new, b)}: this must hold ") + change
+        if new["kind"] == "neighbour":
+            return b.say(f"{neighbour(new, b)}须持续", f"{neighbour(new, b)}: this must hold ") + change
         return b.say(f"{figure(new, b)}须超过启动阈值", f"{figure(new, b)} must be above its bar ") + change
 
     teller.tell(weight, path, sentence, toward(was, now, Trend.LOOSER), (was, now))

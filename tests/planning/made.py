@@ -216,6 +216,7 @@ def leaves() -> list[dict[str, Any]]:
         {"kind": "health", "counter": "turnstile-4", "health": "stuck", "hold_us": 0},
         {"kind": "time", "from_s": 61200, "until_s": 7200},
         {"kind": "day", "days": ["holiday", "sat", "lantern"], "business_day_s": 18000},
+        {"kind": "neighbour", "site": "bund", "plan": None, "stage": "remote_hold", "hold_us": 30 * SECOND},
     ]
 
 
