@@ -1,10 +1,13 @@
-"""Documents into the log: what changed on disk becomes a record, once it is without fault. A broken document never replaces a good one."""
+"""Documents into the log: what changed on disk becomes a record, once it is without fault. A broken document never replaces a good one.
+
+Without fault means what `flowwatch check` means by it: the files read well, and the safety analysis finds every way out kept.
+"""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from flowwatch.documents import DocumentErrors, Fault, Loaded, find, load, shipped
@@ -13,6 +16,7 @@ from flowwatch.log.inbox import Inbox
 from flowwatch.log.reader import Reader
 from flowwatch.log.settings import load as load_settings
 from flowwatch.log.writer import Writer
+from flowwatch.soundness import examine
 from flowwatch.workspace import Workspace
 
 Tell = Callable[[str], None]
@@ -39,7 +43,10 @@ def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell) -
     faults: list[Fault] = []
     for site_file, plan_files in found:
         try:
-            _accept(workspace, load(site_file, plan_files), present, tell)
+            loaded = load(site_file, plan_files)
+            if present.get(str(loaded.site["site"])) != loaded.version:
+                _require_sound(loaded, site_file, plan_files)
+                _accept(workspace, loaded, present, tell)
         except DocumentErrors as errors:
             known = _site_named_in(site_file) in present
             _tell_faults(errors, tell)
@@ -49,11 +56,17 @@ def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell) -
         raise DocumentErrors(faults)
 
 
+def _require_sound(loaded: Loaded, site_file: Path, plan_files: Sequence[Path]) -> None:
+    """Raise `DocumentErrors` for plans that the safety analysis has faults of."""
+    if plan_files:
+        _, faults = examine(loaded.site, site_file, plan_files)
+        if faults:
+            raise DocumentErrors(faults)
+
+
 def _accept(workspace: Workspace, loaded: Loaded, present: Mapping[str, str], tell: Tell) -> None:
-    """Put one document into the log if it changed. Raises `BadRecord` where the log has no place for a site that it does not know."""
+    """Put one document into the log. Raises `BadRecord` where the log has no place for a site that it does not know."""
     site = str(loaded.site["site"])
-    if present.get(site) == loaded.version:
-        return
     try:
         _append_document(workspace, loaded.payload)
     except BadRecord as error:

@@ -15,7 +15,6 @@ from flowwatch.cli.output import line
 
 if TYPE_CHECKING:
     from flowwatch.documents import Fault
-    from flowwatch.safety import Finding
     from flowwatch.texts import Language
 
 
@@ -73,7 +72,8 @@ def _judge(site_file: Path, plan_files: Sequence[Path], lang: Language, seen: _S
     """Read one site with its plans, and analyse what reads well."""
     from flowwatch.documents import DocumentErrors, load, notes
     from flowwatch.documents.load import shown_path
-    from flowwatch.safety import analyse, render
+    from flowwatch.safety import render
+    from flowwatch.soundness import examine
 
     try:
         loaded = load(site_file, plan_files)
@@ -85,22 +85,10 @@ def _judge(site_file: Path, plan_files: Sequence[Path], lang: Language, seen: _S
     seen.good.extend(f"{name}: note: {text}" for text in notes(loaded.site))
     if not plan_files:
         return
-    report = analyse(loaded.site)
-    seen.faults.extend(_placed(found, site_file, plan_files, lang) for found in report.faults)
+    report, faults = examine(loaded.site, site_file, plan_files, lang)
+    seen.faults.extend(faults)
     seen.reports.append({"site": loaded.site["site"], "plans": [shown_path(file) for file in plan_files], "safety": report.to_json()})
     seen.good.append(render(report, lang))
-
-
-def _placed(found: Finding, site_file: Path, plan_files: Sequence[Path], lang: Language) -> Fault:
-    """A finding of the analysis as a fault in the file of its plan, or of the site, with the way that leads to it."""
-    from flowwatch.documents import Fault
-    from flowwatch.documents.faults import shown
-    from flowwatch.documents.load import place, shown_path
-
-    file, line_, column = place([site_file] if found.plan is None else plan_files, found.plan, found.path)
-    text = found.zh if lang == "zh" else found.en
-    way = [event.zh if lang == "zh" else event.en for event in found.events or ()]
-    return Fault(shown_path(file), line_, column, shown(found.path), f"{text} ({found.code}){': ' + ' → '.join(way) if way else ''}")
 
 
 def _holds(record: dict[str, Any]) -> str:
