@@ -1,0 +1,62 @@
+"""The record of an approval: made when documents are accepted, found again in the journal and at the log's end.
+
+The record carries both signatures with their keys and times. Whoever holds the log can check them against the documents in it without
+asking anything of flowwatch: what was signed is said in `signatures.statement`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from flowwatch.core.actions import Approve, BadActionError, read_action
+from flowwatch.core.entries import Entry, EntryKind
+from flowwatch.core.readings import Kind
+from flowwatch.journal import Journal
+from flowwatch.log.reader import Reader
+from flowwatch.log.routing import Routing
+from flowwatch.log.segments import offsets
+from flowwatch.log.settings import load
+from flowwatch.workspace import Workspace
+
+
+def approval(journal: Journal, document: Entry, until: int | None = None) -> dict[str, Any] | None:
+    """The record by which the version that the entry `document` tells of was approved, before `until` (microseconds); None without one."""
+    version = json.loads(document.body)["version"]
+    for entry in journal.entries(document.chain, EntryKind.ACTION, since=document.at, until=until):
+        if b'"approve"' in entry.body:
+            body = json.loads(entry.body)
+            if body["type"] == "approve" and body["accepted"] and body["record"]["version"].startswith(version):
+                return dict(body["record"])
+    return None
+
+
+def is_recorded(workspace: Workspace, site: str, digest: str) -> bool:
+    """Whether the approval of a site's newest documents stands in the journal, or at the log's end where no engine has read it yet.
+
+    `digest` is the whole SHA-256 of those documents. Raises `LogError`, `JournalError`.
+    """
+    if workspace.journal.is_file():
+        with Journal.open(workspace.journal, create=False) as journal:
+            document = next(journal.entries(site, EntryKind.DOCUMENT, newest=True), None)
+            if document is not None and approval(journal, document) is not None:
+                return digest.startswith(json.loads(document.body)["version"])
+    return (site, digest) in _undecided(workspace, site)
+
+
+def _undecided(workspace: Workspace, site: str) -> Iterator[tuple[str, str]]:
+    """The approvals (site, digest) behind the newest checkpoint of the site's partition: what lies before it is in the journal."""
+    partition = Routing(workspace.log, load(workspace.log)).place(site).partition
+    with Reader(workspace.log, partition) as reader:
+        checkpoints = [offset for offset in offsets(workspace.log / partition, ".ckpt") if offset <= reader.end()]
+        for block in reader.walk(max([reader.start(), *checkpoints])):
+            for i in np.flatnonzero(block.kind == Kind.ACTION).tolist():
+                try:
+                    action = read_action(block.payload[i])
+                except BadActionError:
+                    continue
+                if isinstance(action.what, Approve):
+                    yield action.site, action.what.version
