@@ -8,19 +8,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from flowwatch.approval.roster import Roster
+from flowwatch.approval.signatures import Signature
 from flowwatch.core.actions import Approve, BadActionError, read_action
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.readings import Kind
+from flowwatch.documents import actions
 from flowwatch.journal import Journal
 from flowwatch.log.reader import Reader
 from flowwatch.log.routing import Routing
 from flowwatch.log.segments import offsets
 from flowwatch.log.settings import load
 from flowwatch.workspace import Workspace
+
+REASON: Final = "signed by its author and by an approver"
+
+
+def record(site: str, digest: str, pair: tuple[Signature, Signature], roster: Roster, now: int) -> actions.Approve:
+    """The record, written at `now` (microseconds), that a site's documents with this SHA-256 are signed by `pair`, author and approver."""
+    author, approver = (actions.Signed(by=s.by, key=roster.people[s.by].key, at=s.at, signature=s.signature) for s in pair)
+    return actions.Approve(
+        action=actions.new_id(now),
+        site=site,
+        by=approver.by,
+        reason=REASON,
+        at_us=now,
+        version=digest,
+        author=author,
+        approver=approver,
+    )
 
 
 def approval(journal: Journal, document: Entry, until: int | None = None) -> dict[str, Any] | None:
