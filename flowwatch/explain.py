@@ -271,6 +271,8 @@ class _Note:
             f"{by}{kind}：{asked}。理由：{reason}。{done}（记录 {entry.id}）",
             f"{by} ({kind}): {asked}. Reason given: {reason}. {done} (entry {entry.id})",
         )
+        if record["type"] == "approve":  # two people's word, which acceptance wrote down for them: nobody gave a reason
+            text = say(f"{asked}。{against and done}（记录 {entry.id}）", f"{asked}.{against and f' {done}'} (entry {entry.id})")
         text = self._dated(entry, text, say("操作：", "Order: "))
         return [_step(entry, text), *(self._followed(entry) if entry.id == self.asked.id else [])]
 

@@ -63,9 +63,9 @@ def order(record: Mapping[str, Any], names: Names, clock: Clock, near: int, abou
         case "fire":
             return _fire(record, names)
         case "approve":
-            version, author = record["version"][:12], record["author"]["by"]
+            version, author, by = record["version"][:12], record["author"]["by"], record["approver"]["by"]
             return say(
-                f"批准方案版本 {version}（{author} 编制）", f"approve version {version} of the site's documents, which {author} wrote"
+                f"方案版本 {version} 由 {by} 批准（{author} 编制）", f"version {version} of the documents, by {author}, is approved by {by}"
             )
     return str(record["type"])
 

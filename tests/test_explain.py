@@ -328,8 +328,8 @@ def test_what_is_approved_is_told_with_who_wrote_it_and_who_agreed(tmp_path: Pat
         chinese = {id_: explain(journal, folder, id_, "zh") for id_ in told}
     by = "written by wang, approved by li"
     assert [by in told[id_] for id_ in told] == [False, True, True, True, False]
-    assert "approve version" in told["approve-1"]
-    assert "Done." in told["approve-1"]
+    assert re.search("Version [0-9a-f]{12} of the documents, by wang, is approved by li. \\(entry", told["approve-1"])
+    assert re.search("　方案版本 [0-9a-f]{12} 由 li 批准（wang 编制）。（记录", chinese["approve-1"])
     assert "Not done: version" in told["approve-2"]
     assert "，wang 编制，li 批准）。" in chinese["recount-2"]
     assert "未在执行" in chinese["approve-2"]
