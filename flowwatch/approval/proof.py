@@ -18,7 +18,7 @@ from flowwatch.core.actions import Approve, BadActionError, read_action
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.readings import Kind
 from flowwatch.documents import actions
-from flowwatch.journal import Journal
+from flowwatch.journal import Journal, JournalError
 from flowwatch.log.reader import Reader
 from flowwatch.log.routing import Routing
 from flowwatch.log.segments import offsets
@@ -57,14 +57,24 @@ def approval(journal: Journal, document: Entry, until: int | None = None) -> dic
 def is_recorded(workspace: Workspace, site: str, digest: str) -> bool:
     """Whether the approval of a site's newest documents stands in the journal, or at the log's end where no engine has read it yet.
 
-    `digest` is the whole SHA-256 of those documents. Raises `LogError`, `JournalError`.
+    `digest` is the whole SHA-256 of those documents. A journal that cannot be read counts as one that has it: whoever needs the journal says
+    what is wrong with it, and counts go on into the log. Raises `LogError`.
     """
-    if workspace.journal.is_file():
-        with Journal.open(workspace.journal, create=False) as journal:
-            document = next(journal.entries(site, EntryKind.DOCUMENT, newest=True), None)
-            if document is not None and approval(journal, document) is not None:
-                return digest.startswith(json.loads(document.body)["version"])
-    return (site, digest) in _undecided(workspace, site)
+    try:
+        recorded = _in_journal(workspace, site, digest)
+    except JournalError:
+        return True
+    return recorded or (site, digest) in _undecided(workspace, site)
+
+
+def _in_journal(workspace: Workspace, site: str, digest: str) -> bool:
+    if not workspace.journal.is_file():
+        return False
+    with Journal.open(workspace.journal, create=False) as journal:
+        document = next(journal.entries(site, EntryKind.DOCUMENT, newest=True), None)
+        if document is None or not digest.startswith(json.loads(document.body)["version"]):
+            return False
+        return approval(journal, document) is not None
 
 
 def _undecided(workspace: Workspace, site: str) -> Iterator[tuple[str, str]]:

@@ -204,6 +204,14 @@ def test_documents_from_before_two_people_were_asked_stay_and_are_told_until_bot
     assert len(documents(workspace)) == 1
 
 
+def test_a_journal_that_cannot_be_read_keeps_no_counts_out_of_the_log(place: tuple[Workspace, Path]) -> None:
+    workspace, root = place
+    sign_all(root, *BOTH)
+    accept(place)
+    workspace.journal.write_bytes(b"no database at all, but longer than the header of one" * 40)
+    assert accept(place) == []
+
+
 def test_a_version_that_comes_back_is_approved_again(place: tuple[Workspace, Path]) -> None:
     workspace, root = place
     before = (root / "config" / "sites" / "yuyuan.yaml").read_text(encoding="utf-8")
