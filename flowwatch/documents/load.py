@@ -50,6 +50,11 @@ class Loaded:
     payload: bytes
     version: str
 
+    @property
+    def digest(self) -> str:
+        """The whole SHA-256 of the payload in hex, whose first 12 digits are the version."""
+        return hashlib.sha256(self.payload).hexdigest()
+
 
 def load(site_file: Path, plan_files: Sequence[Path] = ()) -> Loaded:
     """The compiled record of a site file and its plans; raises `DocumentErrors` with every fault of all of them.
