@@ -77,10 +77,13 @@ def compile_sources(site: Source, plans: Sequence[Source] = ()) -> Loaded:
     return Loaded(json.loads(payload), payload, hashlib.sha256(payload).hexdigest()[:12])
 
 
-def read_document(text: Source, cls: type[D], rules: Rules) -> D:
-    """A document of any type that is built like a site or a plan (`words.Document`); raises `DocumentErrors` with all of its faults."""
+def read_document(text: Source, cls: type[D], rules: Rules, names: Names | None = None) -> D:
+    """A document of any type that is built like a site or a plan (`words.Document`); raises `DocumentErrors` with all of its faults.
+
+    `names` are those that it may refer to, defined elsewhere; of a kind that is not in it nothing is checked.
+    """
     part = _Part(text, cls)
-    _understand(part, Names(), rules)
+    _understand(part, names or Names(), rules)
     _raise_faults([part])
     assert isinstance(part.value, cls)
     return part.value
