@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from flowwatch.core.settings import Setting
+from flowwatch.planning.measure import wrapped
 from flowwatch.titles import Language, Names
 from flowwatch.vocabulary import MODES
 from flowwatch_sim.laboratory import Day
@@ -28,11 +29,13 @@ FRAMES: Final = 84
 PER_S: Final = 6
 DPI: Final = 90
 WIDE, HIGH = 100.0, 62.0
-"""The map's own units; a tenth of an inch each at the size that it is drawn in."""
-FILL: Final = 0.62
+"""The map's own units; eight hundredths of an inch each at the size that it is drawn in."""
+FILL: Final = 0.58
 """How much of its cell the largest zone takes each way; the rest is for gates and queues."""
 LONGEST: Final = 7.0
-"""The longest queue of the day."""
+"""The longest queue of the day, in the map's units."""
+SMALLEST: Final = 15.0
+"""A zone that is smaller has its figures below it."""
 SIGNS: Final = {
     "in": ("v", "#1d4e89", True),
     "out": ("^", "#b3541e", True),
@@ -42,6 +45,8 @@ SIGNS: Final = {
     "wave": ("D", "#2e7d6b", False),
 }
 """Mode -> marker, colour, and whether it is filled; "v" points inward."""
+POINTS: Final = 5.76
+"""Of type, in one of the map's units at the size that it is drawn in."""
 MOST_NAMED: Final = 16
 """A site with more gates has no room for their names."""
 
@@ -155,6 +160,8 @@ class _Scene:
         self.part = figure.add_axes((0, 0, 1, 1))
         self.boxes = boxes(self.layout)
         self.spots = spots(self.layout, self.boxes)
+        self.beside = min(box.x for box in self.boxes) - 2.2
+        """The room beside a zone."""
         self.longest = max(1, int(day.outside.max(initial=1)))
         densest = float((day.inside / np.array(self.layout.area)).max(initial=0.0))
         self.densest = next((d for d in (0.25, 0.5, 1.0, 2.0, 4.0) if densest <= d), 6.0)
@@ -181,17 +188,22 @@ class _Scene:
         box, density = self.boxes[zone], people / self.layout.area[zone]
         shade = self.colours(min(density / self.densest, 1.0) * 0.85)
         self.part.add_patch(self.paper.patches.Rectangle((box.x, box.y), box.w, box.h, facecolor=shade, edgecolor=INK, linewidth=1))
-        told = f"{self.names.zone(self.layout.zones[zone])}  {number(people, 0)}"
+        title, told = self.names.zone(self.layout.zones[zone]), number(people, 0)
         dense = self.names.say(f"{density:.2f} 人/m²", f"{density:.2f}/m²")
-        light = 0.3 * shade[0] + 0.59 * shade[1] + 0.11 * shade[2] > 0.55
-        if len(self.layout.held[zone]) == 1:
-            ink = INK if light else "white"
-            x, y = box.x + box.w / 2, box.y + box.h * 0.72
-            self.part.text(x, y + 1.4, fitting(told, 40), ha="center", va="center", fontsize=12, weight="bold", color=ink)
-            self.part.text(x, y - 1.8, dense, ha="center", va="center", fontsize=SMALL, color=ink)
-            return
+        middle = box.x + box.w / 2
         label = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
-        self.part.text(box.x + box.w / 2, box.y + box.h + 1.3, f"{told} · {dense}", ha="center", va="bottom", fontsize=SMALL, bbox=label)
+        if len(self.layout.held[zone]) > 1:
+            text = f"{fitting(title, 30)}  {told} · {dense}"
+            self.part.text(middle, box.y + box.h + 1.3, text, ha="center", va="bottom", fontsize=SMALL, bbox=label)
+        elif min(box.w, box.h) < SMALLEST:
+            text = "\n".join([*wrapped(title, SMALL, 3 * SMALLEST * POINTS), f"{told} · {dense}"])
+            self.part.text(middle, box.y - 3.4, text, ha="center", va="top", fontsize=SMALL, bbox=label)
+        else:
+            ink = INK if 0.3 * shade[0] + 0.59 * shade[1] + 0.11 * shade[2] > 0.55 else "white"
+            lines, top = wrapped(title, SMALL, 0.9 * box.w * POINTS)[:2], box.y + box.h * 0.86
+            self.part.text(middle, top, "\n".join(lines), ha="center", va="center", fontsize=SMALL, color=ink)
+            self.part.text(middle, top - 2.6 - 0.9 * len(lines), told, ha="center", va="center", fontsize=14, weight="bold", color=ink)
+            self.part.text(middle, top - 5.8 - 0.9 * len(lines), dense, ha="center", va="center", fontsize=SMALL, color=ink)
 
     def _gate(self, gate: int, at: float, waiting: int) -> None:
         spot, mode = self.spots[gate], self._mode(gate, at)
@@ -207,16 +219,18 @@ class _Scene:
         style = {"markersize": 8, "markeredgewidth": 1.4, "zorder": 5}
         self.part.plot([spot.x], [spot.y], turned, markerfacecolor=ink if full else "white", markeredgecolor=ink, **style)
         name = self._short(gate) if len(self.layout.gates) <= MOST_NAMED else ""
-        told = f"{name}  {number(waiting, 0)}" if waiting else name
         if dx:
-            self.part.text(spot.x + 1.6 * dx, spot.y + 1.2, told, ha="left" if dx > 0 else "right", va="bottom", fontsize=7.5, color=INK)
+            lines = [*wrapped(name, 7.5, self.beside * POINTS)[:2], *([number(waiting, 0)] if waiting else [])]
+            place = {"ha": "left" if dx > 0 else "right", "va": "bottom"}
+            self.part.text(spot.x + 1.6 * dx, spot.y + 1.2, "\n".join(lines), fontsize=7.5, color=INK, linespacing=1.05, **place)
         else:
+            told = f"{name}  {number(waiting, 0)}" if waiting else name
             self.part.text(spot.x + 1.2, spot.y + 1.5 * dy, told, ha="left", va="bottom" if dy > 0 else "top", fontsize=7.5, color=INK)
 
     def _short(self, gate: int) -> str:
         """A gate's title without what stands in brackets, or its name."""
         title = self.names.text(self.layout.site["gates"][gate])
-        return fitting(title.partition("（")[0].partition(" (")[0], 16) or self.layout.gates[gate]
+        return fitting(title.partition("（")[0].partition(" (")[0], 20) or self.layout.gates[gate]
 
     def _mode(self, gate: int, at: float) -> str:
         found = "both"

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from pathlib import Path
 from statistics import fmean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowwatch.documents import Source
+from flowwatch_sim import runs
 from flowwatch_sim.comparing import Better, better, by_setup, compare
 from flowwatch_sim.statistics import Verdict
-from tests.simulators.made import days
+from tests.simulators.made import SCENARIO, days, setup
 
+FEW = SCENARIO.replace("lasts: 2h", "lasts: 10m").replace("people: 5200", "people: 100").encode()
 PEAKS = st.lists(st.floats(0, 1e5), min_size=2, max_size=70)
 
 
@@ -111,3 +116,14 @@ def test_other_days_are_no_comparison() -> None:
         compare([*days("a", [1, 2, 3]), *days("b", [1, 2])])
     with pytest.raises(ValueError, match="no days"):
         compare([])
+
+
+def test_people_are_counted_over_the_bars_of_all_plans_under_each_of_them(tmp_path: Path) -> None:
+    setups = [replace(made, text=Source("few.yaml", FEW)) for made in (setup("yuyuan"), setup("yuyuan-2018"))]
+    results = runs.run(setups, [1], tmp_path)
+    over = [{name for name in result.measures if name.startswith("minutes_over/mall")} for result in results]
+    assert over[0] == over[1]
+    assert {"minutes_over/mall/1500", "minutes_over/mall/30000"} <= over[0]
+    assert runs.run(setups, [1], tmp_path) == results
+    (alone,) = runs.run(setups[:1], [1], tmp_path)
+    assert "minutes_over/mall/30000" not in alone.measures

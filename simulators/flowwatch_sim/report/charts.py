@@ -43,7 +43,8 @@ class _Row:
 
     title: str
     level: str | None
-    minutes: list[float]
+    minutes: list[float | None]
+    """None: a setup that has no such stage."""
 
 
 class Charts:
@@ -107,7 +108,7 @@ class Charts:
         part.set_ylim(0, top)
         columns = min(len(self.matter.setups), IN_ROW)
         self.paper.clock(part, self.matter.planned[i], most={1: 8, 2: 5}.get(columns, 3))
-        part.set_title(fitting(self.matter.called(i), 84 // columns), loc="left", fontsize=9.5, color=OF_SETUP[i], weight="bold", pad=5)
+        part.set_title(fitting(self.matter.called(i), 72 // columns), loc="left", fontsize=9.5, color=OF_SETUP[i], weight="bold", pad=5)
 
     def _top(self, fans: list[Fan], bars: list[list[Bar]], days: list[Result | None], zone: str) -> float:
         """How high all panels go: over everybody, and over the bars that are not far above."""
@@ -144,7 +145,7 @@ class Charts:
         for text, ink in told:
             part.plot([(x - 0.02) / wide, (x + 0.1) / wide], [y, y], color=ink, linewidth=1.2, transform=part.transAxes, clip_on=False)
             part.text((x + 0.14) / wide, y, text, transform=part.transAxes, va="center", fontsize=7.5)
-            x += 1.35
+            x += 1.2
 
     # -- outside and stages -----------------------------------------------------------------------------------------------------------
 
@@ -155,12 +156,17 @@ class Charts:
             figure = self.paper.figure.Figure(figsize=(WIDE_IN, 2.35), facecolor="none")
             part = figure.add_axes((0.52 / WIDE_IN, 0.12, (WIDE_IN - 0.7) / WIDE_IN, 0.74))
             self.paper.plain(part)
-            highest = 1.0
-            for i in range(len(self.matter.setups)):
+            highest, n = 1.0, len(self.matter.setups)
+            for i in range(n):
                 fan = self._fan(i, 1)
                 part.fill_between(fan.hours, fan.low, fan.high, color=OF_SETUP[i], alpha=0.18, linewidth=0)
                 part.plot(
-                    fan.hours, fan.middle, color=OF_SETUP[i], linewidth=1.3, linestyle=LINES[i], label=fitting(self.matter.called(i), 40)
+                    fan.hours,
+                    fan.middle,
+                    color=OF_SETUP[i],
+                    linewidth=1.3,
+                    linestyle=LINES[i],
+                    label=fitting(self.matter.called(i), 88 // n),
                 )
                 highest = max(highest, float(fan.high.max(initial=0)))
             part.set_ylim(0, 1.08 * highest)
@@ -179,9 +185,9 @@ class Charts:
         tall, left, thick = (0.17 * n + 0.11) * sum(of_row) + 0.04 + top, 3.0, 0.8 / n
         with self.paper.matplotlib.rc_context(self.paper.settings):
             figure = self.paper.figure.Figure(figsize=(WIDE_IN, tall), facecolor="none")
-            part = figure.add_axes((left / WIDE_IN, 0.02, (WIDE_IN - left - 0.6) / WIDE_IN, (tall - 0.02 - top) / tall))
+            part = figure.add_axes((left / WIDE_IN, 0.02 / tall, (WIDE_IN - left - 0.6) / WIDE_IN, (tall - 0.02 - top) / tall))
             beside = {"transform": part.get_yaxis_transform(), "clip_on": False}
-            most = max([1.0, *(minutes for row in rows for minutes in row.minutes)])
+            most = max([1.0, *(minutes for row in rows for minutes in row.minutes if minutes is not None)])
             for row, middle in zip(rows, place, strict=True):
                 bold = {"weight": "normal"} if row.minutes else {"weight": "bold", "color": SOFT}
                 part.text(-0.055 if row.minutes else -0.02, middle, row.title, ha="right", va="center", fontsize=SMALL, **bold, **beside)
@@ -189,6 +195,8 @@ class Charts:
                     square = {"marker": "s", "markersize": 6.5, "color": colour(row.level), "markeredgecolor": INK, "markeredgewidth": 0.6}
                     part.plot([-0.03], [middle], **square, **beside)
                 for i, minutes in enumerate(row.minutes):
+                    if minutes is None:
+                        continue
                     y = middle + (i - (n - 1) / 2) * thick
                     part.barh(y, minutes, height=0.86 * thick, color=OF_SETUP[i])
                     part.text(minutes + most * 0.01, y, number(minutes, 0), va="center", fontsize=7.5, color=OF_SETUP[i])
@@ -199,8 +207,8 @@ class Charts:
             part.spines[["top", "right", "bottom"]].set_visible(False)
             part.spines["left"].set_color(GRID)
             if matter.several:
-                keys = [self.paper.patches.Patch(color=OF_SETUP[i], label=fitting(matter.called(i), 30)) for i in range(n)]
-                over = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "ncols": 3, "borderaxespad": 0.1}
+                keys = [self.paper.patches.Patch(color=OF_SETUP[i], label=fitting(matter.called(i), 96 // n)) for i in range(n)]
+                over = {"loc": "lower left", "bbox_to_anchor": (-left / (WIDE_IN - left - 0.6), 1.0), "ncols": 4, "borderaxespad": 0.1}
                 part.legend(handles=keys, frameon=False, handlelength=1.2, fontsize=SMALL, **over)
             return self.paper.svg(figure, "stages", matter.say("各阶段平均时长", "Mean minutes in each stage"))
 
@@ -219,10 +227,14 @@ class Charts:
                         continue
                     seen.add((head, stage["stage"]))
                     row = matter.table.rows.get(f"stage/{head}/{stage['stage']}")
-                    minutes = [0.0] * len(matter.setups) if row is None else [m or 0.0 for m in row.means]
+                    spent = [0.0] * len(matter.setups) if row is None else [m or 0.0 for m in row.means]
+                    minutes = [m if self._has(k, head, stage["stage"]) else None for k, m in enumerate(spent)]
                     numeral = f"{stage['level']}  " if stage["level"] else ""
                     found.append(_Row(f"{numeral}{fitting(matter.names[i].stage(stage['stage'], head), 34)}", stage["level"], minutes))
         return found
+
+    def _has(self, i: int, plan: str, stage: str) -> bool:
+        return any(p["plan"] == plan and any(s["stage"] == stage for s in p["stages"]) for p in self.matter.in_force(i))
 
     # -- days -------------------------------------------------------------------------------------------------------------------------
 

@@ -21,10 +21,10 @@ from flowwatch_sim.planned import Planned
 
 __all__ = ["GRID", "INK", "LINES", "OF_SETUP", "SMALL", "SOFT", "NoPlotsError", "Paper", "colour", "fitting"]
 
-OF_SETUP: Final = (*OF_PLAN, "#2e7d6b", "#7a4a93", "#5b6770", "#a33b5c", "#7c6a0a", "#34495e")
-"""A, B, C …"""
-LINES: Final = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)), "-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))
-"""Lines of A, B, C …, for who prints in black."""
+OF_SETUP: Final = (*OF_PLAN, "#2e7d6b", "#7a4a93")
+"""A, B, C, D."""
+LINES: Final = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (6, 2, 1, 2)))
+"""Lines of A, B, C, D, for who prints in black."""
 GRID: Final = "#e4e7eb"
 _ID: Final = re.compile(r'(\bid="|\bxlink:href="#|\bhref="#|url\(#)')
 _SIZE: Final = re.compile(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', re.DOTALL)

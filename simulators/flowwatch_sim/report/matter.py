@@ -19,7 +19,8 @@ from flowwatch_sim.measures import on_people
 from flowwatch_sim.planned import Planned
 from flowwatch_sim.runs import Result, Setup
 
-LETTERS: Final = "ABCDEFGH"
+LETTERS: Final = "ABCD"
+"""More than four side by side is no page any more: `runs.write` has the tables."""
 MOST_ZONES: Final = 8
 """Zones that are told of; the tables have all."""
 UPPER: Final = {"occupancy_upper": ("（按区间上限）", " (upper edge)"), "occupancy_lower": ("（按区间下限）", " (lower edge)")}
@@ -98,8 +99,9 @@ class Matter:
         for choice in ([_bars_of(planned) for planned in self.planned], folders, sights):
             if all(choice) and len(set(choice)) == len(choice):
                 return choice
-        both = [f"{a}{self.say('，', ', ')}{b}" for a, b in zip(folders, sights, strict=True)]
-        return both if len(set(both)) > 1 else [""] * len(both)
+        if len(set(sights)) == 1:
+            return folders if len(set(folders)) > 1 else [""] * len(folders)
+        return [f"{a}{self.say('，', ', ')}{b}" for a, b in zip(folders, sights, strict=True)]
 
     def called(self, i: int) -> str:
         """A setup's letter and label, as sentences and charts call it."""

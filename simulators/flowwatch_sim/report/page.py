@@ -102,7 +102,8 @@ class _Page:
             letter = f"<span class='swatch' style='background:{OF_SETUP[i]}'></span>{matter.letters[i] if matter.several else ''}"
             folder = say("现行方案", "in force") if setup.plan is None else setup.plan
             cells = [matter.plan_title(i), folder, matter.planned[i].loaded.version, bars]
-            yield f"<tr><th class='verdict'>{letter}</th>" + "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>"
+            told = "".join(f"<td class='{'code' if n == 2 else ''}'>{escape(text)}</td>" for n, text in enumerate(cells))
+            yield f"<tr><th class='code'>{letter}</th>{told}</tr>"
         yield "</tbody></table>"
 
     # -- charts ------------------------------------------------------------------------------------------------------------------------
@@ -135,24 +136,20 @@ class _Page:
     def _table(self) -> Iterator[str]:
         matter, say = self.matter, self.say
         yield f"<h2>{say('指标', 'Measures')}</h2>"
-        heads = [
-            ("", say("每日平均值", "means of the days")),
-            *(("n", self._letter(i)) for i in range(len(matter.setups))),
-            ("", say("单位", "unit")),
-        ]
-        bounded = not matter.table.bound_needs
+        heads = [("", say("每日平均值", "means of the days")), *(("n", self._letter(i)) for i in range(len(matter.setups)))]
+        heads += [("", say("单位", "unit"))]
         for letter in matter.letters[1:]:
-            heads += [("n", f"{letter} − A"), ("n", say("95% 区间", "95 % interval")), ("", "")]
+            heads += (
+                [("n", f"{letter} − A")] if self._narrow else [("n", f"{letter} − A"), ("n", say("95% 区间", "95 % interval")), ("", "")]
+            )
         if not matter.several:
             heads += [("n", say("各日最小至最大", "least to most of the days"))]
-        if bounded:
-            heads += [("n", say(f"{self._letter(i)}上界", f"{self._letter(i)} bound")) for i in range(len(matter.setups))]
         yield "<table class='measures'><thead><tr>"
         yield "".join(f"<th class='{kind}'>{escape(text)}</th>" for kind, text in heads) + "</tr></thead><tbody>"
         for heading, names in groups(matter):
             yield f"<tr class='group'><th colspan='{len(heads)}'>{escape(heading)}</th></tr>"
             for name in names:
-                yield self._row(matter.table.rows[name], bounded=bounded)
+                yield self._row(matter.table.rows[name])
         yield "</tbody></table>"
         for zone, bars in never_over(matter):
             those = matter.names[0].listed([number(bar, 0) for bar in bars], say(" 或 ", "or"))
@@ -161,43 +158,64 @@ class _Page:
                 f"{matter.names[0].zone(zone)}: on no day over {those} people.",
             )
             yield f"<p class='note'>{escape(told)}</p>"
-        told = say(
-            "差值为该方案减 A，逐日配对；▲ 更好、▼ 更差，仅在区间不含 0 时标出。禁入时间、预警次数和到达人数不作优劣判断。",
-            "Differences are a plan less A, day by day. ▲ better and ▼ worse stand only where the interval leaves 0 out. Minutes closed to entry, "
-            "alerts and arrivals are not judged.",
-        )
-        if bounded:
-            bound = say("上界：95% 的日子不会超过（置信度 95%）。", "Bound: what 95 % of days stay at or below, with 95 % confidence.")
-            told = f"{told if matter.several else ''} {bound}".strip()
-        if matter.several or bounded:
+        if matter.several:
+            told = say(
+                "差值为该方案减 A，逐日配对；▲ 更好、▼ 更差，仅在区间不含 0 时标出。禁入时间、预警次数和到达人数不作优劣判断。",
+                "Differences are a plan less A, day by day. ▲ better and ▼ worse stand only where the interval leaves 0 out. Minutes closed to "
+                "entry, alerts and arrivals are not judged.",
+            )
             yield f"<p class='note'>{escape(told)}</p>"
+        yield from self._bounds()
+
+    def _bounds(self) -> Iterator[str]:
+        """What the worst days are bounded by, where there are days enough."""
+        matter = self.matter
+        if matter.table.bound_needs:
+            return
+        heading = self.say("95% 的日子不会超过的上界（置信度 95%）", "What 95 % of days stay at or below, with 95 % confidence")
+        yield f"<h3>{escape(heading)}</h3><table class='measures bounds'><thead><tr><th></th>"
+        yield "".join(f"<th class='n'>{self._letter(i)}</th>" for i in range(len(matter.setups))) + "<th></th></tr></thead><tbody>"
+        for name in [name for _, names in groups(matter) for name in names]:
+            row = matter.table.rows[name]
+            if any(bound is not None for bound in row.bounds):
+                cells = "".join(f"<td class='n'>{figure(name, bound)}</td>" for bound in row.bounds)
+                yield f"<tr><th>{escape(title(name, matter))}</th>{cells}<td class='unit'>{escape(unit(name, matter.language))}</td></tr>"
+        yield "</tbody></table>"
+
+    @property
+    def _narrow(self) -> bool:
+        """Whether a difference has one column for all that is told of it."""
+        return len(self.matter.setups) > 2
 
     def _letter(self, i: int) -> str:
         return self.matter.letters[i] if self.matter.several else self.say("平均", "mean")
 
-    def _row(self, row: Comparison, *, bounded: bool) -> str:
+    def _row(self, row: Comparison) -> str:
         matter, name = self.matter, row.measure
         cells = [f"<th>{escape(title(name, matter))}</th>"]
         for i, mean in enumerate(row.means):
             value = "" if mean is None else f" data-value='{mean!r}'"
             cells.append(f"<td class='n' data-measure='{escape(name)}' data-setup='{i}'{value}>{figure(name, mean)}</td>")
         cells.append(f"<td class='unit'>{escape(unit(name, matter.language))}</td>")
-        for i, (difference, verdict) in enumerate(zip(row.differences, row.verdicts, strict=True), 1):
-            if difference is None:
-                cells.append(f"<td class='n'>{NOTHING}</td><td class='interval'>{NOTHING}</td><td></td>")
-                continue
-            exact = f"data-value='{difference.mean!r}' data-low='{difference.low!r}' data-high='{difference.high!r}'"
-            cells.append(f"<td class='n' data-difference='{escape(name)}' data-setup='{i}' {exact}>{change(name, difference)}</td>")
-            cells.append(f"<td class='interval'>{interval(name, difference, matter.language)}</td>")
-            kind, zh, en = VERDICTS[verdict] if verdict is not None else ("open", "", "")
-            cells.append(f"<td class='verdict {kind}'>{self.say(zh, en)}</td>")
+        cells += [self._difference(row, i) for i in range(1, len(matter.setups))]
         if not matter.several:
             span = row.spans[0]
             told = NOTHING if span is None else self.say(" 至 ", " to ").join(figure(name, end) for end in span)
             cells.append(f"<td class='interval'>{told}</td>")
-        if bounded:
-            cells += [f"<td class='n'>{'' if bound is None else figure(name, bound)}</td>" for bound in row.bounds]
         return f"<tr>{''.join(cells)}</tr>"
+
+    def _difference(self, row: Comparison, i: int) -> str:
+        """The cells of what one setup differs by: a number, its interval, and the verdict."""
+        name, difference, verdict = row.measure, row.differences[i - 1], row.verdicts[i - 1]
+        if difference is None:
+            return f"<td class='n'>{NOTHING}</td>" + ("" if self._narrow else f"<td class='interval'>{NOTHING}</td><td></td>")
+        exact = f"data-value='{difference.mean!r}' data-low='{difference.low!r}' data-high='{difference.high!r}'"
+        number_ = f"<td class='n' data-difference='{escape(name)}' data-setup='{i}' {exact}>{change(name, difference)}"
+        ends = interval(name, difference, self.matter.language)
+        kind, zh, en = VERDICTS[verdict] if verdict is not None else ("open", "", "")
+        if self._narrow:
+            return f"{number_}<br><span class='ends'>{ends}</span><br><span class='verdict {kind}'>{self.say(zh, en)}</span></td>"
+        return f"{number_}</td><td class='interval'>{ends}</td><td class='verdict {kind}'>{self.say(zh, en)}</td>"
 
     # -- the worst day and what went in ----------------------------------------------------------------------------------------------------
 
@@ -221,5 +239,5 @@ class _Page:
         for what, lines in rows(self.matter):
             yield f"<tr><th>{escape(what)}</th><td>{'<br>'.join(escape(line) for line in lines)}</td></tr>"
         yield "</tbody></table>"
-        yield f"<h2>{say('适用范围', 'Limits of validity')}</h2>"
-        yield "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in limits(self.matter)) + "</ul>"
+        yield f"<section class='limits'><h2>{say('适用范围', 'Limits of validity')}</h2>"
+        yield "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in limits(self.matter)) + "</ul></section>"

@@ -37,13 +37,18 @@ tr.group th { background: var(--pale); font-weight: 700; padding-top: 5pt; break
 tr.group { break-after: avoid; }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.interval { white-space: nowrap; color: var(--soft); text-align: right; font-variant-numeric: tabular-nums; }
+.ends { color: var(--soft); font-size: 8pt; }
+.measures tbody th { min-width: 38mm; }
 td.unit { color: var(--soft); white-space: nowrap; }
-.verdict { white-space: nowrap; }
+.verdict, .code { white-space: nowrap; }
 .better { color: #1b5e4b; font-weight: 600; }
 .worse { color: #a3341f; font-weight: 600; }
 .open { color: var(--soft); }
 .swatch { display: inline-block; width: 8pt; height: 8pt; margin-right: 4pt; }
 code { font: 8.5pt/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 pre { background: var(--pale); padding: 5pt 8pt; margin: 2pt 0 6pt; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
+.limits { break-inside: avoid; }
+.limits ul { margin: 0; padding-left: 13pt; font-size: 9.5pt; line-height: 1.45; }
+.inputs th { white-space: nowrap; }
 @media print { body { padding: 0; width: auto; } h2 { margin-top: 15pt; } }
 """
