@@ -57,6 +57,13 @@ class Code(StrEnum):
     CLEARS_ON_LOWER_EDGE = "clears_on_lower_edge"
     WINDOW_SHORTER_THAN_DWELL = "window_shorter_than_dwell"
     RULE_WITHOUT_HOLD = "rule_without_hold"
+    # numbers that can hardly be meant
+    CAPACITY_ABOVE_FLOOR = "capacity_above_floor"
+    LANE_WIDTH = "lane_width"
+    BAR_ABOVE_CAPACITY = "bar_above_capacity"
+    BAR_ABOVE_PASSAGE = "bar_above_passage"
+    HOLD_TOO_LONG = "hold_too_long"
+    NARROW_BARS = "narrow_bars"
     # what a stage says
     TEXT_MISSING = "text_missing"
     TEXTS_THE_SAME = "texts_the_same"
@@ -67,6 +74,7 @@ class Code(StrEnum):
     WAVE_NEVER_RELEASES = "wave_never_releases"
     WAVE_WITHOUT_CLEARING = "wave_without_clearing"
     TASK_WITHOUT_ROLE = "task_without_role"
+    ROLE_WITHOUT_WORD = "role_without_word"
     NO_PLAN = "no_plan"
     NOT_ALL_VISITED = "not_all_visited"
 
