@@ -27,7 +27,8 @@ def check(documents: Path | None, as_json: bool, lang: Language) -> None:
     """Read all sites, plans and import mappings; name every fault with file, line and column (exit code 3), or say what is there.
 
     Documents that read well are then analysed: what the gates let out in every combination of stages, cases and overrides, what is left when a
-    gate fails, which stages can be reached. A fault found there comes with the shortest way that leads to it.
+    gate fails, which stages can be reached. A fault found there comes with the shortest way that leads to it. Warnings and notes have their
+    place too; documents with warnings are used.
     """
     from flowwatch.adapters.mapping import load_import
     from flowwatch.documents import DocumentErrors, alternatives, find, shipped
@@ -72,8 +73,10 @@ class _Seen:
 def _judge(site_file: Path, plan_files: Sequence[Path], lang: Language, seen: _Seen, *, alternative: bool) -> None:
     """Read one site with its plans, and analyse what reads well."""
     from flowwatch.documents import DocumentErrors, load, notes
+    from flowwatch.documents.faults import shown
     from flowwatch.documents.load import shown_path
     from flowwatch.safety import analyse, render
+    from flowwatch.safety.words import line as told
 
     try:
         loaded = load(site_file, plan_files)
@@ -83,24 +86,35 @@ def _judge(site_file: Path, plan_files: Sequence[Path], lang: Language, seen: _S
     name = f"{loaded.site['site']}{f' with {plan_files[0].parent.name}, an alternative' if alternative else ''}"
     seen.good.append(f"{name}: version {loaded.version}, {_holds(loaded.site)}")
     seen.good.extend(f"{name}: note: {text}" for text in notes(loaded.site))
-    if not plan_files:
-        return
     report = analyse(loaded.site)
+
+    def placed(found: Finding) -> str:
+        file, line_, column = _place(found, site_file, plan_files)
+        return f"{shown_path(file)}:{line_}:{column}: {shown(found.path)}"
+
+    if not plan_files:
+        seen.good.extend(told(found, lang, placed) for found in report.warnings)
+        return
     seen.faults.extend(_placed(found, site_file, plan_files, lang) for found in report.faults)
     seen.reports.append({"site": loaded.site["site"], "plans": [shown_path(file) for file in plan_files], "safety": report.to_json()})
-    seen.good.append(render(report, lang))
+    seen.good.append(render(report, lang, place=placed))
 
 
 def _placed(found: Finding, site_file: Path, plan_files: Sequence[Path], lang: Language) -> Fault:
-    """A finding of the analysis as a fault in the file of its plan, or of the site, with the way that leads to it."""
+    """A finding of the analysis as a fault in the file of its plan, or of the site; its sentence has the way that leads to it."""
     from flowwatch.documents import Fault
     from flowwatch.documents.faults import shown
-    from flowwatch.documents.load import place, shown_path
+    from flowwatch.documents.load import shown_path
 
-    file, line_, column = place([site_file] if found.plan is None else plan_files, found.plan, found.path)
-    text = found.zh if lang == "zh" else found.en
-    way = [event.zh if lang == "zh" else event.en for event in found.events or ()]
-    return Fault(shown_path(file), line_, column, shown(found.path), f"{text} ({found.code}){': ' + ' → '.join(way) if way else ''}")
+    file, line_, column = _place(found, site_file, plan_files)
+    return Fault(shown_path(file), line_, column, shown(found.path), f"{found.zh if lang == 'zh' else found.en} ({found.code})")
+
+
+def _place(found: Finding, site_file: Path, plan_files: Sequence[Path]) -> tuple[Path, int, int]:
+    """The file, line and column that a finding points at."""
+    from flowwatch.documents.load import place
+
+    return place([site_file] if found.plan is None else plan_files, found.plan, found.path)
 
 
 def _holds(record: dict[str, Any]) -> str:
