@@ -3,8 +3,8 @@
     analyse(record) -> Report      faults, warnings, notes; capacity out; single failures; overrides; how much was looked at
     render(report, language)       the same for people to read
 
-The package knows the core, and which roles have a word (`vocabulary.py`), and nothing else: no files, no YAML, no clock. It decides nothing
-that the engine does; it looks at the engine's rules from outside (`core/gates.py`, `core/settings.py`) and says what they would lead to.
+The package knows the core and nothing else: no files, no YAML, no clock. It decides nothing that the engine does; it looks at the engine's
+rules from outside (`core/gates.py`, `core/settings.py`) and says what they would lead to.
 """
 
 from flowwatch.safety.analysis import analyse

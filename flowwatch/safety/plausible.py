@@ -25,7 +25,6 @@ from flowwatch.safety.describing import Both, called, figure, leaf_text
 from flowwatch.safety.failing import capacity_of
 from flowwatch.safety.report import Code, Finding, Path
 from flowwatch.safety.sentences import finding, number
-from flowwatch.vocabulary import ROLES
 
 CAPACITY_TIMES: Final = 1.5
 FLOOR_PER_M2: Final = 4
@@ -60,7 +59,7 @@ def of_site(site: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def of_plan(site: Mapping[str, Any], plan: Mapping[str, Any], reasoner: Reasoner) -> Iterator[Finding]:
-    """Bars, holds and roles of one compiled plan that can hardly be meant."""
+    """Bars and holds of one compiled plan that can hardly be meant."""
     for rank, stage in enumerate(plan["stages"]):
         at = plan, stage["stage"], ("stages", rank, "when")
         yield from _bars(site, at, stage["leaves"], reasoner)
@@ -69,7 +68,6 @@ def of_plan(site: Mapping[str, Any], plan: Mapping[str, Any], reasoner: Reasoner
                 yield _about(Code.HOLD_TOO_LONG, site, at, leaf, found=number(leaf["hold_us"] / MINUTE))
     for i, rule in enumerate(plan["degraded"]):
         yield from _bars(site, (plan, rule["rule"], ("degraded", i, "when")), rule["leaves"], reasoner)
-    yield from _roles(plan)
 
 
 _At = tuple[Mapping[str, Any], str, Path]
@@ -117,17 +115,3 @@ def _waits_long(leaf: Leaf, leaves: list[Leaf]) -> bool:
         return False
     alike = (other for other in leaves if figure_of(other) == figure_of(leaf))
     return all(other["hold_us"] > LONGEST_HOLD_US for other in alike)
-
-
-def _roles(plan: Mapping[str, Any]) -> Iterator[Finding]:
-    """Each role without a Chinese word, where it stands first."""
-    told: set[str] = set()
-    for rank, stage in enumerate(plan["stages"]):
-        places: list[tuple[Path, str | None]] = [
-            (("stages", rank, "tasks", i, "role"), t.get("role")) for i, t in enumerate(stage["tasks"])
-        ]
-        places += [(("stages", rank, "confirm", way, "by"), stage["confirm"][way]["by"]) for way in ("rise", "fall")]
-        for path, role in places:
-            if role and role.strip() and role not in ROLES and role not in told:
-                told.add(role)
-                yield finding(Code.ROLE_WITHOUT_WORD, plan["plan"], stage["stage"], path, role=role)

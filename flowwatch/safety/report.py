@@ -74,7 +74,6 @@ class Code(StrEnum):
     WAVE_NEVER_RELEASES = "wave_never_releases"
     WAVE_WITHOUT_CLEARING = "wave_without_clearing"
     TASK_WITHOUT_ROLE = "task_without_role"
-    ROLE_WITHOUT_WORD = "role_without_word"
     NO_PLAN = "no_plan"
     NOT_ALL_VISITED = "not_all_visited"
 

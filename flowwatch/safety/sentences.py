@@ -203,11 +203,6 @@ SENTENCES: Final[Mapping[Code, tuple[Severity, str, str]]] = {
         'gate "{gate}": "{setting}" turns from in to out without a hold, so that people meet head-on',
     ),
     Code.TASK_WITHOUT_ROLE: (_F, "阶段“{stage}”的任务“{task}”没有指定由谁执行（role）", 'stage "{stage}": task "{task}" has no role'),
-    Code.ROLE_WITHOUT_WORD: (
-        _N,
-        "岗位“{role}”没有中文名称，中文界面会照写；有中文名称的岗位见rules/README.md",
-        'the role "{role}" has no Chinese word and stands as it is in Chinese texts; rules/README.md lists the roles that have one',
-    ),
     Code.NO_PLAN: (_N, "这个景区没有方案，没有可检查的阶段", "the site has no plan, so there is nothing to analyse"),
     Code.NOT_ALL_VISITED: (
         _W,

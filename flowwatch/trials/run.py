@@ -15,6 +15,7 @@ from msgspec import UnsetType
 from flowwatch.core.engine import Engine
 from flowwatch.core.quantities import Script
 from flowwatch.core.readings import NEVER, Kind
+from flowwatch.core.standing import by_lead
 from flowwatch.documents import Loaded
 from flowwatch.documents.words import duration_us
 from flowwatch.trials.beginning import start_us
@@ -81,7 +82,7 @@ class _Play:
         self.start = start_us(trial, loaded.site)
         self.every, self.end = duration_us(trial.every), last_us(trial)
         self.engine, self.rows = Engine(PARTITION), Rows()
-        self.told = Told(tuple(plan["plan"] for plan in loaded.site["plans"]))
+        self.told = Told(tuple(plan["plan"] for plan in by_lead(loaded.site["plans"])))
         self.figures = Figures(str(loaded.site["site"]), test.series)
         self.counters = Counters(loaded.site, test.readings, self.every)
         self.gates = [gate["gate"] for gate in loaded.site["gates"]]

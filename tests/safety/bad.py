@@ -332,18 +332,6 @@ BAD: Final[dict[str, Bad]] = {
     "two streams that would both fill the link": Bad(lambda: on_the_loop("opposing_flow", 200, 100), Code.BAR_ABOVE_PASSAGE, None, WHEN),
     "a bar that is believed after a quarter of an hour": Bad(lambda: one([people(1500, 1350, hold=900)]), Code.HOLD_TOO_LONG, None, WHEN),
     "a clear bar just below the other": Bad(lambda: one([people(1500, 1450)]), Code.NARROW_BARS, None, WHEN),
-    "a task of a role that only the plan knows": Bad(
-        lambda: one(tasks=[{"task": "t", "role": "ferry_crew", "within_us": MINUTE, "text": text()}]),
-        Code.ROLE_WITHOUT_WORD,
-        None,
-        ("stages", 1, "tasks", 0, "role"),
-    ),
-    "an officer of whom nobody has heard": Bad(
-        lambda: one(confirm={way: {"by": "wardens", "within_us": None, "otherwise": "keep"} for way in ("rise", "fall")}),
-        Code.ROLE_WITHOUT_WORD,
-        None,
-        ("stages", 1, "confirm", "rise", "by"),
-    ),
     # what a stage says
     "no English title": Bad(lambda: one(title=text(en=" ")), Code.TEXT_MISSING, None, ("stages", 1, "title")),
     "the same text twice": Bad(lambda: one(title=text("VIP", "VIP")), Code.TEXTS_THE_SAME, None, ("stages", 1, "title")),
