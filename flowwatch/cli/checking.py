@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @click.command()
 @options.documents
 @options.approvers
-@options.as_json
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: one object a line.")
 @options.lang
-def check(documents: Path | None, approvers: Path | None, as_json: bool, lang: Language) -> None:
+def check(documents: Path | None, approvers: Path | None, form: str, lang: Language) -> None:
     """Read all sites, plans and import mappings; name every fault with file, line and column (exit code 3), or say what is there.
 
     Documents that read well are then analysed: what the gates let out in every combination of stages, cases and overrides, what is left when a
@@ -38,7 +38,7 @@ def check(documents: Path | None, approvers: Path | None, as_json: bool, lang: L
     from flowwatch.documents import DocumentErrors, alternatives, find, shipped
     from flowwatch.soundness import neighbours
 
-    root = shipped() if documents is None else documents
+    root, as_json = shipped() if documents is None else documents, form == "json"
     seen = _Seen([], [], [])
     policy = _policy(root, approvers, seen)
     try:

@@ -31,7 +31,7 @@ def test_every_fault_of_every_file_comes_at_once_with_its_place(invoke: Invoke, 
     for name in ("rules/yuyuan/plan.yaml", "config/sites/yuyuan.yaml", "config/imports/mta.yaml"):
         file = places / name
         file.write_text(file.read_text(encoding="utf-8") + "\nno_such_key: 1\n", encoding="utf-8")
-    faults = objects(invoke("check", "--documents", places, "--json", code=Exit.DOCUMENTS))
+    faults = objects(invoke("check", "--documents", places, "--format", "json", code=Exit.DOCUMENTS))
     assert {Path(fault["file"]).name for fault in faults} == {"plan.yaml", "yuyuan.yaml", "mta.yaml"}
     lines = invoke("check", "--documents", places, code=Exit.DOCUMENTS).stdout.splitlines()
     assert lines == [f"{f['file']}:{f['line']}:{f['column']}: {f['path']}: {f['text']}" for f in faults]
