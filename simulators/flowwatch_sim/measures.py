@@ -20,7 +20,7 @@ band_lag                    most people by which the truth was outside it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -28,13 +28,16 @@ from flowwatch.core.settings import Setting
 from flowwatch_sim.laboratory import Day
 from flowwatch_sim.planned import Planned
 
+Bars = Mapping[str, Sequence[float]]
+"""Zone -> bars, in people."""
 CONGESTED_PER_M2: Final = 4.0
 """IMO MSC.1/Circ.1533: local density above which a place is congested."""
 
 
-def measures(day: Day, planned: Planned) -> dict[str, float]:
-    """All figures of a day."""
+def measures(day: Day, planned: Planned, counted: Bars | None = None) -> dict[str, float]:
+    """All figures of a day; `counted`: the bars to count people over, if not only those of the day's own plans."""
     layout = planned.layout
+    counted = bars(planned) if counted is None else counted
     found: dict[str, float] = {}
     step_min = day.every_s / 60.0
     for z, zone in enumerate(layout.zones):
@@ -42,7 +45,7 @@ def measures(day: Day, planned: Planned) -> dict[str, float]:
         found[f"peak/{zone}"] = float(people.max(initial=0.0))
         found[f"density_p95/{zone}"] = float(np.quantile(people, 0.95)) / layout.area[z] if len(people) else 0.0
         found[f"congested/{zone}"] = float(np.mean(people > CONGESTED_PER_M2 * layout.area[z])) if len(people) else 0.0
-        for bar in bars(planned).get(zone, ()):
+        for bar in counted.get(zone, ()):
             over = np.maximum(people - bar, 0.0)
             found[f"minutes_over/{zone}/{bar:g}"] = float(np.count_nonzero(over) * step_min)
             found[f"person_minutes_over/{zone}/{bar:g}"] = float(over.sum() * step_min)
@@ -74,15 +77,21 @@ def measures(day: Day, planned: Planned) -> dict[str, float]:
     return found
 
 
-def bars(planned: Planned) -> dict[str, list[float]]:
-    """Zone -> the bars on people inside of all plans, in people, ascending."""
+def bars(*setups: Planned) -> dict[str, list[float]]:
+    """Zone -> the bars on people inside of all plans of one setup or several, in people, ascending."""
     found: dict[str, set[float]] = {}
-    for plan in planned.loaded.site["plans"]:
-        for stage in plan["stages"]:
-            for leaf in stage["leaves"]:
-                if leaf["kind"] == "people" and leaf["measure"].startswith(("occupancy", "capacity", "density", "level")):
-                    found.setdefault(leaf["zone"], set()).add(leaf["enter_m"] / 1000)
+    for planned in setups:
+        for plan in planned.loaded.site["plans"]:
+            for stage in plan["stages"]:
+                for leaf in stage["leaves"]:
+                    if on_people(leaf):
+                        found.setdefault(leaf["zone"], set()).add(leaf["enter_m"] / 1000)
     return {zone: sorted(those) for zone, those in found.items()}
+
+
+def on_people(leaf: Mapping[str, Any]) -> bool:
+    """Whether a condition has a bar on people inside, however the plan writes it."""
+    return leaf["kind"] == "people" and str(leaf["measure"]).startswith(("occupancy", "capacity", "density", "level"))
 
 
 def stage_minutes(day: Day, until_s: float) -> dict[tuple[str, str], float]:

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from flowwatch import __version__
 from flowwatch.documents import Source
 from flowwatch_sim.laboratory import Day, Laboratory, Sight
-from flowwatch_sim.measures import measures
+from flowwatch_sim.measures import Bars, bars, measures
 from flowwatch_sim.planned import Planned, read_scenario
 
 TOGETHER: Final = 10
@@ -71,13 +71,13 @@ class Result:
     minutes: list[list[int]]
 
 
-def live(setup: Setup, seeds: Sequence[int], days_done: Progress = lambda _: None) -> list[Result]:
-    """The days of some seeds, side by side in this process."""
+def live(setup: Setup, seeds: Sequence[int], over: Bars | None = None, days_done: Progress = lambda _: None) -> list[Result]:
+    """The days of some seeds, side by side in this process; `over`: the bars to count people over, if not only the setup's own."""
     planned = setup.planned()
     sight = setup.sight or planned.scenario.sensing.value
     days = Laboratory(planned, seeds, setup.sight).run()
     days_done(len(days))
-    return [Result(setup.name, sight, day.seed, measures(day, planned), _minutes(day)) for day in days]
+    return [Result(setup.name, sight, day.seed, measures(day, planned, over), _minutes(day)) for day in days]
 
 
 def _minutes(day: Day) -> list[list[int]]:
@@ -88,13 +88,17 @@ def _minutes(day: Day) -> list[list[int]]:
 
 
 def run(setups: Sequence[Setup], seeds: Sequence[int], folder: Path, processes: int = 1, done: Progress = lambda _: None) -> list[Result]:
-    """All seeds of all setups, in the order of both; `done` hears how many days more are there. What `folder` already has is not run again."""
+    """All seeds of all setups, in the order of both; `done` hears how many days more are there. What `folder` already has is not run again.
+
+    People are counted over the bars of all setups in each of them, so that two plans can be held against the same bar.
+    """
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     found: dict[tuple[int, int], Result] = {}
     todo: list[tuple[int, tuple[int, ...]]] = []
-    for i, setup in enumerate(setups):
-        digest = setup.digest()
+    over = bars(*(setup.planned() for setup in setups))
+    digests = [_digest(setup, over) for setup in setups]
+    for i, digest in enumerate(digests):
         missing = []
         for seed in seeds:
             kept = _kept(parts / f"{digest[:16]}-{seed}.json")
@@ -104,8 +108,7 @@ def run(setups: Sequence[Setup], seeds: Sequence[int], folder: Path, processes: 
                 found[i, seed] = kept
         todo += [(i, tuple(missing[k : k + TOGETHER])) for k in range(0, len(missing), TOGETHER)]
     done(len(found))
-    digests = [setup.digest() for setup in setups]
-    for i, results in _spread(setups, todo, processes):
+    for i, results in _spread(setups, todo, over, processes):
         for result in results:
             found[i, result.seed] = result
             _keep(parts / f"{digests[i][:16]}-{result.seed}.json", result)
@@ -113,13 +116,20 @@ def run(setups: Sequence[Setup], seeds: Sequence[int], folder: Path, processes: 
     return [found[i, seed] for i in range(len(setups)) for seed in seeds]
 
 
-def _spread(setups: Sequence[Setup], todo: Sequence[tuple[int, tuple[int, ...]]], processes: int) -> Iterable[tuple[int, list[Result]]]:
+def _digest(setup: Setup, over: Bars) -> str:
+    """The hash of what decides the kept days of a setup: itself, and what was counted."""
+    return hashlib.sha256(f"{setup.digest()}{sorted(over.items())}".encode()).hexdigest()
+
+
+def _spread(
+    setups: Sequence[Setup], todo: Sequence[tuple[int, tuple[int, ...]]], over: Bars, processes: int
+) -> Iterable[tuple[int, list[Result]]]:
     if processes <= 1 or len(todo) <= 1:
         for i, seeds in todo:
-            yield i, live(setups[i], seeds)
+            yield i, live(setups[i], seeds, over)
         return
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        ahead = {pool.submit(live, setups[i], seeds): i for i, seeds in todo}
+        ahead = {pool.submit(live, setups[i], seeds, over): i for i, seeds in todo}
         for future in as_completed(ahead):
             yield ahead[future], future.result()
 
