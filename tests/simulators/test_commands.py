@@ -78,3 +78,15 @@ def test_emit_writes_the_reading_format_with_the_truth_beside_it(tmp_path: Path)
 @pytest.mark.parametrize("name", names())
 def test_a_shipped_scenario_meets_what_it_expects(name: str) -> None:
     run("run", name, "--processes", 1)
+
+
+def test_a_plan_held_against_itself_is_no_different(rush: Path) -> None:
+    out, _ = run("compare", rush, "--bars", "three_in_five_out=1500", "--runs", 2, "--processes", 1)
+    verdicts = {line.split("  ")[-1].strip() for line in out.splitlines()[2:]}
+    assert verdicts == {"no difference shown"}
+
+
+def test_a_sweep_names_what_it_leaves_out(rush: Path) -> None:
+    out, told = run("sweep", rush, "--bar", "exit_only=1400:2800:1400", "--runs", 2, "--processes", 1)
+    assert "in-force 2800 against in-force, 2 days of each" in out
+    assert "left out: 1400: " in told
