@@ -7,9 +7,8 @@ crowd needs, all alike. Nobody is lost: after every step, in each replicate, up 
     came + there at first = before entrances + between them + inside + left + turned away.
 
 Unlike in a `World`, nobody has luck: a queue grows only where more come than pass, and replicates differ by their arrivals and settings alone. So
-their mean is right, and how far they spread is not. Of several streams before one entrance all advance alike, in no order; the seconds in a
-lane inward are left out; a link that is crowded is waited for before it, and walked at the speed that belongs to the flow that sets off on it (the
-hydraulic rule of IMO MSC.1/Circ.1533), at the least that of the densest flow.
+their mean is right, and how far they spread is not. Of several streams before one entrance all advance alike, in no order, and the seconds in a
+lane inward are left out.
 """
 
 from __future__ import annotations
@@ -24,18 +23,16 @@ from flowwatch_sim.arrivals import Arrivals
 from flowwatch_sim.capacity import Floats, Gates, Ints
 from flowwatch_sim.demand import Stream
 from flowwatch_sim.lanes import OUT
-from flowwatch_sim.layout import GATE, LINK, Layout
+from flowwatch_sim.layout import GATE, Layout
 from flowwatch_sim.routes import Errand, Led, Routes, Shut, one_hot
 from flowwatch_sim.stays import stays
-from flowwatch_sim.walking import FINE, free_speeds
-from flowwatch_sim.world import FULL_SHARE, LINK_M, SLOWEST, Habits
+from flowwatch_sim.walkers import TINY, Walkers
+from flowwatch_sim.walking import free_speeds
+from flowwatch_sim.world import Habits
 
 PACE: Final = float((1 / free_speeds((np.arange(2000) + 0.5) / 2000)).mean())
 """Seconds that people take for a metre when alone, in the mean of their speeds (0.78; less than 1.34 m/s, because the slow take longest)."""
 STEP_S: Final = 5.0
-LOOK_S: Final = 15.0
-"""How often people look up how fast they can walk in the crowd around them."""
-TINY: Final = 1e-300
 
 
 class Fluid:
@@ -51,7 +48,7 @@ class Fluid:
         step_s: float = STEP_S,
         pace: float = PACE,
     ) -> None:
-        r, zones = arrivals.replicates, len(layout.zones)
+        r = arrivals.replicates
         self.layout, self.arrivals, self.habits, self.step_s, self.replicates = layout, arrivals, habits, step_s, r
         self.outer = [gate for gate, outer in enumerate(layout.outer) if outer]
         """The outer gates; O of them."""
@@ -64,16 +61,15 @@ class Fluid:
         self.came, self.left, self.turned = (np.zeros(r) for _ in range(3))
         self.first: Floats = np.zeros(r)
         """There when the scenario began."""
-        self.inside: Floats = np.zeros((r, zones))
-        """(R, zones) people in each zone, those in zones within it included."""
         self.before: Floats = np.zeros((r, n))
         """(R, O) inside, before each exit."""
         self.entered, self.gone = np.zeros((r, n)), np.zeros((r, n))
         """(R, O) all who have passed each outer gate inward, and outward."""
         self._closed, self._steps = False, 0
+        self._inside: Floats | None = None
         self._arriving, self._number = -1, np.zeros(r)
         self._fresh: Floats | None = None
-        self._any_between, self._stale = False, True
+        self._any_between, self._stale, self._crowded = False, True, False
         self._passes: Floats | None = None
         self._place(streams, pace)
 
@@ -94,25 +90,8 @@ class Fluid:
         self._home_zones = sorted({*self._home_zones, *(compartments[m] for m, _ in self._stays.holds)})
         self._people = np.zeros((r, len(compartments)))
         self._pool = np.zeros((r, len(layout.zones)))
-        self._waits, self._on_leg, self._stranded = (np.zeros((r, 0)) for _ in range(3))
-        self._crossed = np.zeros((r, 0))
-        across = 0.5 * np.sqrt(np.array(layout.area))
-        self._across_s = across * pace
-        metres = np.array([habits.lengths.get(link, LINK_M) for link in layout.links])
-        self._link_s = metres * pace
-        self._flow_unit = np.array(layout.link_width) * self.step_s
-        self._link_most = np.array(layout.link_width) * habits.diagram.specific_flow * self.step_s
-        table = np.array(habits.diagram.shares())
-        self._shares = np.maximum(table, SLOWEST)
-        densities = np.linspace(0.0, habits.diagram.densest_flow()[0], 500)
-        self._flows = np.maximum.accumulate(habits.diagram.flow(densities))
-        self._flow_shares = habits.diagram.speed(densities) / habits.diagram.speed(0.0)
-        self._set_off_since, self._looked_at = np.zeros((r, 2 * len(layout.links))), 0
-        self._per_area = FINE / np.array(layout.area)
-        self._room = FULL_SHARE * habits.diagram.jam * np.array(layout.area)
-        longest = max([*(self._across_s / SLOWEST), *(self._link_s / self._flow_shares.min()), *(60.0 / np.array(layout.rate))])
-        self._slots = int(longest / self.step_s) + 3
-        self._ring = np.zeros((self._slots, r, 0))
+        self._stranded = np.zeros((r, 0))
+        self._walkers = Walkers(layout, habits, r, self.step_s, pace)
         self._lag = max(1, round(habits.between_gates_s / self.step_s))
         self._walking = np.zeros((self._lag, *self.outside.shape))
         self._seeking = np.zeros((self._lag, r, len(self.outer)))
@@ -132,6 +111,16 @@ class Fluid:
         return self._steps * self.step_s
 
     @property
+    def inside(self) -> Floats:
+        """(R, zones) people in each zone, those in zones within it included."""
+        if self._inside is None:
+            own = self._people @ self._of_compartment + self._pool + self._walkers.where()
+            own += self._stranded @ self._of_junction
+            own += (self.before + self._sought) @ self._to_inner
+            self._inside = own @ self._held
+        return self._inside
+
+    @property
     def present(self) -> Floats:
         """(R,) everybody inside."""
         return np.asarray(self.inside[:, self._top].sum(axis=1))
@@ -146,7 +135,7 @@ class Fluid:
         """Put (R,) `people` into a zone, who stay there until the site closes; before the first step."""
         self._people[:, self._stays.residents[zone]] += people
         self.first = self.first + people
-        self.inside = self._count()
+        self._inside = None
 
     def set_gate(self, gate: int, setting: Setting, rows: Ints | None = None) -> None:
         """Set a gate from now on, in all replicates or in `rows`."""
@@ -180,7 +169,7 @@ class Fluid:
             ways = [self.entered[:, at], self.gone[:, at]]
             return np.stack(ways if self._street[at] == 0 else ways[::-1], axis=1)
         at = 2 * (index + (len(self.layout.links) if kind == GATE else 0))
-        return np.asarray(self._crossed[:, at : at + 2])
+        return np.asarray(self._walkers.crossed[:, at : at + 2])
 
     # -- a step -----------------------------------------------------------------------------------------------------------------------
 
@@ -192,24 +181,24 @@ class Fluid:
         if passes is not self._passes:
             self._passes = passes
             self._passes_in, self._passes_out = (passes[:, self.outer, way] for way in (self._street, OUT - self._street))
+        if self._walkers.looks_at <= self._steps or self._crowded:
+            self._crowd = self.inside
+            self._crowded = bool((self._crowd > 0.5 * self._walkers.room).any())
+            if self._walkers.looks_at <= self._steps:
+                self._walkers.look(self._crowd, self._steps)
         entered = self._outside()
-        slot = self._steps % self._slots
-        came_off = self._ring[slot].copy()
-        self._ring[slot] = 0.0
-        self._on_leg -= came_off
-        self._crossed += came_off @ self._of_leg.crossing
-        at = came_off @ self._of_leg.end
+        at = self._walkers.come_off(self._steps)
         at += self._stranded
         at += entered.reshape(self.replicates, -1) @ self._entry
         at += self._stay()
         self._set_out(at)
-        self._people += at @ self._landed
-        arrived = at @ self._exits
+        done = at @ self._landed
+        self._people += done[:, : self._people.shape[1]]
         self._stranded = at * self._stuck
-        self._set_off(at, passes)
-        self._leave(arrived)
+        self._walkers.set_off(at, passes, self._crowd, self._steps)
+        self._leave(done[:, self._people.shape[1] :])
         self._steps += 1
-        self.inside = self._count()
+        self._inside = None
 
     def _outside(self) -> Floats:
         """(R, streams, O) who come in through each entrance; the others wait, walk on, or turn away."""
@@ -228,7 +217,7 @@ class Fluid:
         before = self.outside + joined
         people = before[:, 0] if before.shape[1] == 1 else before.sum(axis=1)
         may = np.minimum(people, self._passes_in)
-        if (self.inside > 0.5 * self._room).any():
+        if self._crowded:
             may *= self._squeeze(may)
         entered: Floats = before * (may / np.maximum(people, TINY))[:, None]
         self.outside = before - entered
@@ -264,7 +253,7 @@ class Fluid:
     def _squeeze(self, may: Floats) -> Floats:
         """(R, O) the share of `may` for whom there is room in the zone behind each entrance."""
         wanted = may @ self._to_inner
-        room = np.maximum(self._room - self.inside, 0.0)
+        room = np.maximum(self._walkers.room - self._crowd, 0.0)
         return np.asarray(np.minimum(1.0, room / np.maximum(wanted, TINY))[:, self._inner])
 
     def _stay(self) -> Floats:
@@ -282,70 +271,6 @@ class Fluid:
         for zone, junctions in zip(self._home_zones, self._home_junctions, strict=True):
             at[:, junctions] += self._pool[:, zone, None] * self._exit_share[:, zone]
             self._pool[:, zone] *= self._no_exit[:, zone]
-
-    def _set_off(self, at: Floats, passes: Floats) -> None:
-        """Who is at a junction sets off on its legs, as many as links and inner gates pass."""
-        of = self._of_leg
-        if not len(of.start):
-            return
-        go = at @ self._leg_start if self._leg_start is not None else at[:, of.start] * self._leg_share
-        go += self._waits
-        if len(of.narrow):
-            want = go[:, of.narrow]
-            most = np.minimum(1.0, self._most(passes) / np.maximum(want @ of.passage, TINY))
-            passed = want * most[:, of.passage_of]
-            self._waits[:, of.narrow] = want - passed
-            go[:, of.narrow] = passed
-        self._on_leg += go
-        if self.layout.links:
-            self._set_off_since += go @ of.link
-        if self._look_at <= self._steps:
-            self._look_ahead()
-        late = go * self._late
-        go -= late
-        ring, size = self._ring.reshape(-1), go.size
-        place = self._ahead + self._steps % self._slots * size
-        place %= len(ring)
-        ring[place] += go
-        place += size
-        place %= len(ring)
-        ring[place] += late
-
-    def _look_ahead(self) -> None:
-        """(R, T) how far ahead in the ring people are who set off on a leg: whole slots, as places in it, and the part of a slot beyond."""
-        steps = self._walk_s()[:, self._of_leg.time] / self.step_s
-        np.clip(steps, 1.0, self._slots - 2, out=steps)
-        whole = steps.astype(np.int64)
-        self._late = steps - whole
-        self._ahead = whole * steps.size + np.arange(steps.size).reshape(steps.shape)
-        self._look_at = self._steps + max(1, int(LOOK_S / self.step_s))
-
-    def _most(self, passes: Floats) -> Floats:
-        """(R, passages) persons who may set off on each way of each link and inner gate in a step."""
-        of = self._of_leg
-        most = np.empty((self.replicates, len(of.passages)))
-        for i, (kind, index, way) in enumerate(of.passages):
-            if kind == LINK:
-                most[:, i] = self._link_most[index]
-            else:
-                target = self.layout.ends[index][1 - way]
-                most[:, i] = np.minimum(passes[:, index, way], np.maximum(self._room[target] - self.inside[:, target], 0.0))
-        return most
-
-    def _walk_s(self) -> Floats:
-        """(R, zones + links + gates) how long it takes to cross half a zone, to walk a link, to pass a lane."""
-        layout = self.layout
-        zones, links = len(layout.zones), len(layout.links)
-        times = np.empty((self.replicates, zones + links + len(layout.gates)))
-        dense = np.minimum(self.inside * self._per_area, len(self._shares) - 1).astype(np.int64)
-        times[:, :zones] = self._across_s / self._shares[dense]
-        if links:
-            flow = self._set_off_since.reshape(self.replicates, links, 2) / max(self._steps - self._looked_at, 1)
-            both = np.max(flow + self.habits.opposing * flow[:, :, ::-1], axis=2)
-            times[:, zones : zones + links] = self._link_s / np.interp(both / self._flow_unit, self._flows, self._flow_shares)
-            self._set_off_since[:], self._looked_at = 0.0, self._steps
-        times[:, zones + links :] = 60.0 / np.array(layout.rate)
-        return times
 
     def _leave(self, arrived: Floats) -> None:
         """Who is before an exit passes it; where it lets nobody leave any more, they look for another."""
@@ -366,13 +291,6 @@ class Fluid:
         self.gone += out
         self.left += _total(out)
 
-    def _count(self) -> Floats:
-        own = self._people @ self._of_compartment + self._pool
-        own += (self._waits + self._on_leg) @ self._of_leg.zone
-        own += self._stranded @ self._of_junction
-        own += (self.before + self._sought) @ self._to_inner
-        return np.asarray(own @ self._held)
-
     # -- ways -------------------------------------------------------------------------------------------------------------------------
 
     def _repattern(self, rows: Ints, led: tuple[int, int | None] | None = None, shut: tuple[tuple[int, int], bool] | None = None) -> None:
@@ -391,10 +309,6 @@ class Fluid:
             mine = rows[self._pattern[rows] == old]
             self._pattern[mine] = self._patterns.index(pattern)
         self._connect()
-        lost = self._waits * (self._leg_share == 0)
-        if lost.any():
-            self._stranded += lost @ one_hot(self._of_leg.start.tolist(), self._stranded.shape[1])
-            self._waits -= lost
 
     def _connect(self) -> None:
         """Make the junctions and legs that compartments, exits and patterns need, and the matrices that follow from them."""
@@ -412,27 +326,22 @@ class Fluid:
             routes.shares(led, shut)
         junctions, legs = len(routes.junctions), len(routes.legs)
         table = np.array([np.pad(s, (0, legs - len(s))) for s in (routes.shares(led, shut) for led, shut in self._patterns)])
-        self._leg_share = table[self._pattern] if len(table) > 1 else table
         self._entry = np.zeros((len(self._stays.entry) * len(self.outer), junctions))
         for row, junction, share in entry:
             self._entry[row, junction] = share
         landings = [routes.landing(junction) for junction in range(junctions)]
-        self._landed = one_hot([-1 if errand is None else errand.compartment for errand in landings], self._people.shape[1])
-        self._exits = one_hot([-1 if errand is None else errand.gate for errand in landings], len(self.outer))
+        m, n = self._people.shape[1], len(self.outer)
+        done = [-1 if errand is None else errand.compartment if errand.gate < 0 else m + errand.gate for errand in landings]
+        self._landed = one_hot(done, m + n)
         zones = len(self.layout.zones)
         self._of_junction = one_hot([z for _, z in routes.junctions], zones)
         self._of_compartment = one_hot(zone, zones)
         self._to_inner = one_hot(self._inner.tolist(), zones)
-        self._of_leg = _Legs(routes, self.layout, junctions)
         goes = table @ one_hot([leg.start for leg in routes.legs], junctions) + np.array([errand is not None for errand in landings])
         stuck = (goes == 0).astype(np.float64)
         self._stuck = stuck[self._pattern] if len(table) > 1 else stuck
-        self._waits, self._on_leg = (_wider(a, legs) for a in (self._waits, self._on_leg))
-        self._ring, self._stranded = _wider(self._ring, legs), _wider(self._stranded, junctions)
-        self._crossed = _wider(self._crossed, 2 * (len(self.layout.links) + len(self.layout.gates)))
-        single = len(table) == 1
-        self._leg_start = (one_hot(self._of_leg.start.tolist(), junctions) * table[0][:, None]).T.copy() if single else None
-        self._look_at = self._steps
+        self._stranded = np.pad(self._stranded, ((0, 0), (0, junctions - self._stranded.shape[1])))
+        self._stranded += self._walkers.fit(routes, table, self._pattern)
         self._mix()
         self._stale = True
 
@@ -468,38 +377,6 @@ class Fluid:
         self._exit_share = weights / np.where(total > 0, total, 1.0)
         self._no_exit = (total[:, :, 0] == 0).astype(np.float64)
         self._stale = False
-
-
-class _Legs:
-    """The matrices of T legs."""
-
-    def __init__(self, routes: Routes, layout: Layout, junctions: int) -> None:
-        legs, zones, links = routes.legs, len(layout.zones), len(layout.links)
-        self.start: Ints = np.array([leg.start for leg in legs], np.int64)
-        self.end = one_hot([leg.end for leg in legs], junctions)
-        """(T, junctions)."""
-        self.zone = one_hot([leg.zone for leg in legs], zones)
-        """(T, zones) where people on a leg are."""
-        time = {LINK: zones, GATE: zones + links}
-        self.time: Ints = np.array([leg.passage + time[leg.kind] if leg.kind in time else leg.zone for leg in legs], np.int64)
-        """Where `Fluid._walk_s` has a leg's time."""
-        self.link = one_hot([2 * leg.passage + leg.way if leg.kind == LINK else -1 for leg in legs], 2 * links)
-        crossing = {LINK: 0, GATE: links}
-        self.crossing = one_hot(
-            [2 * (leg.passage + crossing[leg.kind]) + leg.way if leg.kind in crossing else -1 for leg in legs],
-            2 * (links + len(layout.gates)),
-        )
-        self.narrow: Ints = np.array([i for i, leg in enumerate(legs) if leg.kind in crossing], np.int64)
-        """The legs that a width or lanes hold up."""
-        self.passages = sorted({(legs[i].kind, legs[i].passage, legs[i].way) for i in self.narrow.tolist()})
-        of = [self.passages.index((legs[i].kind, legs[i].passage, legs[i].way)) for i in self.narrow.tolist()]
-        self.passage_of: Ints = np.array(of, np.int64)
-        self.passage = one_hot(of, len(self.passages))
-
-
-def _wider(array: Floats, columns: int) -> Floats:
-    """`array` with empty columns behind its own."""
-    return np.concatenate([array, np.zeros((*array.shape[:-1], columns - array.shape[-1]))], axis=-1)
 
 
 def _total(array: Floats) -> Floats:
