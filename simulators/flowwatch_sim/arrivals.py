@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erf, exp, factorial
+from math import erf, exp, expm1, factorial
 from typing import Final
 
 import numpy as np
@@ -74,7 +74,7 @@ def group_chances(excess: float) -> list[float]:
     """
     if excess <= 0:
         return [1.0]
-    chances = [exp(-excess) * excess**n / factorial(n) / -np.expm1(-excess) for n in range(1, LARGEST_GROUP)]
+    chances = [exp(-excess) * excess**n / factorial(n) / -expm1(-excess) for n in range(1, LARGEST_GROUP)]
     return [*chances, max(0.0, 1.0 - sum(chances))]
 
 
