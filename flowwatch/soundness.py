@@ -60,11 +60,15 @@ def site_named_in(site_file: Path) -> str:
     return found[1].decode() if found else site_file.stem
 
 
+def place_in_file(found: Finding, site_file: Path, plan_files: Sequence[Path]) -> str:
+    """Where a finding points, as faults have it: `rules/yuyuan/plan.yaml:33:5: stages[1].when`."""
+    file, line, column = place([site_file] if found.plan is None else plan_files, found.plan, found.path)
+    return f"{shown_path(file)}:{line}:{column}: {shown(found.path)}"
+
+
 def _placed(found: Finding, site_file: Path, plan_files: Sequence[Path], lang: Literal["zh", "en"]) -> Fault:
-    """A finding as a fault in the file of its plan, or of the site, with the way that leads to it."""
-    text = found.zh if lang == "zh" else found.en
-    way = [event.zh if lang == "zh" else event.en for event in found.events or ()]
-    told = f"{text} ({found.code}){': ' + ' → '.join(way) if way else ''}"
+    """A finding as a fault in the file of its plan, or of the site; its sentence has the way that leads to it."""
+    told = f"{found.zh if lang == 'zh' else found.en} ({found.code})"
     return _at([site_file] if found.plan is None else plan_files, found.plan, found.path, told)
 
 

@@ -16,6 +16,7 @@ from flowwatch.cli.output import line
 if TYPE_CHECKING:
     from flowwatch.approval.policy import Policy
     from flowwatch.documents import Fault, Loaded
+    from flowwatch.safety import Finding
     from flowwatch.soundness import Record
     from flowwatch.words import Language
 
@@ -23,20 +24,21 @@ if TYPE_CHECKING:
 @click.command()
 @options.documents
 @options.approvers
-@options.as_json
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: one object a line.")
 @options.lang
-def check(documents: Path | None, approvers: Path | None, as_json: bool, lang: Language) -> None:
+def check(documents: Path | None, approvers: Path | None, form: str, lang: Language) -> None:
     """Read all sites, plans and import mappings; name every fault with file, line and column (exit code 3), or say what is there.
 
     Documents that read well are then analysed: what the gates let out in every combination of stages, cases and overrides, what is left when a
-    gate fails, which stages can be reached. A fault found there comes with the shortest way that leads to it. Where there is a roster, who signed
-    each site's documents is told, and what is missing for their approval; a signature that is not what it says is a fault.
+    gate fails, which stages can be reached. A fault found there comes with the shortest way that leads to it. Warnings and notes have their
+    place too; documents with warnings are used. Where there is a roster, who signed each site's documents is told, and what is missing for
+    their approval; a signature that is not what it says is a fault.
     """
     from flowwatch.adapters.mapping import load_import
     from flowwatch.documents import DocumentErrors, alternatives, find, shipped
     from flowwatch.soundness import neighbours
 
-    root = shipped() if documents is None else documents
+    root, as_json = shipped() if documents is None else documents, form == "json"
     seen = _Seen([], [], [])
     policy = _policy(root, approvers, seen)
     try:
@@ -110,8 +112,9 @@ def _judge(
     """Read one site with its plans, analyse what reads well, and see who signed it."""
     from flowwatch.documents import DocumentErrors, load, notes
     from flowwatch.documents.load import shown_path
-    from flowwatch.safety import render
-    from flowwatch.soundness import examine
+    from flowwatch.safety import analyse, render
+    from flowwatch.safety.words import line as line_of
+    from flowwatch.soundness import examine, place_in_file
 
     try:
         loaded = load(site_file, plan_files)
@@ -124,14 +127,19 @@ def _judge(
     told: dict[str, Any] = {"site": loaded.site["site"], "plans": [shown_path(file) for file in plan_files]}
     if policy is not None:
         told["approval"] = _signed(policy, loaded, seen)
+
+    def placed(found: Finding) -> str:
+        return place_in_file(found, site_file, plan_files)
+
     if not plan_files:
+        seen.good.extend(line_of(found, lang, placed) for found in analyse(loaded.site).warnings)
         if policy is not None:
             seen.reports.append(told)
         return
     report, faults = examine(loaded.site, site_file, plan_files, known, lang)
     seen.faults.extend(faults)
     seen.reports.append(told | {"safety": report.to_json()})
-    seen.good.append(render(report, lang))
+    seen.good.append(render(report, lang, place=placed))
 
 
 def _signed(policy: Policy, loaded: Loaded, seen: _Seen) -> dict[str, Any]:

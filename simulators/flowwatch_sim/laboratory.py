@@ -174,6 +174,9 @@ class Laboratory:
             _, incident = day.answers.pop(0)
             no = float(day.luck.random()) < self.planned.scenario.operators.decline
             self._record(day, now, "confirm", {"incident": incident, "answer": "no" if no else "yes"})
+        for at, kind, fields in self.planned.acts:
+            if now - self.planned.every_s < at <= now:
+                self._record(day, now, kind, dict(fields))
         often = self.planned.round_s
         if often is not None and now % often < self.planned.every_s:
             layout = self.planned.layout

@@ -17,7 +17,11 @@ from flowwatch.documents.load import read_document, shown_path
 from flowwatch.documents.names import Names
 from flowwatch.documents.nodes import Node
 from flowwatch.documents.shelf import alternatives
+from flowwatch.documents.walk import Rules
 from flowwatch.documents.words import OTHERS, duration_us, moment, moment_us
+from flowwatch.trials.acts import fields_of
+from flowwatch.trials.language import Act, Hold
+from flowwatch.trials.rules import does_one_thing, holds_one_thing
 from flowwatch_sim import scenario as language
 from flowwatch_sim.controllers import Disobedience
 from flowwatch_sim.demand import Batches, Stream, Visit
@@ -31,6 +35,9 @@ STEP_S: Final = 60.0
 STREET: Final = (1.9, 3.5, 5.2, 7.1, 8.8, 9.5, 9.9, 9.6, 9.0, 7.4, 6.4, 5.2, 3.7)
 """Share of a day's people in each hour from 8 to 20 o'clock: streets of Melbourne, 94 sensors."""
 STREET_FROM: Final = 8
+
+
+RULES: Final[Rules] = {Act: (does_one_thing,), Hold: (holds_one_thing,)}
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ class Planned:
     carry_out_s: float
     answer_s: float
     round_s: float | None
+    acts: tuple[tuple[float, str, Mapping[str, Any]], ...]
+    """(when, type, fields) of operators' records that the scenario has."""
 
 
 def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
@@ -73,7 +82,7 @@ def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
             raise DocumentErrors([Fault(text.name, 1, 1, "plan", told)])
         plan_files = others[folder]
     loaded = load(site_file, plan_files)
-    said = read_document(text, language.Scenario, {}, _names(loaded.site, shown_path(site_file)))
+    said = read_document(text, language.Scenario, RULES, _names(loaded.site, shown_path(site_file)))
     return planned(said, loaded)
 
 
@@ -116,6 +125,7 @@ def planned(said: language.Scenario, loaded: Loaded) -> Planned:
         _s(said.operators.carry_out),
         _s(said.operators.answer),
         None if isinstance(round_, UnsetType) else _s(round_),
+        tuple(sorted(((_s(act.at), made[0], made[1]) for act in said.actions if (made := fields_of(act, start))), key=lambda a: a[0])),
     )
 
 
@@ -181,4 +191,6 @@ def _names(record: Mapping[str, Any], file: str) -> Names:
     somewhere = Node(1, 1)
     found: dict[str, Sequence[str]] = {kind: [part[kind] for part in record[f"{kind}s"]] for kind in ("zone", "gate", "link", "counter")}
     found["stage"] = [stage["stage"] for stage in record["plans"][0]["stages"]] if record["plans"] else []
+    found["plan"] = [plan["plan"] for plan in record["plans"]]
+    found["case"] = [plan["plan"] for plan in record["plans"] if plan["case"] is not None]
     return Names({kind: dict.fromkeys(names, somewhere) for kind, names in found.items()}, dict.fromkeys(found, file))

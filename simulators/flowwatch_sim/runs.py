@@ -16,7 +16,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +29,8 @@ from flowwatch.documents import Source
 from flowwatch_sim.laboratory import Day, Laboratory, Sight
 from flowwatch_sim.measures import Bars, bars, measures
 from flowwatch_sim.planned import Planned, read_scenario
+from flowwatch_sim.variants import Moved, vary
+from flowwatch_sim.variants import name as moved_name
 
 TOGETHER: Final = 10
 """Days that one process lives through side by side: enough to share the engine, few enough to spread over cores."""
@@ -43,15 +45,18 @@ class Setup:
     root: Path
     plan: str | None = None
     sight: Sight | None = None
+    moved: Moved = ()
+    """Bars of the main plan that stand elsewhere than it has them."""
 
     def planned(self) -> Planned:
-        """The scenario made ready. Raises `DocumentErrors`."""
-        return read_scenario(self.text, self.root, self.plan)
+        """The scenario made ready. Raises `DocumentErrors`, `BadBarsError`."""
+        planned = read_scenario(self.text, self.root, self.plan)
+        return replace(planned, loaded=vary(planned.loaded, self.moved)) if self.moved else planned
 
     @property
     def name(self) -> str:
-        """What its rows are called: the folder of plans, or "in-force"."""
-        return self.plan or "in-force"
+        """What its rows are called: the folder of plans or "in-force", and the bars that were moved."""
+        return (self.plan or "in-force") + (f" {moved_name(self.moved)}" if self.moved else "")
 
     def digest(self) -> str:
         """The hash of everything that decides the days but the seed."""

@@ -36,6 +36,7 @@ from flowwatch.documents.words import (
     ZoneRef,
     note,
 )
+from flowwatch.trials.language import Act
 
 Share = Annotated[float, Meta(ge=0, le=1, extra={"of": "as a share from 0 to 1"})]
 Weight = Annotated[float, Meta(ge=0, le=1_000_000, extra={"of": "as a weight"})]
@@ -152,8 +153,8 @@ class Crowd(Document, frozen=True, kw_only=True):
 
     walking: Annotated[Diagram, note("the fundamental diagram: weidmann, imo or lab")] = Diagram.WEIDMANN
     lengths: Annotated[dict[LinkRef, Length], note("metres of links; 20, if left out")] = field(default_factory=dict)
-    reroute: Annotated[Share, note("of those at a shut entrance, who go to one that is open")] = 0.3
-    balk: Annotated[Share, note("who turn away at once; the others wait")] = 0.3
+    reroute: Annotated[Share, note("of those at a shut entrance, who go to one that is open")] = 0.6
+    balk: Annotated[Share, note("who turn away at once; the others wait")] = 0.2
     between_gates: Annotated[Duration, note("the way from one gate to another")] = "2m"
     clearing: Annotated[Duration, note("how long a lane stands still when it is turned round")] = "20s"
 
@@ -216,6 +217,9 @@ class Scenario(Document, frozen=True, kw_only=True):
     streams: Annotated[list[Stream], Meta(min_length=1, max_length=50), note("who comes")]
     operators: Annotated[Operators, note("what the people in charge do")] = field(default_factory=Operators)
     faults: Annotated[list[Fault], Meta(max_length=500), note("what is wrong with counters")] = field(default_factory=list)
+    actions: Annotated[list[Act], Meta(max_length=200), note("what people in charge do besides answering, as in a plan's test")] = field(
+        default_factory=list
+    )
     gates: Annotated[list[Gate], Meta(max_length=200), note("gates that do not as they are told")] = field(default_factory=list)
     expect: Annotated[Expect, note("what is expected")] = field(default_factory=Expect)
     runs: Annotated[Number, note("how many days are simulated at a time, if nobody says: 20")] = 20

@@ -135,7 +135,7 @@ def test_without_a_roster_nobody_can_sign_and_check_says_nothing_of_it(invoke: I
 def test_check_names_what_is_missing_as_a_note_and_as_data(invoke: Invoke, root: Path, tmp_path: Path) -> None:
     assert "yuyuan: note: not approved: found no signature of this version" in invoke("check", "--documents", root).stdout
     sign_all(root, ("wang", "author"))
-    (report,) = objects(invoke("check", "--documents", root, "--json"))
+    (report,) = objects(invoke("check", "--documents", root, "--format", "json"))
     assert report["approval"]["signed"] == [{"by": "wang", "as": "author", "at": "2026-10-01T09:00:00+08:00"}]
     assert (report["approval"]["approved"], "other than wang" in report["approval"]["missing"]) == (False, True)
     write_roster(root, roster_text(approval="off"))
@@ -152,7 +152,7 @@ def test_check_names_the_faults_of_a_roster_beside_all_others(invoke: Invoke, ro
     write_roster(root, roster_text(keys={"li": "wang"}))
     plan = root / "rules" / "yuyuan" / "plan.yaml"
     plan.write_text(plan.read_text(encoding="utf-8") + "\nno_such_key: 1\n", encoding="utf-8")
-    faults = objects(invoke("check", "--documents", root, "--json", code=Exit.DOCUMENTS))
+    faults = objects(invoke("check", "--documents", root, "--format", "json", code=Exit.DOCUMENTS))
     assert {Path(fault["file"]).name for fault in faults} == {"approvers.yaml", "plan.yaml"}
 
 

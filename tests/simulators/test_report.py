@@ -183,7 +183,7 @@ def test_the_english_page_has_no_chinese_in_it() -> None:
 def test_the_chinese_page_has_no_english_sentence_in_it() -> None:
     read = Reader(page("zh")).text
     rest = re.sub(
-        r"flowwatch simulate .*|yuyuan(-2018)?|visitors|flowwatch|docs/verification\.md|Weidmann|gate-\d|national-day|rush", "", read
+        r"flowwatch-sim run .*|yuyuan(-2018)?|visitors|flowwatch|docs/verification\.md|Weidmann|gate-\d|national-day|rush", "", read
     )
     assert not re.findall(r"[A-Za-z]{4,}", rest)
 
@@ -224,9 +224,17 @@ def test_the_worst_day_can_be_run_again() -> None:
     setups, results = two()
     for i, (name, of) in enumerate(zip(("yuyuan", "yuyuan-2018"), (results[:6], results[6:]), strict=True)):
         worst = max(of, key=lambda day: day.measures["peak/mall"])
-        line = f"flowwatch simulate rush.yaml --seed {worst.seed} --plan {name} --sensing perfect"
+        line = f"flowwatch-sim run rush.yaml --seed {worst.seed} --runs 1 --plan {name} --sensing perfect"
         assert line == report.replay(setups[i], worst.seed)
         assert line in Reader(page("en")).text
+
+
+def test_a_day_with_other_bars_is_run_again_beside_the_plan_as_it_stands() -> None:
+    moved = replace(setup(None), moved=(("three_in_five_out", 1200), ("exit_only", 2600)))
+    line = report.replay(moved, 4)
+    assert line == "flowwatch-sim compare rush.yaml --seed 4 --runs 2 --bars three_in_five_out=1200,exit_only=2600 --sensing perfect"
+    results = [*whole_days("in-force", SEEDS), *whole_days("in-force 1200/2600", SEEDS, LOWER)]
+    assert "Under B (1,200/2,600), compared with A (1,500/3,000)" in Reader(report.page([setup(None), moved], results, "en")).text
 
 
 @pytest.mark.determinism

@@ -79,7 +79,7 @@ def rows(matter: Matter) -> list[tuple[str, list[str]]]:
                 )
             ],
         ),
-        (say("计数器", "Counters"), _counters(matter)),
+        (say("计数器与设定事项", "Counters and what is set"), _counters(matter)),
         (say("软件版本", "Software"), [f"flowwatch {__version__}"]),
     ]
 
@@ -166,7 +166,9 @@ def _counters(matter: Matter) -> list[str]:
             say(f"{letter}：{say(*SIGHTS[of.sight])}", f"{letter}: {say(*SIGHTS[of.sight])}")
             for letter, of in zip(matter.letters, matter.table.days, strict=True)
         ]
-    faults, gates = len(said.faults), len(said.gates)
+    faults, gates, acts = len(said.faults), len(said.gates), len(said.actions)
+    if acts:
+        told.append(say(f"指挥人员另有动作 {acts} 项", f"{acts} {'action' if acts == 1 else 'actions'} of people in charge besides"))
     if faults or gates:
         told.append(
             say(

@@ -21,6 +21,7 @@ from flowwatch_sim.report.matter import Matter
 from flowwatch_sim.report.measured import NOTHING, change, figure, groups, interval, never_over, number, title, unit
 from flowwatch_sim.report.style import CSS
 from flowwatch_sim.runs import Result, Setup
+from flowwatch_sim.shelf import folder, names
 from flowwatch_sim.statistics import Verdict
 
 Replay = Callable[[Setup, int], str]
@@ -33,9 +34,12 @@ VERDICTS = {
 
 
 def replay(setup: Setup, seed: int) -> str:
-    """The command line that runs one day again."""
-    words = ["flowwatch", "simulate", setup.text.name, "--seed", str(seed)]
+    """The command line that runs one day again; with other bars, beside the day of the plan as it stands and those of the next seed."""
+    file = Path(setup.text.name)
+    scenario = file.stem if file.stem in names() and file.resolve() == (folder() / file.name).resolve() else setup.text.name
+    words = ["flowwatch-sim", "compare" if setup.moved else "run", scenario, "--seed", str(seed), "--runs", "2" if setup.moved else "1"]
     words += [] if setup.plan is None else ["--plan", setup.plan]
+    words += ["--bars", ",".join(f"{stage}={people}" for stage, people in setup.moved)] if setup.moved else []
     words += [] if setup.sight is None else ["--sensing", setup.sight]
     words += [] if setup.root == shipped() else ["--documents", str(setup.root)]
     return shlex.join(words)
@@ -44,7 +48,7 @@ def replay(setup: Setup, seed: int) -> str:
 def page(setups: Sequence[Setup], results: Sequence[Result], language: Language, again: Replay = replay) -> str:
     """The report of some setups over their days, as HTML. With one setup it compares nothing and says the rest.
 
-    Raises `NoPlotsError` without matplotlib, `DocumentErrors`, and ValueError where results are not those of the setups.
+    Raises `NoPlotsError` without matplotlib, `DocumentErrors`, `BadBarsError`, and ValueError where results are not those of the setups.
     """
     matter = Matter(setups, results, language)
     return _Page(matter, Charts(matter), again).html()
@@ -100,8 +104,8 @@ class _Page:
         for i, setup in enumerate(matter.setups):
             bars = say("；", "; ").join(f"{number(bar.people, 0)} {bar.title}" for bar in matter.bars(i, zone)) or NOTHING
             letter = f"<span class='swatch' style='background:{OF_SETUP[i]}'></span>{matter.letters[i] if matter.several else ''}"
-            folder = say("现行方案", "in force") if setup.plan is None else setup.plan
-            cells = [matter.plan_title(i), folder, matter.planned[i].loaded.version, bars]
+            where = setup.name if setup.plan else setup.name.replace("in-force", say("现行方案", "in force"), 1)
+            cells = [matter.plan_title(i), where, matter.planned[i].loaded.version, bars]
             told = "".join(f"<td class='{'code' if n == 2 else ''}'>{escape(text)}</td>" for n, text in enumerate(cells))
             yield f"<tr><th class='code'>{letter}</th>{told}</tr>"
         yield "</tbody></table>"
@@ -109,7 +113,7 @@ class _Page:
     # -- charts ------------------------------------------------------------------------------------------------------------------------
 
     def _day(self) -> Iterator[str]:
-        say, charts, names = self.say, self.charts, self.matter.names[0]
+        say, charts, called = self.say, self.charts, self.matter.names[0]
         band = say(*self.charts.band)
         yield f"<h2>{say('一天中的在场人数', 'The day inside')}</h2>"
         if charts.paper.language != self.matter.language:
@@ -119,7 +123,7 @@ class _Page:
                 f"线：中位数；阴影：{band}；虚线：方案的阈值；↑：在图的上方之外。",
                 f"Line: median; shade: {band}; broken lines: the plan's bars; ↑: beyond the top.",
             )
-            yield self._figure(say(f"{names.zone(zone)}：在场人数", f"{names.zone(zone)}: people inside"), charts.inside(zone), told)
+            yield self._figure(say(f"{called.zone(zone)}：在场人数", f"{called.zone(zone)}: people inside"), charts.inside(zone), told)
         told = say(
             f"所有入口排队人数合计。线：中位数；阴影：{band}。", f"People waiting at all entrances together. Line: median; shade: {band}."
         )
@@ -146,9 +150,9 @@ class _Page:
             heads += [("n", say("各日最小至最大", "least to most of the days"))]
         yield "<table class='measures'><thead><tr>"
         yield "".join(f"<th class='{kind}'>{escape(text)}</th>" for kind, text in heads) + "</tr></thead><tbody>"
-        for heading, names in groups(matter):
+        for heading, told_of in groups(matter):
             yield f"<tr class='group'><th colspan='{len(heads)}'>{escape(heading)}</th></tr>"
-            for name in names:
+            for name in told_of:
                 yield self._row(matter.table.rows[name])
         yield "</tbody></table>"
         for zone, bars in never_over(matter):
@@ -175,7 +179,7 @@ class _Page:
         heading = self.say("95% 的日子不会超过的上界（置信度 95%）", "What 95 % of days stay at or below, with 95 % confidence")
         yield f"<h3>{escape(heading)}</h3><table class='measures bounds'><thead><tr><th></th>"
         yield "".join(f"<th class='n'>{self._letter(i)}</th>" for i in range(len(matter.setups))) + "<th></th></tr></thead><tbody>"
-        for name in [name for _, names in groups(matter) for name in names]:
+        for name in [name for _, group in groups(matter) for name in group]:
             row = matter.table.rows[name]
             if any(bound is not None for bound in row.bounds):
                 cells = "".join(f"<td class='n'>{figure(name, bound)}</td>" for bound in row.bounds)
