@@ -90,3 +90,14 @@ def test_a_sweep_names_what_it_leaves_out(rush: Path) -> None:
     out, told = run("sweep", rush, "--bar", "exit_only=1400:2800:1400", "--runs", 2, "--processes", 1)
     assert "in-force 2800 against in-force, 2 days of each" in out
     assert "left out: 1400: " in told
+
+
+def test_a_comparison_is_told_as_a_page(rush: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run("compare", rush, "--sensing", "perfect", "--sensing", "real", "--runs", 2, "--processes", 1, "--report", page, "--lang", "en")
+    assert "<svg" in page.read_text(encoding="utf-8")
+
+
+def test_a_day_is_drawn_as_a_moving_map(rush: Path, tmp_path: Path) -> None:
+    run("animate", rush, "--out", tmp_path / "day.gif")
+    assert (tmp_path / "day.gif").read_bytes().startswith(b"GIF89a")

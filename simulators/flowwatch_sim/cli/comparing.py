@@ -16,6 +16,7 @@ from flowwatch.cli.output import table
 from flowwatch.cli.progress import progress
 
 if TYPE_CHECKING:
+    from flowwatch.words import Language
     from flowwatch_sim.runs import Result, Setup
 
 SHOWN = ("queue_most", "wait_mean", "wait_p95", "turned_away", "turned_away_share", "switches", "clear_t100", "band")
@@ -34,6 +35,10 @@ SHOWN = ("queue_most", "wait_mean", "wait_p95", "turned_away", "turned_away_shar
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Where tables and manifest go; days found there are not run again."
 )
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="A page (HTML, one file) that tells it to people; up to four plans."
+)
+@options.lang
 def compare(
     scenario: Path,
     documents: Path | None,
@@ -44,6 +49,8 @@ def compare(
     seed: int,
     processes: int | None,
     out: Path | None,
+    report: Path | None,
+    lang: Language,
 ) -> None:
     """The same days of a SCENARIO under several plans: what is different, and how sure that is.
 
@@ -53,7 +60,13 @@ def compare(
     setups = _setups(scenario, documents, plans, sights, list(moved))
     if len(setups) < 2:
         raise CommandError(Exit.USAGE, "found one plan, expected several: --plan twice, --bars, or --sensing twice")
-    _tell(setups, _lived(scenario, setups, range(seed, seed + runs), processes, out))
+    results = _lived(scenario, setups, range(seed, seed + runs), processes, out)
+    _tell(setups, results)
+    if report is not None:
+        from flowwatch_sim.report import write
+
+        write(report, setups, results, lang)
+        click.echo(f"report: {report}", err=True)
 
 
 @click.command()

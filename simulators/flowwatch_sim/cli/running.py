@@ -15,6 +15,7 @@ from flowwatch.cli.output import line, table
 from flowwatch.cli.progress import progress
 
 if TYPE_CHECKING:
+    from flowwatch.words import Language
     from flowwatch_sim.planned import Planned
     from flowwatch_sim.runs import Result
 
@@ -41,7 +42,9 @@ SHOWN = (
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Where tables and manifest go; days found there are not run again."
 )
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="A page (HTML, one file) that tells it to people.")
 @options.as_json
+@options.lang
 def run(
     scenario: Path,
     documents: Path | None,
@@ -51,7 +54,9 @@ def run(
     seed: int,
     processes: int | None,
     out: Path | None,
+    report: Path | None,
     as_json: bool,
+    lang: Language,
 ) -> None:
     """Live through days of a SCENARIO (a file, or the name of one that ships) and sum them up.
 
@@ -78,6 +83,11 @@ def run(
     for i, place in enumerate(planned):
         mine = results[i * len(seeds) : (i + 1) * len(seeds)]
         _tell(place, mine, as_json=as_json)
+    if report is not None:
+        from flowwatch_sim.report import write
+
+        write(report, setups, results, lang)
+        click.echo(f"report: {report}", err=True)
     failed = [b for i, place in enumerate(planned) for r in results[i * len(seeds) : (i + 1) * len(seeds)] for b in broken(r, place)]
     for b in failed:
         click.echo(f"{file.name}: seed {b.seed}: {b.key}: expected {b.expected}, found {b.found}", err=True)
