@@ -159,7 +159,7 @@ class World:
         for who in np.flatnonzero(self.state == OUTSIDE).tolist():
             self._gives_up(now, who)
         for who in np.flatnonzero(self.state == INSIDE).tolist():
-            if not self._path[who] and not self._bound[who]:
+            if not self._path[who] and not self._bound[who] and self._zone[who] != STREET:
                 self._push(now, LEAVES, who)
 
     def advance(self, until: float) -> list[Crossing]:
@@ -327,6 +327,7 @@ class World:
         if self._path[who]:
             kind, index, way, _ = self._path[who][0]
             if kind == GATE:
+                self._due[who] = -1
                 self.lanes[index][way].queue.append((at, who))
                 self._pull(index, way, at)
             elif kind == FREE:

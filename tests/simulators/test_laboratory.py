@@ -67,6 +67,20 @@ def test_nobody_is_lost() -> None:
         assert day.still_inside == 0
 
 
+def test_nobody_is_lost_who_is_in_a_lane_when_the_day_ends() -> None:
+    text = """
+scenario: late
+title: {zh: 晚到, en: Late}
+site: bund
+starts: 2026-12-31 19:00
+lasts: 10m
+streams: [{stream: late, people: 4000, template: even, stay: 20m}]
+"""
+    (day,) = Laboratory(read_scenario(Source("late.yaml", text.encode()), shipped()), [1]).run()
+    assert day.came == day.left + day.turned_away
+    assert day.still_inside == 0
+
+
 def test_a_gate_that_refuses_stays_as_it_is() -> None:
     (day,) = Laboratory(rush("gates: [{gate: gate-4, does: refuses, at: 0s, lasts: 90m}]\n"), [3], "perfect").run()
     assert ("gate-4", "out") in {(gate, setting) for _, gate, setting in day.commands}
