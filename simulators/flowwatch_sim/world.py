@@ -110,7 +110,7 @@ class World:
             Corridor(metres, width, diagram, opposing=habits.opposing, slope=habits.stairs.get(link, LEVEL))
             for link, metres, width in zip(layout.links, lengths, layout.link_width, strict=True)
         ]
-        self._mouths: list[tuple[deque[int], deque[int]]] = [(deque(), deque()) for _ in layout.links]
+        self.mouths: list[tuple[deque[int], deque[int]]] = [(deque(), deque()) for _ in layout.links]
         """Link -> who waits at either end."""
         self._last = [0] * len(layout.links)
         """Link -> the way that the last one entered."""
@@ -184,7 +184,7 @@ class World:
         self._onward.clear()
         if way is not None:
             self.led[link] = way
-            waiting = self._mouths[link][1 - way]
+            waiting = self.mouths[link][1 - way]
             for who in waiting:
                 self._looks_again(self._now, who)
             waiting.clear()
@@ -409,7 +409,7 @@ class World:
             self.lanes[index].queues[way].append(who)
             self._pull(index, way, at)
         elif kind == LINK:
-            self._mouths[index][way].append(who)
+            self.mouths[index][way].append(who)
             self._admit(index, at)
         else:
             self._push(at + self._walk_s(who), CROSSES, who << 16 | target)
@@ -453,7 +453,7 @@ class World:
 
     def _admit(self, link: int, now: float) -> None:
         """Let onto a link whoever may enter it now, from both ends by turns, and come back when the next one may."""
-        mouths, corridor, ends = self._mouths[link], self.links[link], self.layout.link_ends[link]
+        mouths, corridor, ends = self.mouths[link], self.links[link], self.layout.link_ends[link]
         while mouths[0] or mouths[1]:
             opens = corridor.opens()
             if opens <= now:
