@@ -1,7 +1,7 @@
 """A day at a site, person by person: what people do at the gates as they are set.
 
 Somebody comes to an entrance, waits in its queue, passes a lane, walks from zone to zone as they please, stays, walks to an exit, passes a lane
-and is gone. How fast they walk depends on how many walk there (`walking.py`, `corridor.py`); a lane serves one at a time (`lanes.py`). Who finds
+and is gone. How fast they walk depends on how many walk there (`walking.py`, `links.py`); a lane serves one at a time (`lanes.py`). Who finds
 the entrance shut, or sees it shut before them, goes to another, waits, or turns away; nobody is lost: at every moment
 
     came = before entrances + walking between them + in lanes inward + inside + left + turned away.
@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from flowwatch.core.settings import Setting
-from flowwatch_sim.corridor import FULL_SHARE, Corridor, paces
+from flowwatch_sim.links import FULL_SHARE, Link, paces
 from flowwatch_sim.lanes import NEVER, Lanes
 from flowwatch_sim.layout import GATE, LINK, STREET, Hop, Layout
 from flowwatch_sim.people import People, chance, steps
@@ -107,7 +107,7 @@ class World:
             lanes.set(setting, -habits.clearing_s)
         lengths = [habits.lengths.get(link, LINK_M) for link in layout.links]
         self.links = [
-            Corridor(metres, width, diagram, opposing=habits.opposing, slope=habits.stairs.get(link, LEVEL))
+            Link(metres, width, diagram, opposing=habits.opposing, slope=habits.stairs.get(link, LEVEL))
             for link, metres, width in zip(layout.links, lengths, layout.link_width, strict=True)
         ]
         self.mouths: list[tuple[deque[int], deque[int]]] = [(deque(), deque()) for _ in layout.links]

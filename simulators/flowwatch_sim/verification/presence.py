@@ -13,7 +13,7 @@ import numpy as np
 
 from flowwatch.core.settings import Setting
 from flowwatch.documents import find, load, shipped
-from flowwatch_sim.corridor import Corridor
+from flowwatch_sim.links import Link
 from flowwatch_sim.demand import GROUP_EXCESS, Stream, Visit, people
 from flowwatch_sim.layout import Layout, layout
 from flowwatch_sim.people import Floats, People
@@ -206,7 +206,7 @@ def product_form(speeds: list[float], rate: float) -> tuple[float, float, float]
 def served(speeds: list[float], rate: float) -> tuple[float, float, float]:
     """The same of the corridor that people walk, after the first tenth; who finds it full is lost."""
     nodes = tuple((n / 20.0, speed) for n, speed in enumerate([speeds[0], *speeds]))
-    corridor = Corridor(8.0, 2.5, Diagram("cruz", nodes, PLACES / 20.0, 1e6))
+    corridor = Link(8.0, 2.5, Diagram("cruz", nodes, PLACES / 20.0, 1e6))
     came = np.cumsum(np.random.default_rng(SEED).exponential(1 / rate, 44_000)).tolist()
     since = came[4_000]
     area = out = turned = 0.0

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from flowwatch_sim.corridor import Corridor
+from flowwatch_sim.links import Link
 from flowwatch_sim.verification.case import SEED, Case, about, at_most, case
 from flowwatch_sim.verification.sites import ENTRANCE, crowd, place, room
 from flowwatch_sim.walking import DIAGRAMS, LEVEL, STAIRS_FLOW, STAIRS_SPEED, Diagram, free_speeds
@@ -121,7 +121,7 @@ def walked(metres: float, speed: float, slope: str = LEVEL) -> float:
 def crowded(diagram: Diagram, density: float) -> float:
     """Speed (m/s) of the first of a crowd of a density, all of whom walk as fast as the diagram says when alone."""
     metres, width = 100.0, 10.0
-    corridor = Corridor(metres, width, diagram)
+    corridor = Link(metres, width, diagram)
     for who in range(round(density * metres * width)):
         corridor.enter(who, 0, 0.0, float(diagram.speed(0.0)))
     return metres / corridor.through(0)

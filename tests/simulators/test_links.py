@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flowwatch_sim.corridor import Corridor
+from flowwatch_sim.links import Link
 from flowwatch_sim.verification.sites import ENTRANCE, crowd, place
 from flowwatch_sim.walking import DIAGRAMS
 from flowwatch_sim.world import Habits, World
@@ -14,7 +14,7 @@ CODE = DIAGRAMS["imo"]
 
 
 def test_who_is_quicker_passes_a_slow_walker() -> None:
-    corridor = Corridor(100.0, 5.0, CODE)
+    corridor = Link(100.0, 5.0, CODE)
     corridor.enter(0, 0, 0.0, 0.5)
     corridor.enter(1, 0, 10.0, 2.0)
     assert corridor.leave(0, corridor.through(0)) == 1
@@ -22,7 +22,7 @@ def test_who_is_quicker_passes_a_slow_walker() -> None:
 
 
 def test_who_is_alone_again_walks_at_their_own_pace_again() -> None:
-    corridor = Corridor(10.0, 1.0, CODE)
+    corridor = Link(10.0, 1.0, CODE)
     for who in range(20):
         corridor.enter(who, 0, 0.0, 1.2 if who else 0.6)
     crowded = corridor.through(0)
@@ -35,7 +35,7 @@ def test_who_is_alone_again_walks_at_their_own_pace_again() -> None:
 def test_those_who_come_the_other_way_slow_everybody_down() -> None:
     through = []
     for others in (0, 10, 50, 100):
-        corridor = Corridor(40.0, 2.0, CODE)
+        corridor = Link(40.0, 2.0, CODE)
         for who in range(others):
             corridor.enter(who, 1, 0.0, 1.2)
         corridor.enter(others, 0, 0.0, 1.2)

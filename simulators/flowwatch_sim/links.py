@@ -26,7 +26,7 @@ def paces(diagram: Diagram) -> list[float]:
     return [max(share, SLOWEST) for share in diagram.shares()]
 
 
-class Corridor:
+class Link:
     """One link. Times are seconds; ways are 0 (`from` to `to`) and 1."""
 
     __slots__ = ("_ahead", "_clock", "_headway", "_next", "_opposing", "_pace", "_paces", "_per", "_seconds", "_since", "count", "most")
