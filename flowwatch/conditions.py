@@ -228,6 +228,13 @@ def ways_down(parts: Iterable[Mapping[str, Any]], names: Names) -> list[str]:
     return list(dict.fromkeys(falls(leaf, names) for leaf in used))
 
 
+def one_is_enough(parts: Iterable[Mapping[str, Any]], names: Names) -> str:
+    """What must be said beside `ways_down` where leaves must hold together: that one of them which goes off is enough; "" where none must."""
+    if not any(len(clause) > 1 for part in parts for clause in part["clauses"]):
+        return ""
+    return names.say("以“且”相连的，其中一项解除即可", 'of those joined by "and", one that ends is enough')
+
+
 def _is(leaf: Leaf) -> str:
     """English: "has been" where a leaf must hold for a while."""
     return "has been" if leaf["hold_us"] else "is"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flowwatch import sayings, texts
+from flowwatch.approval.proof import approval
 from flowwatch.conditions import comes
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.incidents import What
@@ -123,14 +124,20 @@ class _Note:
         if self.in_force is None:
             return Step("basis", None, {}, zone)
         since = self.clock.moment(self.in_force.at)
+        approved = approval(self.journal, self.in_force, self.asked.at + 1)
+        signed = {} if approved is None else {role: approved[role]["by"] for role in ("author", "approver")}
+        by = ""
+        if signed:
+            author, approver = signed.values()
+            by = self.say(f"，{author} 编制，{approver} 批准", f", written by {author}, approved by {approver}")
         text = self.say(
-            f"当时生效的方案版本：{self.version}（{since} 起）。", f"Documents in force: version {self.version}, since {since}. "
+            f"当时生效的方案版本：{self.version}（{since} 起{by}）。", f"Documents in force: version {self.version}, since {since}{by}. "
         )
         if not self.kept and self.document is not None:
             text += self.say("该版本已不在日志中，名称取自现行版本。", "The log does not have them any more; titles are those of today. ")
         elif not self.kept:
             text += self.say("该版本已不在日志中，名称以编号代替。", "The log does not have them any more; things go by their names. ")
-        return Step("basis", self.in_force.id, {"version": self.version, "kept": self.kept}, text + zone)
+        return Step("basis", self.in_force.id, {"version": self.version, "kept": self.kept} | signed, text + zone)
 
     # ---- what each kind of entry says
 
@@ -269,6 +276,8 @@ class _Note:
             f"{by}{kind}：{asked}。理由：{reason}。{done}（记录 {entry.id}）",
             f"{by} ({kind}): {asked}. Reason given: {reason}. {done} (entry {entry.id})",
         )
+        if record["type"] == "approve":  # two people's word, which acceptance wrote down for them: nobody gave a reason
+            text = say(f"{asked}。{against and done}（记录 {entry.id}）", f"{asked}.{against and f' {done}'} (entry {entry.id})")
         text = self._dated(entry, text, say("操作：", "Order: "))
         return [_step(entry, text), *(self._followed(entry) if entry.id == self.asked.id else [])]
 

@@ -31,6 +31,7 @@ _WHY_NOT: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"its end is past, and no drill is under way", "结束时间已过，而当前没有演练可以结束"),
         (r"a fire is reported: nobody drills now", "火警期间不得演练"),
         (r"no fire is reported", "当前没有火警可以解除"),
+        (r'version "(.+)" is not in force', "方案版本 {0} 未在执行"),
         (r"no gate of the site is marked for drills", "该景区没有参加演练的通道口"),
         (r'the real stage "(.+)" is no calmer than "(.+)"', "实际阶段“{0}”不低于演练阶段“{1}”"),
         (r'gate "(.+)" is entrance_only and cannot be .*', "通道口“{0}”仅供进入，只能设为只进或关闭"),
@@ -60,11 +61,20 @@ def order(record: Mapping[str, Any], names: Names, clock: Clock, near: int, abou
             if _ends(record):
                 return say("结束演练", "end the drill")
             return say(f"演练“{stage}”阶段，至 {until}", f'exercise stage "{stage}" until {until}')
-        case "fire" if record["state"] == "on":
-            return say("报告火警，各通道口一律向外疏散", "a fire is reported; every gate is to lead out")
         case "fire":
-            return say("解除火警", "the fire is over")
+            return _fire(record, names)
+        case "approve":
+            version, author, by = record["version"][:12], record["author"]["by"], record["approver"]["by"]
+            return say(
+                f"方案版本 {version} 由 {by} 批准（{author} 编制）", f"version {version} of the documents, by {author}, is approved by {by}"
+            )
     return str(record["type"])
+
+
+def _fire(record: Mapping[str, Any], names: Names) -> str:
+    if record["state"] == "on":
+        return names.say("报告火警，各通道口一律向外疏散", "a fire is reported; every gate is to lead out")
+    return names.say("解除火警", "the fire is over")
 
 
 def _override(record: Mapping[str, Any], names: Names, clock: Clock, near: int) -> str:

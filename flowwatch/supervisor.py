@@ -24,7 +24,7 @@ from typing import IO, Final
 
 from bytewax.recovery import init_db_dir
 
-from flowwatch.acceptance import Tell, accept_documents
+from flowwatch.acceptance import Offered, Tell, accept_documents
 from flowwatch.core.chains import Chains
 from flowwatch.host import CHECKPOINT_S, find_start
 from flowwatch.instance import next_generation, sole_instance
@@ -53,7 +53,7 @@ class WorkerDied(LogError):  # noqa: N818 - named by what it says
 
 def run(
     root: Path,
-    documents: Path | None,
+    offered: Offered,
     *,
     workers: int = 1,
     threads: int = 1,
@@ -64,9 +64,8 @@ def run(
 ) -> None:
     """Run the engine on the folder `root` until SIGTERM or SIGINT, or with `until_end` until the log's end.
 
-    `documents` is the root of site and plan files to keep in force; None keeps what the log holds, or takes the shipped ones where it holds
-    none. `keep` bounds a live log. `workers` counts processes, `threads` Bytewax's workers in each; they write checkpoints every
-    `checkpoint_s` seconds. `tell` hears one line for each event.
+    `offered` are the site and plan files to keep in force. `keep` bounds a live log. `workers` counts processes, `threads` Bytewax's workers in
+    each; they write checkpoints every `checkpoint_s` seconds. `tell` hears one line for each event.
 
     Raises `AlreadyRunning`, `DocumentErrors` (nothing to run on), `JournalError` (behind the checkpoints), `LogError`, `StateError`.
     """
@@ -74,7 +73,7 @@ def run(
     settings = load_settings(workspace.log)
     with sole_instance(workspace) as lock, _stop_requests() as asked:
         generation = next_generation(workspace)
-        accept_documents(workspace, documents, tell)
+        accept_documents(workspace, offered.root, tell, offered.approvers)
         _require_journal(workspace)
         _prepare_recovery(workspace)
         ticker = Ticker(workspace.log, tell, keep) if settings.clock is Clock.WALL and not until_end else None

@@ -22,6 +22,7 @@ ACTIONS: Final[Mapping[str, Text]] = {
     "confirm": {"zh": "确认", "en": "confirmation"},
     "drill": {"zh": "演练指令", "en": "drill"},
     "fire": {"zh": "火警指令", "en": "fire"},
+    "approve": {"zh": "方案批准", "en": "approval"},
 }
 
 STATES: Final[Mapping[str, Text]] = {

@@ -17,6 +17,7 @@ ROLES: Final[Mapping[str, Text]] = {
     "officer_in_charge": {"zh": "值班指挥长", "en": "the officer in charge"},
     "duty_officer": {"zh": "值班民警", "en": "the duty officer"},
     "duty_manager": {"zh": "值班经理", "en": "the duty manager"},
+    "police": {"zh": "民警", "en": "the police"},
     "patrol": {"zh": "巡逻警力", "en": "the patrol"},
     "traffic": {"zh": "交警", "en": "traffic police"},
     "armed_police": {"zh": "武警", "en": "the armed police"},

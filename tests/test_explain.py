@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from flowwatch.evidence import Evidence
 from flowwatch.explain import explain, explanation
 from flowwatch.journal import Journal, UnknownIdError
 from flowwatch.titles import Language
-from tests.journal.story import PARTITION, afternoon, evening, site
+from tests.journal.story import PARTITION, SECOND, START, Story, afternoon, decided, evening, site
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
@@ -300,3 +302,34 @@ def test_devices_and_tasks_are_told_back_to_the_stage_that_asks_for_them(story: 
 def test_what_missing_data_do_to_a_plan_is_told_with_the_rule(night: tuple[Journal, Path]) -> None:
     note = explain(*night, entry(night[0], EntryKind.INCIDENT, what="degraded", state="raised").id, "zh")
     assert "条件：2 号闸机（turnstile-2）数据中断持续 20 秒" in note
+
+
+def test_what_is_approved_is_told_with_who_wrote_it_and_who_agreed(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    signed = {"key": "k", "at": "2026-10-01T06:00:00Z", "signature": "s"}
+    two: dict[str, Any] = {"author": {"by": "wang"} | signed, "approver": {"by": "li"} | signed | {"key": "l"}}
+    with closing(story.writer) as writer:
+        writer.append_document(site(), START)
+        story.until(2)
+        story.act("recount-1", "recount", zone="mall", count=10, counted_at_us=START)
+        story.until(5)
+        story.act("approve-1", "approve", version=sha256(site()).hexdigest(), **two)
+        story.until(8)
+        story.act("approve-2", "approve", version=sha256(site("second")).hexdigest(), **two)
+        story.act("recount-2", "recount", zone="mall", count=20, counted_at_us=START)
+        story.until(9)
+        writer.append_document(site("second"), START + 9 * SECOND)
+        story.until(12)
+        story.act("recount-3", "recount", zone="mall", count=30, counted_at_us=START)
+        story.until(13)
+    journal, folder = decided(tmp_path, story)
+    with journal:
+        told = {id_: explain(journal, folder, id_, "en") for id_ in ("recount-1", "approve-1", "approve-2", "recount-2", "recount-3")}
+        chinese = {id_: explain(journal, folder, id_, "zh") for id_ in told}
+    by = "written by wang, approved by li"
+    assert [by in told[id_] for id_ in told] == [False, True, True, True, False]
+    assert re.search("Version [0-9a-f]{12} of the documents, by wang, is approved by li. \\(entry", told["approve-1"])
+    assert re.search("　方案版本 [0-9a-f]{12} 由 li 批准（wang 编制）。（记录", chinese["approve-1"])
+    assert "Not done: version" in told["approve-2"]
+    assert "，wang 编制，li 批准）。" in chinese["recount-2"]
+    assert "未在执行" in chinese["approve-2"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,33 +14,43 @@ from flowwatch.cli.exits import Exit, leave
 from flowwatch.cli.output import line
 
 if TYPE_CHECKING:
-    from flowwatch.documents import Fault
+    from flowwatch.approval.policy import Policy
+    from flowwatch.documents import Fault, Loaded
     from flowwatch.safety import Finding
+    from flowwatch.soundness import Record
     from flowwatch.words import Language
 
 
 @click.command()
 @options.documents
-@options.as_json
+@options.approvers
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: one object a line.")
 @options.lang
-def check(documents: Path | None, as_json: bool, lang: Language) -> None:
+def check(documents: Path | None, approvers: Path | None, form: str, lang: Language) -> None:
     """Read all sites, plans and import mappings; name every fault with file, line and column (exit code 3), or say what is there.
 
     Documents that read well are then analysed: what the gates let out in every combination of stages, cases and overrides, what is left when a
-    gate fails, which stages can be reached. A fault found there comes with the shortest way that leads to it.
+    gate fails, which stages can be reached. A fault found there comes with the shortest way that leads to it. Warnings and notes have their
+    place too; documents with warnings are used. Where there is a roster, who signed each site's documents is told, and what is missing for
+    their approval; a signature that is not what it says is a fault.
     """
     from flowwatch.adapters.mapping import load_import
     from flowwatch.documents import DocumentErrors, alternatives, find, shipped
+    from flowwatch.soundness import neighbours
 
-    root = shipped() if documents is None else documents
+    root, as_json = shipped() if documents is None else documents, form == "json"
     seen = _Seen([], [], [])
+    policy = _policy(root, approvers, seen)
     try:
         in_force, others = find(root), alternatives(root)
     except DocumentErrors as errors:
         in_force, others = [], []
         seen.faults.extend(errors.faults)
-    for site_file, plan_files in in_force + others:
-        _judge(site_file, plan_files, lang, seen, alternative=(site_file, plan_files) in others)
+    known = neighbours(in_force)
+    for site_file, plan_files in in_force:
+        _judge(site_file, plan_files, lang, seen, known, policy)
+    for site_file, plan_files in others:
+        _judge(site_file, plan_files, lang, seen, known, None, alternative=True)
     for mapping in sorted((root / "config" / "imports").glob("*.yaml")):
         try:
             seen.good.append(f"{load_import(mapping).import_}: import mapping")
@@ -69,11 +79,42 @@ class _Seen:
     reports: list[dict[str, Any]]
 
 
-def _judge(site_file: Path, plan_files: Sequence[Path], lang: Language, seen: _Seen, *, alternative: bool) -> None:
-    """Read one site with its plans, and analyse what reads well."""
+def _policy(root: Path, approvers: Path | None, seen: _Seen) -> Policy | None:
+    """Who may sign the documents; None where nobody can, or where the roster has faults."""
+    from flowwatch.approval.policy import Policy
+    from flowwatch.approval.roster import Right
+    from flowwatch.documents import DocumentErrors
+    from flowwatch.documents.load import shown_path
+
+    try:
+        policy = Policy.of(root, approvers)
+    except DocumentErrors as errors:
+        seen.faults.extend(errors.faults)
+        return None
+    if policy.roster is None:
+        return None
+    authors, approving = (len(policy.roster.who_may(right)) for right in Right)
+    rights = f"{authors} may write, {approving} may approve"
+    seen.good.append(f"{shown_path(policy.file)}: approval is {policy.roster.approval.value}; {rights}")
+    return policy
+
+
+def _judge(
+    site_file: Path,
+    plan_files: Sequence[Path],
+    lang: Language,
+    seen: _Seen,
+    known: Mapping[str, Record | None],
+    policy: Policy | None,
+    *,
+    alternative: bool = False,
+) -> None:
+    """Read one site with its plans, analyse what reads well, and see who signed it."""
     from flowwatch.documents import DocumentErrors, load, notes
     from flowwatch.documents.load import shown_path
     from flowwatch.safety import analyse, render
+    from flowwatch.safety.words import line as line_of
+    from flowwatch.soundness import examine, place_in_file
 
     try:
         loaded = load(site_file, plan_files)
@@ -83,24 +124,42 @@ def _judge(site_file: Path, plan_files: Sequence[Path], lang: Language, seen: _S
     name = f"{loaded.site['site']}{f' with {plan_files[0].parent.name}, an alternative' if alternative else ''}"
     seen.good.append(f"{name}: version {loaded.version}, {_holds(loaded.site)}")
     seen.good.extend(f"{name}: note: {text}" for text in notes(loaded.site))
+    told: dict[str, Any] = {"site": loaded.site["site"], "plans": [shown_path(file) for file in plan_files]}
+    if policy is not None:
+        told["approval"] = _signed(policy, loaded, seen)
+
+    def placed(found: Finding) -> str:
+        return place_in_file(found, site_file, plan_files)
+
     if not plan_files:
+        seen.good.extend(line_of(found, lang, placed) for found in analyse(loaded.site).warnings)
+        if policy is not None:
+            seen.reports.append(told)
         return
-    report = analyse(loaded.site)
-    seen.faults.extend(_placed(found, site_file, plan_files, lang) for found in report.faults)
-    seen.reports.append({"site": loaded.site["site"], "plans": [shown_path(file) for file in plan_files], "safety": report.to_json()})
-    seen.good.append(render(report, lang))
+    report, faults = examine(loaded.site, site_file, plan_files, known, lang)
+    seen.faults.extend(faults)
+    seen.reports.append(told | {"safety": report.to_json()})
+    seen.good.append(render(report, lang, place=placed))
 
 
-def _placed(found: Finding, site_file: Path, plan_files: Sequence[Path], lang: Language) -> Fault:
-    """A finding of the analysis as a fault in the file of its plan, or of the site, with the way that leads to it."""
-    from flowwatch.documents import Fault
-    from flowwatch.documents.faults import shown
-    from flowwatch.documents.load import place, shown_path
+def _signed(policy: Policy, loaded: Loaded, seen: _Seen) -> dict[str, Any]:
+    """Who signed the documents of a site, and whether that approves them: told, and as data."""
+    from flowwatch.documents import DocumentErrors
 
-    file, line_, column = place([site_file] if found.plan is None else plan_files, found.plan, found.path)
-    text = found.zh if lang == "zh" else found.en
-    way = [event.zh if lang == "zh" else event.en for event in found.events or ()]
-    return Fault(shown_path(file), line_, column, shown(found.path), f"{text} ({found.code}){': ' + ' → '.join(way) if way else ''}")
+    site = loaded.site["site"]
+    try:
+        verdict = policy.verdict(loaded)
+    except DocumentErrors as errors:
+        seen.faults.extend(errors.faults)
+        return {"approved": False, "signed": [], "missing": ""}
+    if verdict.pair is not None:
+        seen.good.append(f"{site}: approved: signed {verdict.told}")
+    elif policy.required:
+        seen.good.append(f"{site}: note: not approved: {verdict.missing}")
+    elif verdict.signed:
+        seen.good.append(f"{site}: signed {verdict.told}")
+    signed = [{"by": s.by, "as": s.as_.value, "at": s.at} for s in verdict.signed]
+    return {"approved": verdict.pair is not None, "signed": signed, "missing": verdict.missing}
 
 
 def _holds(record: dict[str, Any]) -> str:

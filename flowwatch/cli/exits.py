@@ -60,6 +60,7 @@ _BY_NAME: Final = {
     "flowwatch.core.state.StateError": Exit.DAMAGE,
     "flowwatch.documents.faults.DocumentErrors": Exit.DOCUMENTS,
     "flowwatch.documents.actions.ActionError": Exit.USAGE,
+    "flowwatch.approval.keys.KeyFileError": Exit.USAGE,
     "flowwatch.adapters.lines.SourceError": Exit.USAGE,
     "flowwatch.adapters.draft.CounterNames": Exit.DOCUMENTS,
     "flowwatch.instance.AlreadyRunning": Exit.LOCKED,

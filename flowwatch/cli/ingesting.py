@@ -28,6 +28,7 @@ STDIN: Final = "-"
 @click.argument("files", nargs=-1, type=click.Path(path_type=str))
 @options.data
 @options.documents
+@options.approvers
 @click.option("--mapping", metavar="NAME|FILE", help="The import mapping of CSV files: a file, or the name of one in config/imports.")
 @click.option("--site", help="With --mapping: the site that the counters belong to, if not the mapping's own.")
 @click.option("--lateness", metavar="TIME", help="Without --mapping, into an archive's log: how late readings may stand.  [default: 2m]")
@@ -37,6 +38,7 @@ def ingest(
     workspace: Workspace,
     files: tuple[str, ...],
     documents: Path | None,
+    approvers: Path | None,
     mapping: str | None,
     site: str | None,
     lateness: str | None,
@@ -66,7 +68,7 @@ def ingest(
     sizes = [Path(name).stat().st_size if Path(name).is_file() else None for name in names]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     late = DEFAULT_LATENESS_US if lateness is None else span_us(lateness)
-    accept(workspace, documents)
+    accept(workspace, documents, approvers)
     with progress("ingest", total, "bytes") as advance:
         report, staged = bring(workspace, sources, document, late, Meter(advance))
     if as_json:
@@ -135,11 +137,11 @@ def site_file(document: Import, sources: list[Source], site: str | None) -> str:
         raise CommandError(Exit.USAGE, str(error)) from error
 
 
-def accept(workspace: Workspace, documents: Path | None) -> None:
+def accept(workspace: Workspace, documents: Path | None, approvers: Path | None) -> None:
     """Put documents into a log that has none yet, or has others than `documents`. Raises `DocumentErrors`."""
     from flowwatch.acceptance import accept_documents
 
-    accept_documents(workspace, documents, lambda text: click.echo(text, err=True))
+    accept_documents(workspace, documents, lambda text: click.echo(text, err=True), approvers)
 
 
 def bring(workspace: Workspace, sources: list[Source], document: Import | None, late_us: int, meter: Meter) -> tuple[Report, bool]:

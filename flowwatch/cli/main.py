@@ -14,7 +14,20 @@ import rich_click as click
 from click.exceptions import Exit as Leave
 
 import flowwatch
-from flowwatch.cli import backtesting, checking, diagnosis, explaining, ingesting, journals, logs, operating, planning, running, testing
+from flowwatch.cli import (
+    backtesting,
+    checking,
+    diagnosis,
+    explaining,
+    ingesting,
+    journals,
+    logs,
+    operating,
+    planning,
+    running,
+    signing,
+    testing,
+)
 from flowwatch.cli.exits import Exit, verdict
 
 SHELLS: Final = {
@@ -79,6 +92,8 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "flowwatch", "_FLOWWATCH_COMPLETE").source())
 
 
+planning.plan.add_command(signing.key)
+planning.plan.add_command(signing.sign)
 for command in (
     running.run,
     running.demo,

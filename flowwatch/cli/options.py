@@ -54,6 +54,18 @@ def documents(command: F) -> F:
     )(command)
 
 
+def approvers(command: F) -> F:
+    """`--approvers FILE`: the roster of those who sign documents, given as `approvers`; None where it is not given."""
+    return click.option(
+        "--approvers",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        envvar="FLOWWATCH_APPROVERS",
+        show_envvar=True,
+        help="Who signs documents (docs/approval.md); config/approvers.yaml beside the documents if it is not given.",
+    )(command)
+
+
 def as_json(command: F) -> F:
     """`--json`: the output is data for a program, given as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="JSON, one object a line, for programs.")(command)

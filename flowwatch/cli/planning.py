@@ -125,10 +125,10 @@ def _chosen(documents: Path | None, site: str | None, folder: Path | None) -> di
     if folder is not None:
         return _with(folder, site, documents)
     root = shipped() if documents is None else documents
-    files = _files(root)
+    files = site_files(root)
     if site is None and len(files) > 1:
         raise CommandError(Exit.USAGE, f"found {len(files)} sites in {root}, expected --site with one of {', '.join(sorted(files))}")
-    return load(*files[_known(site or next(iter(files)), files)]).site
+    return load(*files[known_site(site or next(iter(files)), files)]).site
 
 
 def _records(path: Path, site: str | None) -> dict[str, dict[str, Any]]:
@@ -140,8 +140,8 @@ def _records(path: Path, site: str | None) -> dict[str, dict[str, Any]]:
         return {record["site"]: record}
     if not _is_root(path):
         raise CommandError(Exit.USAGE, f'found "{path}", expected a folder with a plan.yaml, or one that holds config/sites and rules')
-    files = _files(path)
-    wanted = list(files) if site is None else [_known(site, files)]
+    files = site_files(path)
+    wanted = list(files) if site is None else [known_site(site, files)]
     return {name: load(*files[name]).site for name in wanted}
 
 
@@ -156,13 +156,13 @@ def _with(folder: Path, site: str | None, documents: Path | None) -> dict[str, A
     if not main.is_file():
         raise CommandError(Exit.USAGE, f'found no plan.yaml in "{folder}", expected a folder with one')
     around = main.resolve().parent.parent.parent
-    files = _files(documents or (around if _is_root(around) else shipped()))
+    files = site_files(documents or (around if _is_root(around) else shipped()))
     named = site or _names_site(main) or ""
-    wanted = next(iter(files)) if not named and len(files) == 1 else _known(named, files)
+    wanted = next(iter(files)) if not named and len(files) == 1 else known_site(named, files)
     return load(files[wanted][0], [main, *sorted(main.parent.glob("*.plan.yaml"))]).site
 
 
-def _files(root: Path) -> dict[str, tuple[Path, list[Path]]]:
+def site_files(root: Path) -> dict[str, tuple[Path, list[Path]]]:
     """Site -> its file and the files of the plans in force."""
     from flowwatch.documents import find
 
@@ -179,14 +179,15 @@ def _is_root(path: Path) -> bool:
     return (path / "config" / "sites").is_dir()
 
 
-def _known(site: str, known: Iterable[str]) -> str:
+def known_site(site: str, known: Iterable[str]) -> str:
     """`site`, or a `CommandError` with the near miss if it is not known."""
     if site not in known:
-        raise CommandError(Exit.USAGE, f'found no site "{site}", expected one of {", ".join(sorted(known))}{_near(site, known)}')
+        raise CommandError(Exit.USAGE, f'found no site "{site}", expected one of {", ".join(sorted(known))}{near_miss(site, known)}')
     return site
 
 
-def _near(name: str, known: Iterable[str]) -> str:
+def near_miss(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the one of `known` that was probably meant; empty where none is near."""
     near = difflib.get_close_matches(name, list(known), 1)
     return f'; did you mean "{near[0]}"?' if near else ""
 
@@ -207,5 +208,5 @@ def _of(record: dict[str, Any], name: str | None) -> dict[str, Any]:
     name = next(iter(plans)) if name is None else name
     if name not in plans:
         expected = f"expected one of {', '.join(plans)}"
-        raise CommandError(Exit.USAGE, f'found no plan "{name}" at site "{record["site"]}", {expected}{_near(name, plans)}')
+        raise CommandError(Exit.USAGE, f'found no plan "{name}" at site "{record["site"]}", {expected}{near_miss(name, plans)}')
     return dict(plans[name])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.data
 @options.documents
+@options.approvers
 @click.option("--until-end", is_flag=True, help="Stop at the log's end instead of following it: for archives.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the log's partitions.")
 @click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Workers in each process.")
@@ -35,17 +36,21 @@ if TYPE_CHECKING:
 )
 @click.option("--keep-days", type=click.FloatRange(0), help="Delete what is older from a live log, as far as a replay can spare it.")
 @click.option("--keep-gib", type=click.FloatRange(0), help="Delete the oldest from a live log that is larger.")
-def run(workspace: Workspace, documents: Path | None, keep_days: float | None, keep_gib: float | None, **how: Any) -> None:
+def run(
+    workspace: Workspace, documents: Path | None, approvers: Path | None, keep_days: float | None, keep_gib: float | None, **how: Any
+) -> None:
     """Run the engine over the log: ticks, decisions, journal. SIGTERM or Ctrl-C stops it cleanly.
 
-    Documents that changed are accepted first; without --documents the log's own stay in force.
+    Documents that changed are accepted first, signed by two people where their roster asks for it; without --documents the log's own stay in
+    force.
     """
     from flowwatch import supervisor
+    from flowwatch.acceptance import Offered
     from flowwatch.ticker import Keep
 
     need_log(workspace)
     keep = Keep(None if keep_gib is None else int(keep_gib * 2**30), None if keep_days is None else int(keep_days * 86_400_000_000))
-    supervisor.run(workspace.root, documents, keep=keep, tell=_tell, **how)
+    supervisor.run(workspace.root, Offered(documents, approvers), keep=keep, tell=_tell, **how)
 
 
 @click.command()

@@ -7,6 +7,7 @@ have to guess which part of it was meant.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,7 +67,19 @@ class Fire:
     on: bool
 
 
-What = Recount | Override | Confirm | Drill | Fire
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Somebody wrote a version of the site's documents and another person agreed to it; `version` is their whole SHA-256 in hex.
+
+    Who accepted the documents into the log has checked the two signatures; the record carries them on, so that anyone can check them again.
+    """
+
+    version: str
+    author: str
+    approver: str
+
+
+What = Recount | Override | Confirm | Drill | Fire | Approve
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +147,30 @@ def _fire(record: dict[str, Any]) -> Fire:
     return Fire(_one_of("state", _text(record, "state"), "on", "off"))
 
 
+def _approve(record: dict[str, Any]) -> Approve:
+    version = _text(record, "version")
+    if not re.fullmatch("[0-9a-f]{64}", version):
+        raise BadActionError(f'"version" is {version!r:.80}, expected the 64 hex digits of a SHA-256')
+    author, approver = (_signed(record, key) for key in ("author", "approver"))
+    if author["by"] == approver["by"] or author["key"] == approver["key"]:
+        raise BadActionError(f'"author" and "approver" are {author["by"]!r:.80} and {approver["by"]!r:.80} with their keys, expected two')
+    return Approve(version, author["by"], approver["by"])
+
+
+def _signed(record: dict[str, Any], key: str) -> dict[str, str]:
+    value = record.get(key)
+    if not isinstance(value, dict):
+        raise BadActionError(f'"{key}" is {value!r:.80}, expected who signed, with key, time and signature')
+    return {part: _text(value, part) for part in ("by", "key", "at", "signature")}
+
+
 _READERS: Final[dict[str, Callable[[dict[str, Any]], What]]] = {
     "recount": _recount,
     "override": _override,
     "confirm": _confirm,
     "drill": _drill,
     "fire": _fire,
+    "approve": _approve,
 }
 
 

@@ -1,4 +1,4 @@
-"""What operators' records do: count by hand, hold a stage, a gate or a case, answer a question, exercise, report a fire.
+"""What operators' records do: count by hand, hold a stage, a gate or a case, answer a question, exercise, report a fire, approve documents.
 
 Each record is applied or refused with a sentence, and either way told in the journal. A fire is never refused.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from flowwatch.core.actions import Action, Confirm, Drill, Fire, Override, Recount
+from flowwatch.core.actions import Action, Approve, Confirm, Drill, Fire, Override, Recount
 from flowwatch.core.entries import EntryKind
 from flowwatch.core.incidents import What
 from flowwatch.core.network import Network
@@ -80,6 +80,9 @@ class Operators:
                 standing.drill = None
                 standing.fire = action.name if on else None
                 return None, "fire" if on else "fire_ended"
+            case Approve(version):
+                in_force = version.startswith(self.network.versions[s])
+                return None if in_force else f'version "{version[:12]}" is not in force', None
 
     def _recount(self, s: int, recount: Recount) -> str | None:
         name, tick = f"{self.network.sites[s]}/{recount.zone}", self.scribe.tick

@@ -19,7 +19,7 @@ from flowwatch.core.network import Network
 from flowwatch.core.operators import Why
 from flowwatch.core.plan import Plans
 from flowwatch.core.scribe import Scribe
-from flowwatch.core.standing import Ask, Order, Standing, combined
+from flowwatch.core.standing import Ask, Order, Standing, by_lead, combined
 from flowwatch.core.terms import Terms
 
 _REASONS: Final = {"rise": "stage", "fall": "stage", "confirmed": "stage", "unanswered": "stage"}
@@ -132,7 +132,7 @@ class Settlement:
     @staticmethod
     def told_stage(document: Mapping[str, Any], standing: Standing) -> str | None:
         """The stage by which a site is called: its main plan's, or that of the case which replaces it."""
-        found = (standing.stages.get(plan["plan"]) for plan in document["plans"])
+        found = (standing.stages.get(plan["plan"]) for plan in by_lead(document["plans"]))
         return next((stage for stage in found if stage is not None), None)
 
     def _direct(self, site: str, standing: Standing, asks: list[Ask], why: Why, of: str | None) -> None:
@@ -156,7 +156,8 @@ class Settlement:
             plan, rank = self.terms.plans[ladder], int(self.plans.rank[ladder])
             name, stage = plan["plan"], plan["stages"][rank]
             _, cause = why.moved.get(ladder, (why.reason, why.cause))
-            self._mark((site, What.STAGE, name), name in asking and rank > 0, cause, self._told(document, standing, stage, cause))
+            warns = rank > 0 or (plan["case"] is not None and stage["level"] is not None)
+            self._mark((site, What.STAGE, name), name in asking and warns, cause, self._told(document, standing, stage, cause))
             held = standing.stages_held.get(name)
             key = (site, What.OVERRIDE_ACTIVE, STAGE if plan is document["plans"][0] else f"{STAGE}:{name}")
             differs = held is not None and held.value != stage["stage"]
@@ -197,12 +198,10 @@ class Settlement:
 
     def _planned(self, s: int, asks: list[Ask]) -> tuple[str | None, str | None]:
         """The level and name of the stage that the leading plan is in by itself."""
-        if not asks:
-            return None, None
-        for ladder in self.terms.of_site[s]:
-            if self.terms.plans[ladder] is asks[0].plan:
-                stage = asks[0].plan["stages"][int(self.plans.rank[ladder])]
-                return stage["level"], stage["stage"]
+        for first in by_lead(ask.plan for ask in asks)[:1]:
+            ladder = next(ladder for ladder in self.terms.of_site[s] if self.terms.plans[ladder] is first)
+            stage = first["stages"][int(self.plans.rank[ladder])]
+            return stage["level"], stage["stage"]
         return None, None
 
     def _leave_plan(self, site: str, why: Why) -> None:

@@ -174,15 +174,11 @@ class Standing:
     # -- barriers, links, signs, tasks ------------------------------------------------------------------------------------------------
 
     def direct(self, asks: Iterable[Ask]) -> list[Device]:
-        """Bring barriers, links and signs to what the stages ask; the earlier plan decides where two speak of one. What nobody asks is ended.
+        """Bring barriers, links and signs to what the stages ask (`directed`). What nobody asks is ended.
 
         In a fire no link is led: people may leave by it whichever way is nearer.
         """
-        wanted: dict[str, tuple[Any, str, str]] = {}
-        for ask in asks:
-            for kind in ("barrier", "sign") if self.fire is not None else ("barrier", "link", "sign"):
-                for name, state in ask.stage[f"{kind}s"].items():
-                    wanted.setdefault(f"{kind}/{name}", (state, ask.plan["plan"], ask.stage["stage"]))
+        wanted = {f"{kind}/{name}": told for (kind, name), told in directed(asks).items() if kind != "link" or self.fire is None}
         changed = []
         for key in sorted(wanted.keys() | self.devices.keys()):
             state, plan, stage = wanted.get(key, (None, "", ""))
@@ -269,13 +265,49 @@ def combined(site: Record, asks: Iterable[Ask]) -> Table:
     return made
 
 
+def precedence(plan: Record) -> int:
+    """Whose word on links and signs counts, the lowest first: a replacing case, a tightening case, a zone plan, the main plan.
+
+    What is for an occasion or a place knows more of it than what is for every day and the whole.
+    """
+    if plan["case"] is not None:
+        return 0 if plan["case"]["effect"] == "replace" else 1
+    return 2 if plan["zone"] is not None else 3
+
+
+def directed(asks: Iterable[Ask]) -> dict[tuple[str, str], tuple[Any, str, str]]:
+    """("barrier" | "link" | "sign", name) -> (what is asked of it, plan, stage), no matter in which order the plans come.
+
+    A barrier that any plan raises is raised. Links and signs follow the plans of the lowest `precedence` that speak of them; where several of
+    one precedence disagree, a link is left open both ways, and a sign shows the words of the gravest stage (of equals, of the first by name).
+    """
+    wanted: dict[tuple[str, str], tuple[Any, str, str]] = {}
+    spoken: dict[tuple[str, str], int] = {}
+    for ask in sorted(asks, key=lambda a: (precedence(a.plan), -_gravity(a.stage), a.plan["plan"])):
+        rank, whose = precedence(ask.plan), (ask.plan["plan"], ask.stage["stage"])
+        for kind in ("barrier", "link", "sign"):
+            for name, state in ask.stage[f"{kind}s"].items():
+                key = (kind, name)
+                first = key not in wanted
+                if first or (kind == "barrier" and state == "raise" != wanted[key][0]):
+                    wanted[key], spoken[key] = (state, *whose), rank
+                elif kind == "link" and spoken[key] == rank and state != wanted[key][0]:
+                    wanted[key] = ("both", *wanted[key][1:])
+    return wanted
+
+
 def led(asks: Iterable[Ask]) -> dict[str, str]:
-    """The links that the plans in `asks` lead one way or the other; the earlier plan decides where two speak of one."""
-    ways: dict[str, str] = {}
-    for ask in asks:
-        for link, word in ask.stage["links"].items():
-            ways.setdefault(link, word)
-    return ways
+    """Link -> the way that the plans in `asks` together lead people on it; only links of which one speaks."""
+    return {name: told[0] for (kind, name), told in directed(asks).items() if kind == "link"}
+
+
+def by_lead(plans: Iterable[Record]) -> list[Record]:
+    """Plans in the order in which a site is called by their stages: the main plan, cases that replace it, zone plans, other cases."""
+    return sorted(plans, key=lambda plan: (3, 0, 2, 1).index(precedence(plan)))
+
+
+def _gravity(stage: Record) -> int:
+    return ("IV", "III", "II", "I").index(stage["level"]) + 1 if stage["level"] is not None else 0
 
 
 def floor(site: Record, asks: Iterable[Ask]) -> float | None:

@@ -1,4 +1,4 @@
-"""What an operator writes: override, recount, confirm, drill and fire, as records for the log.
+"""What an operator writes: override, recount, confirm, drill and fire, as records for the log; and approve, which acceptance writes for two.
 
 `flowwatch operate` makes them today, the service will make the same ones. The engine reads them from the log with its own eyes
 (`core.actions`), because a record in a log may come from anywhere; here they are typed, named and written in one canonical form.
@@ -103,7 +103,24 @@ class Fire(_Record, frozen=True, kw_only=True, tag="fire"):
     state: Literal["on", "off"]
 
 
-Action = Override | Recount | Confirm | Drill | Fire
+class Signed(Document, frozen=True, kw_only=True):
+    """One of the two signatures under a version of documents, with all that it takes to check it again."""
+
+    by: Sentence
+    key: Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{43}=$", description="the public key that the signature was checked with, base64")]
+    at: Annotated[str, Meta(min_length=20, max_length=40, description="when it was signed, as it was signed")]
+    signature: Annotated[str, Meta(pattern="^[A-Za-z0-9+/]{86}==$", description="Ed25519, base64")]
+
+
+class Approve(_Record, frozen=True, kw_only=True, tag="approve"):
+    """One person wrote a version of the site's documents and another agreed; it stands in the log right behind them."""
+
+    version: Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="the SHA-256 of the compiled documents")]
+    author: Signed
+    approver: Signed
+
+
+Action = Override | Recount | Confirm | Drill | Fire | Approve
 _DECODER: Final[msgspec.json.Decoder[Action]] = msgspec.json.Decoder(Action)
 
 

@@ -22,11 +22,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from flowwatch.documents.amounts import amount, ascii_of, per_area, per_minute, written
 from flowwatch.documents.conditions import FORECASTS, OCCUPANCIES, PASSERS, Measure
+from flowwatch.documents.faults import did_you_mean
 
 LEVELS: Final = {"B": Fraction("0.31"), "C": Fraction("0.43"), "D": Fraction("0.72"), "E": Fraction("1.08"), "F": Fraction("2.15")}
 """The density (persons/m2) at which each walkway level of service begins."""
 MILLI: Final = 1000
+_SHARES_UP_TO: Final = 150
+"""A number without a percent sign above this is no share of a capacity, but persons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +90,47 @@ def near_bar(measure: Measure, text: str) -> str | None:
     >>> near_bar(Measure.CAPACITY_SHARE, "0.8")
     '80%'
     """
-    unit = UNITS[measure]
-    found = re.search(r"[0-9]+(\.[0-9]+)?", text)
-    if unit is LETTER:
-        meant = text.strip().upper()
-    elif not found:
-        return None
-    elif unit is PERCENT and "%" not in text and Fraction(found[0]) <= 1:
-        meant = f"{float(Fraction(found[0]) * 100):g}%"
-    else:
-        meant = found[0] + ("%" if unit is PERCENT else "")
+    found = _near(measure, text)
     try:
-        bar(measure, meant)
+        bar(measure, found or "")
     except ValueError:
         return None
-    return meant if meant != text else None
+    return found if found != text else None
+
+
+def _near(measure: Measure, text: str) -> str | None:
+    unit = UNITS[measure]
+    percent = "%" in ascii_of(text)
+    if unit is LETTER:
+        return text.strip().upper()
+    if unit is PERCENT:
+        number = amount(text)
+        if number is None or (not percent and number > _SHARES_UP_TO):
+            return None
+        return f"{written(number if percent or number > 1 else 100 * number)}%"
+    if percent or (unit is DENSITY and per_area(text)) or (unit is NET and "-" in text):
+        return None
+    number = per_minute(text) if unit in (PER_MINUTE, NET, PER_METRE) else amount(text)
+    return None if number is None else written(number)
+
+
+def meant(measure: Measure, text: str) -> str:
+    """The end of a fault's sentence: the bar that was probably meant by `text`, or the measure that it is a bar of.
+
+    >>> meant(Measure.OCCUPANCY, "80%")
+    '; for a share write measure: capacity_share'
+    """
+    found = near_bar(measure, text)
+    if found or measure not in (*OCCUPANCIES, Measure.CAPACITY_SHARE, Measure.DENSITY, Measure.LEVEL_OF_SERVICE):
+        return did_you_mean(found)
+    number = amount(text)
+    if "%" in ascii_of(text):
+        return "; for a share write measure: capacity_share"
+    if number is None or not re.fullmatch(r"[0-9.]+", text):
+        return ""
+    if number.denominator == 1:
+        return "; for persons write measure: occupancy" if number > DENSITY.most else ""
+    return "; for a density write measure: density" if 1 < number <= DENSITY.most else ""
 
 
 @dataclass(frozen=True, slots=True)

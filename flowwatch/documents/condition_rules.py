@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import UNSET, inspect
 
-from flowwatch.documents.bars import UNITS, bar, near_bar
+from flowwatch.documents.bars import UNITS, bar, meant
 from flowwatch.documents.clauses import count, depth
 from flowwatch.documents.conditions import (
     DEEPEST_GROUP,
@@ -25,12 +25,14 @@ from flowwatch.documents.conditions import (
     leading,
     parts,
 )
-from flowwatch.documents.faults import did_you_mean, listed, quoted
+from flowwatch.documents.faults import listed, quoted
 from flowwatch.documents.walk import Problem
 from flowwatch.documents.wanted import type_of, wanted
+from flowwatch.documents.words import WHOLE_SITE
 
 _MEASURES: Final = {"zone": PEOPLE, "gate": PASSERS[:2], "link": PASSERS}
 """Leading key -> the measures of such a place."""
+_A: Final = {"measure": "a measure", "enter": "a bar", "clear": "a bar"}
 _TAKEN_BY: Final = {
     key: [lead for lead, shape in SHAPES.items() if key in (*shape.needed, *shape.allowed)]
     for key in ("measure", "direction", "within", "enter", "clear", "clear_measure", "health", "plan", "stage", "hold")
@@ -51,6 +53,14 @@ def has_the_keys_of_its_shape(condition: Condition) -> Iterator[Problem]:
     """A key that is missing leaves a question open; one that means nothing here was meant for something else."""
     given = leading(condition)
     if len(given) != 1:
+        return
+    if (
+        given == ["site"]
+        and condition.stage is UNSET
+        and any(getattr(condition, key) is not UNSET for key in ("measure", "enter", "clear"))
+    ):
+        found = next(key for key in ("measure", "enter", "clear") if getattr(condition, key) is not UNSET)
+        yield ("site",), f"found site with {_A[found]}, expected a zone; for the people of the whole site write zone: {WHOLE_SITE}"
         return
     shape = SHAPES[given[0]]
     struct = type_of(Condition)
@@ -95,8 +105,7 @@ def bars_can_be_read(condition: Condition) -> Iterator[Problem]:
     for key in ("enter", "clear"):
         text = getattr(condition, key)
         if isinstance(text, str) and _number(condition, key) is None:
-            meant = did_you_mean(near_bar(condition.measure, text))
-            yield (key,), f"found {quoted(text)}, expected {UNITS[condition.measure].what}{meant}"
+            yield (key,), f"found {quoted(text)}, expected {UNITS[condition.measure].what}{meant(condition.measure, text)}"
 
 
 def clears_below_it_enters(condition: Condition) -> Iterator[Problem]:

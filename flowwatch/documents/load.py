@@ -50,6 +50,11 @@ class Loaded:
     payload: bytes
     version: str
 
+    @property
+    def digest(self) -> str:
+        """The whole SHA-256 of the payload in hex, whose first 12 digits are the version."""
+        return hashlib.sha256(self.payload).hexdigest()
+
 
 def load(site_file: Path, plan_files: Sequence[Path] = ()) -> Loaded:
     """The compiled record of a site file and its plans; raises `DocumentErrors` with every fault of all of them.
@@ -72,10 +77,13 @@ def compile_sources(site: Source, plans: Sequence[Source] = ()) -> Loaded:
     return Loaded(json.loads(payload), payload, hashlib.sha256(payload).hexdigest()[:12])
 
 
-def read_document(text: Source, cls: type[D], rules: Rules) -> D:
-    """A document of any type that is built like a site or a plan (`words.Document`); raises `DocumentErrors` with all of its faults."""
+def read_document(text: Source, cls: type[D], rules: Rules, names: Names | None = None) -> D:
+    """A document of any type that is built like a site or a plan (`words.Document`); raises `DocumentErrors` with all of its faults.
+
+    `names` are those that it may refer to, defined elsewhere; of a kind that is not in it nothing is checked.
+    """
     part = _Part(text, cls)
-    _understand(part, Names(), rules)
+    _understand(part, names or Names(), rules)
     _raise_faults([part])
     assert isinstance(part.value, cls)
     return part.value

@@ -6,7 +6,7 @@ list (`- stage: normal`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +24,12 @@ class Names:
 
     defined: dict[str, dict[str, Node]] = field(default_factory=dict)
     file: dict[str, str] = field(default_factory=dict)
+    instead: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
+    """Kind -> what to say of a name that there is not, where more is known of it than that; None where not."""
 
     def child(self) -> Names:
         """Names for one more file that knows these and adds its own, so that two plans may both have a stage `normal`."""
-        return Names({kind: dict(table) for kind, table in self.defined.items()}, dict(self.file))
+        return Names({kind: dict(table) for kind, table in self.defined.items()}, dict(self.file), self.instead)
 
     def collect(self, node: Node, kind: inspect.Type, faults: Faults, path: Path = ()) -> None:
         """Take in what `node` defines; a name that a list defines twice is a fault (in a mapping it is a repeated key)."""
@@ -75,6 +77,9 @@ class Names:
         kind = extra.get("refers")
         if kind is None or kind not in self.defined or name in self.defined[kind] or name in extra["also"]:
             return None
+        told = self.instead[kind](name) if kind in self.instead else None
+        if told is not None:
+            return told
         known = [*self.defined[kind], *extra["also"]]
         where = "" if self.file[kind] == file else f" in {self.file[kind]}"
         end = f"; {extra['hints'][name]}" if name in extra["hints"] else did_you_mean(near(name, known))

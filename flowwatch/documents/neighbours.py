@@ -26,8 +26,11 @@ class Stray:
     text: str
 
 
-def strays(record: Record, others: Mapping[str, Record]) -> Iterator[Stray]:
-    """What is wrong with the conditions of `record` on other sites; `others` has all sites by name, itself or not."""
+def strays(record: Record, others: Mapping[str, Record | None]) -> Iterator[Stray]:
+    """What is wrong with the conditions of `record` on other sites.
+
+    `others` has all sites by name, itself or not; None for one whose documents have faults of their own, of which nothing is said.
+    """
     known = dict(others) | {record["site"]: record}
     for plan in record["plans"]:
         for path, leaf in _conditions(plan):
@@ -36,7 +39,7 @@ def strays(record: Record, others: Mapping[str, Record]) -> Iterator[Stray]:
                 yield Stray(record["site"], plan["plan"], path, text)
 
 
-def _wrong(record: Record, leaf: Record, known: Mapping[str, Record]) -> str | None:
+def _wrong(record: Record, leaf: Record, known: Mapping[str, Record | None]) -> str | None:
     site, own = leaf["site"], record["site"]
     if site == own:
         return f"found {quoted(site)}, the site of this plan, expected another site of its group"
@@ -44,6 +47,8 @@ def _wrong(record: Record, leaf: Record, known: Mapping[str, Record]) -> str | N
         rest = [name for name in known if name != own]
         return f"found {quoted(site)}, but there is no such site, expected {listed(rest)}{did_you_mean(near(site, rest))}"
     other = known[site]
+    if other is None:
+        return None
     if other["group"] != record["group"]:
         return f"found {quoted(site)} of group {quoted(other['group'])}, expected a site of this site's group {quoted(record['group'])}"
     plans = {plan["plan"]: plan for plan in other["plans"]}
@@ -60,7 +65,7 @@ def _wrong(record: Record, leaf: Record, known: Mapping[str, Record]) -> str | N
     return None if circle is None else f"found sites that look at each other in a circle ({' → '.join([own, *circle])}), expected none"
 
 
-def _way(start: str, end: str, known: Mapping[str, Record]) -> list[str] | None:
+def _way(start: str, end: str, known: Mapping[str, Record | None]) -> list[str] | None:
     """The shortest way from one site to another along what their plans look at."""
     ways = [[start]]
     seen = {start}
@@ -74,8 +79,8 @@ def _way(start: str, end: str, known: Mapping[str, Record]) -> list[str] | None:
     return None
 
 
-def _looks_at(record: Record) -> Sequence[str]:
-    return list(dict.fromkeys(leaf["site"] for plan in record["plans"] for _, leaf in _conditions(plan)))
+def _looks_at(record: Record | None) -> Sequence[str]:
+    return [] if record is None else list(dict.fromkeys(leaf["site"] for plan in record["plans"] for _, leaf in _conditions(plan)))
 
 
 def _conditions(plan: Record) -> Iterator[tuple[Path, Record]]:

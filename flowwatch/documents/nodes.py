@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import yaml
 
+from flowwatch.documents import fullwidth
 from flowwatch.documents.faults import Faults, quoted
 
 MOST_BYTES: Final = 1 << 20
@@ -95,7 +96,11 @@ def read_tree(data: bytes, faults: Faults) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Node(1, 1) if mark is None else Node(mark.line + 1, mark.column + 1)
-        faults.add(place, (), _syntax(error, text, place))
+        stray = fullwidth.marks(text, place.line)
+        for line, column, told in stray:
+            faults.add(Node(line, column), (), told)
+        if not stray:
+            faults.add(place, (), _syntax(error, text, place))
     except yaml.YAMLError as error:
         faults.add(Node(1, 1), (), f"found no YAML: {error}")
     return None
@@ -178,10 +183,28 @@ def _container(closed: _Open, faults: Faults) -> Node:
     line, column = mark.line + 1, mark.column + 1
     if isinstance(closed.event, yaml.SequenceStartEvent):
         return Listing(line, column, nodes)
-    entries = []
+    entries: list[tuple[Scalar, Node]] = []
+    stray: list[Node] = []
     for key, value in zip(nodes[0::2], nodes[1::2], strict=True):
         if isinstance(key, Scalar):
-            entries.append((key, value))
+            meant = _meant(key, value) if key.plain else []
+            stray += [Node(name.line, name.column + len(name.text)) for name, _ in meant]
+            entries += meant or [(key, value)]
         elif not isinstance(key, Broken):
             faults.add(key, (), "found a list or mapping as a key, expected a word")
+    if stray:
+        times = f" ({len(stray)} times within these braces)" if len(stray) > 1 else ""
+        faults.add(stray[0], (), fullwidth.COLON + times)
     return Mapping(line, column, entries, bool(closed.event.flow_style))
+
+
+def _meant(key: Scalar, value: Node) -> list[tuple[Scalar, Node]]:
+    """The keys that a full-width colon keeps from being keys, with their values, so that its fault is the only one."""
+    alone = isinstance(value, Scalar) and value.null
+    found: list[tuple[Scalar, Node]] = []
+    for at, name, text in fullwidth.entries(key.text):
+        start = key.column + at
+        found.append(
+            (Scalar(key.line, start - len(name), name), Scalar(key.line, start + 1, text) if alone else Broken(key.line, start + 1))
+        )
+    return found

@@ -87,6 +87,18 @@ def only_the_first_is_unconditional(plan: Plan) -> Iterator[Problem]:
     """The calm stage is what remains when no condition holds; a higher one without a condition would always hold."""
     for i, stage in enumerate(plan.stages):
         yield from decided(_conditional(("stages", i), stage, first=i == 0))
+    yield from decided(_calm_warns_nobody(plan))
+
+
+def _calm_warns_nobody(plan: Plan) -> Iterator[Problem]:
+    """A case announces its first stage when it comes into force; in any other plan the first stage is every day."""
+    if plan.case is UNSET and plan.stages:
+        for key in ("level", "alert"):
+            if getattr(plan.stages[0], key) is not UNSET:
+                yield (
+                    ("stages", 0, key),
+                    f"found {key} in the first stage, expected none: it is in force every day; only a case announces its first stage",
+                )
 
 
 def _conditional(path: Path, stage: Stage, *, first: bool) -> Iterator[Problem]:

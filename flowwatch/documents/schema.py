@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
+from flowwatch.approval.roster import Roster
+from flowwatch.approval.signatures import Signatures
 from flowwatch.documents.actions import Action
 from flowwatch.documents.plan import Plan
 from flowwatch.documents.site import Site
@@ -19,7 +21,7 @@ from flowwatch.documents.words import NUMBER_OR_TEXT
 from flowwatch.trials.language import Trials
 
 FOLDER: Final = Path(__file__).parent / "schemas"
-OF: Final[dict[str, Any]] = {"site": Site, "plan": Plan, "action": Action, "trial": Trials}
+OF: Final[dict[str, Any]] = {"site": Site, "plan": Plan, "action": Action, "trial": Trials, "approvers": Roster, "signatures": Signatures}
 
 
 def schema(name: str) -> str:

@@ -150,12 +150,15 @@ def split_at_comma(node: nodes.Mapping, index: int) -> tuple[str, str] | None:
     if not isinstance(start, Scalar) or start.null or not start.plain:
         return None
     key = node.entries[index][0].text
+    how = "whole"
     words = [start.text, *(k.text for k, _ in node.entries[first + 1 : index + 1])]
     if all(word.isdigit() for word in words):
         split, whole = f'the number "{",".join(words)}"', "".join(words)
     else:
         split, whole = f"the text {quoted(', '.join(words))}", quoted(", ".join(words))
-    return f"found the key {quoted(key)}: {split} is split at its comma, expected it whole: {name.text}: {whole}", name.text
+    if words[0][:1] == "“" and words[-1][-1:] == "”":
+        how, whole = "whole and in plain quotes", quoted(", ".join(words)[1:-1])
+    return f"found the key {quoted(key)}: {split} is split at its comma, expected it {how}: {name.text}: {whole}", name.text
 
 
 def _is_rest(entry: tuple[Scalar, Node]) -> bool:

@@ -19,6 +19,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from flowwatch.core.gates import Setting
 from flowwatch.core.readings import OUTSIDE, SECOND
+from flowwatch.documents.amounts import ascii_of, per_minute
 from flowwatch.documents.faults import near
 
 WHOLE_SITE: Final = "site"
@@ -37,6 +38,8 @@ FIRST_YEAR, LAST_YEAR = 2000, 2050
 LONGEST_S: Final = 30 * 86400
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600}
+_PHASE: Final = re.compile(r"\b(in|out|both|hold)[\s:]*([0-9][0-9.]*(?:\s*(?!in\b|out\b|both\b|hold)[a-z秒分小]+)?)")
+"""A phase of a wave as people might write it, and its length."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -75,8 +78,8 @@ def duration_near(text: str) -> str | None:
     >>> duration_near("10 min")
     '10m'
     """
-    found = re.fullmatch(r"\s*(\d{1,6})\s*([a-zA-Z秒分小]?)[^\d]*", text)
-    if not found:
+    found = re.fullmatch(r"[\s:]*(\d{1,6})\s*([a-zA-Z秒分小]?)[^\d]*", text)
+    if not found or re.search(r"\d\s*(ms|mo|周|天)", text):
         return None
     unit = {"秒": "s", "分": "m", "小": "h"}.get(found[2], found[2].lower() or "s")
     return found[1] + unit if unit in _UNITS else None
@@ -107,17 +110,18 @@ def window_near(text: str) -> str | None:
 def setting_near(text: str) -> str | None:
     """The gate setting that was probably meant.
 
-    >>> setting_near("metered 40"), setting_near("wave: in 50, out 110")
-    ('metered 40/min', 'wave in 50s out 110s')
+    >>> setting_near("metered 40"), setting_near("metered 7200/h both"), setting_near("wave: in 50, out 2 min")
+    ('metered 40/min', 'metered 120/min both', 'wave in 50s out 2m')
     """
-    word = re.match(r"[a-z]+", text.strip().casefold())
+    plain = ascii_of(text).casefold()
+    word = re.match(r"[a-z]+", plain.strip())
     meant = near(word[0], (*SIMPLE_MODES, "metered", "wave")) if word else None
     if meant == "metered":
-        rate = re.search(r"\d+", text)
-        return f"metered {rate[0]}/min{' both' if 'both' in text else ''}" if rate else None
+        rate = per_minute(plain.removeprefix(word[0]) if word else plain)
+        return f"metered {int(rate)}/min{' both' if 'both' in plain else ''}" if rate is not None and rate >= 1 else None
     if meant == "wave":
-        phases = re.findall(r"(in|out|both|hold)\s*(\d+)\s*([smh]?)", text.casefold())
-        return " ".join(["wave", *(f"{phase} {length}{unit or 's'}" for phase, length, unit in phases)])
+        phases = [(phase, duration_near(length)) for phase, length in _PHASE.findall(plain)]
+        return " ".join(["wave", *(f"{phase} {length}" for phase, length in phases)]) if all(length for _, length in phases) else None
     return meant
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from flowwatch.core.gates import Setting
 from flowwatch.planning.diagram import GateState, State
 from flowwatch.planning.glyphs import INK, SIZE
-from flowwatch.planning.measure import wrapped
+from flowwatch.planning.measure import width, wrapped
 from flowwatch.planning.sheet import LEADING, high
 from flowwatch.vocabulary import PHASES, level
 from flowwatch.words import Language, say, sentence
@@ -22,8 +22,8 @@ BODY, SMALL, TINY = 13.5, 12.5, 11.5
 """Sizes of text."""
 GREY: Final = "#3f444d"
 _INDENT: Final = 14.0
-_CELLS: Final = 4
-"""Gates in a row."""
+_CELLS: Final = (4, 3, 2)
+"""Gates in a row: as many as leave every word of their names whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Column:
     above: list[Line]
     title: list[str]
     level: list[str]
+    in_row: int
     gates: list[list[Cell]]
     inside: list[Line]
     below: list[Line]
@@ -73,7 +74,8 @@ class Column:
 def measured(state: State, lang: Language) -> Column:
     """The column of a stage."""
     room = W - 2 * PAD
-    cells = [_cell(gate, lang) for gate in state.gates]
+    in_row = _in_row([gate.title for gate in state.gates])
+    cells = [_cell(gate, lang, cell_wide(in_row)) for gate in state.gates]
     inside = _broken(state.summary, SMALL, room, bold=True)
     for text in state.way_out:
         inside += _broken(text, SMALL, room)
@@ -81,7 +83,16 @@ def measured(state: State, lang: Language) -> Column:
     above, below = _above(state, lang), _below(state, lang)
     named = wrapped(state.title, 18, W - 64 - PAD, bold=True)
     told = wrapped(level(state.level, lang), SMALL, W - 64 - PAD)
-    return Column(state, above, named, told, [cells[i : i + _CELLS] for i in range(0, len(cells), _CELLS)], inside, below)
+    rows = [cells[i : i + in_row] for i in range(0, len(cells), in_row)]
+    return Column(state, above, named, told, in_row, rows, inside, below)
+
+
+def _in_row(titles: Sequence[str]) -> int:
+    """Gates in a row; as many as there can be where some word is too wide for any row."""
+    words = [word for title in titles for word in title.split()]
+    return next(
+        (n for n in _CELLS if all(width(word, TINY, bold=True) <= cell_wide(n) - 8 or not word.isascii() for word in words)), _CELLS[0]
+    )
 
 
 def _above(state: State, lang: Language) -> list[Line]:
@@ -110,6 +121,7 @@ def _below(state: State, lang: Language) -> list[Line]:
     return [
         *_broken(head, SMALL, W, bold=True),
         *_points([sentence(way, lang) for way in state.fall], BODY, W),
+        *_broken(say(lang, f"（{state.enough}）", f"({state.enough})") if state.enough and several else "", SMALL, W, colour=GREY),
         *_broken(sentence(state.dwell, lang), SMALL, W, colour=GREY),
         *_broken(sentence(state.fall_by, lang), SMALL, W, colour=GREY),
     ]
@@ -129,8 +141,8 @@ def _broken(text: str, size: float, room: float, *, bold: bool = False, colour: 
     return [Line(line, size, bold, colour) for line in wrapped(text, size, room, bold=bold)]
 
 
-def _cell(gate: GateState, lang: Language) -> Cell:
-    room = cell_wide() - 8
+def _cell(gate: GateState, lang: Language, wide: float) -> Cell:
+    room = wide - 8
     detail = [line for text in _detail(gate.setting, lang) for line in wrapped(text, TINY, room)]
     return Cell(gate, wrapped(gate.title, TINY, room, bold=True, most=4), detail)
 
@@ -144,9 +156,9 @@ def _detail(setting: Setting | None, lang: Language) -> list[str]:
     return [say(lang, f"{PHASES[word]['zh']}{seconds}秒", f"{PHASES[word]['en']} {seconds} s") for word, seconds in setting.phases]
 
 
-def cell_wide() -> float:
+def cell_wide(in_row: int) -> float:
     """How wide a gate's cell is."""
-    return (W - 2 * PAD) / _CELLS
+    return (W - 2 * PAD) / in_row
 
 
 def cells_high(row: Sequence[Cell]) -> float:

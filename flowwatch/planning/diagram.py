@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowwatch.conditions import comes, ways_down, ways_up
+from flowwatch.conditions import comes, one_is_enough, ways_down, ways_up
 from flowwatch.core.gates import Setting
 from flowwatch.planning import settings
 from flowwatch.planning.stages import measures, task
@@ -48,6 +48,8 @@ class State:
     rise: tuple[str, ...]
     rise_by: str
     fall: tuple[str, ...]
+    enough: str
+    """That one of leaves joined by "and" is enough, where there are such; else ""."""
     dwell: str
     fall_by: str
     does: tuple[str, ...]
@@ -103,6 +105,7 @@ def _state(record: Mapping[str, Any], plan: Mapping[str, Any], rank: int, titles
         rise=(*rise, *also),
         rise_by=approval(stage["confirm"]["rise"], titles) if rank else "",
         fall=tuple(ways_down([stage, *rules], titles)) if rank else (),
+        enough=one_is_enough([stage, *rules], titles) if rank else "",
         dwell=titles.say(f"至少保持 {duration(stage['dwell_us'], 'zh')}", f"after {duration(stage['dwell_us'], 'en')} at least")
         if rank and stage["dwell_us"]
         else "",

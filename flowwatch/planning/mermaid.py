@@ -78,4 +78,8 @@ def _rise(state: State, lang: Language) -> list[str]:
 
 
 def _fall(state: State, lang: Language) -> list[str]:
-    return [say(lang, "▼ 解除", "▼ ends when"), *state.fall, state.dwell, state.fall_by]
+    several = len(state.fall) > 1
+    head = (
+        say(lang, "▼ 解除（启动条件均已解除）", "▼ ends when its conditions have ended") if several else say(lang, "▼ 解除", "▼ ends when")
+    )
+    return [head, *state.fall, state.enough if several else "", state.dwell, state.fall_by]

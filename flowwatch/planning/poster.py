@@ -158,10 +158,10 @@ def _box(sheet: Sheet, column: Column, box: Box) -> None:
     text = Box(box.x + 64, box.y + PAD - 4, box.w - 64 - PAD, 0)
     sheet.write(column.title, text, 18, bold=True, colour=ink)
     sheet.write(column.level, Box(text.x, text.y + high(len(column.title), 18), text.w, 0), SMALL, colour=ink)
-    y = box.y + head + 10
+    y, wide = box.y + head + 10, cell_wide(column.in_row)
     for row in column.gates:
         for i, cell in enumerate(row):
-            _gate(sheet, cell, Box(box.x + PAD + i * cell_wide(), y, cell_wide(), cells_high(row) - 6))
+            _gate(sheet, cell, Box(box.x + PAD + i * wide, y, wide, cells_high(row) - 6))
         y += cells_high(row)
     sheet.path(f"M{n(box.x + PAD)} {n(y)}H{n(box.x + box.w - PAD)}", "#c3c8d0", 1)
     y += 6

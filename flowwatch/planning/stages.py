@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowwatch.conditions import comes, ways_down, ways_up
+from flowwatch.conditions import comes, one_is_enough, ways_down, ways_up
 from flowwatch.devices import device
 from flowwatch.planning import settings
 from flowwatch.planning.titles import Titles
@@ -94,8 +94,8 @@ def _goes(plan: Mapping[str, Any], rank: int, titles: Titles) -> Iterator[Line]:
         zh, en = "，".join(filter(None, ("数据足够新", kept and f"且{kept}"))), ", ".join(filter(None, (after, "on fresh counts only")))
         yield Line(0, titles.say(f"解除条件：{ends[0]}，{zh}。", f"Ends: when {ends[0]}, {en}."))
     elif ends:
-        one = any(len(clause) > 1 for part in parts for clause in part["clauses"])
-        rule = titles.say("（以“且”相连的，其中一项解除即可）", ' (of those joined by "and", one that ends is enough)') if one else ""
+        enough = one_is_enough(parts, titles)
+        rule = titles.say(f"（{enough}）", f" ({enough})") if enough else ""
         yield Line(
             0,
             titles.say(

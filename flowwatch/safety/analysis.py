@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowwatch.safety import egress, failing, ladders, states, steps, tables
+from flowwatch.safety import egress, failing, ladders, plausible, states, steps, tables
 from flowwatch.safety.clauses import Reasoner
 from flowwatch.safety.overrides import overrides
 from flowwatch.safety.place import Place
@@ -22,14 +22,18 @@ def analyse(record: Mapping[str, Any], budget: int = states.BUDGET) -> Report:
     """
     plans = record["plans"]
     if not plans:
-        return Report(record["site"], (finding(Code.NO_PLAN, None, None, ()), *egress.fire(record)))
+        return Report(
+            record["site"], _sorted([finding(Code.NO_PLAN, None, None, ()), *egress.fire(record), *plausible.of_site(record)], [])
+        )
     reasoners = tuple(Reasoner(record, plan) for plan in plans)
     found: list[Finding] = [f for plan in plans for f in egress.named(record, plan)]
     incomplete = bool(found)
     for plan, reasoner in zip(plans, reasoners, strict=True):
         found += ladders.ladder(record, plan, reasoner)
         found += steps.steps(record, plan)
+        found += plausible.of_plan(record, plan, reasoner)
     found += egress.fire(record)
+    found += plausible.of_site(record)
     if incomplete:
         columns = tuple(states.column(plan, marks_calm=True) for plan in plans)
         total, different, _ = states.counted(columns, None)

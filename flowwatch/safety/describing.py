@@ -25,6 +25,12 @@ MEASURES: Final[Mapping[str, Both]] = {
     "specific_flow": ("单位宽度流量", "specific flow"),
     "opposing_flow": ("逆向客流", "opposing flow"),
 }
+_UNITS: Final[Mapping[str, Both]] = {
+    "density": ("人/平方米", " persons/m2"),
+    **dict.fromkeys(("net_flow", "flow_rate", "opposing_flow"), ("人/分钟", " persons/min")),
+    "specific_flow": ("人/米·分钟", " persons/m/min"),
+}
+"""What stands after a bar; where nothing is said here it is persons."""
 _DAYS: Final = {
     **dict(zip(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), ("周一", "周二", "周三", "周四", "周五", "周六", "周日"), strict=True)),
     "workday": "工作日",
@@ -87,8 +93,14 @@ def leaf_text(leaf: Mapping[str, Any], site: Mapping[str, Any]) -> Both:
     bar = figure(leaf["enter"])
     if leaf["measure"] == "level_of_service":
         return f"{name_zh}服务水平达到{bar}级{tail[0]}", f"level of service of {name_en} at {bar} or worse{tail[1]}"
-    unit = "人" if kind in ("people", "forecast") and bar[-1:].isdigit() and leaf["measure"] not in ("density", "net_flow") else ""
-    return f"{name_zh}{zh}超过{bar}{unit}{tail[0]}", f"{en} of {name_en} above {bar}{tail[1]}"
+    unit = _UNITS.get(leaf["measure"], ("人", "") if bar[-1:].isdigit() else ("", ""))
+    return f"{name_zh}{zh}超过{bar}{unit[0]}{tail[0]}", f"{en} of {name_en} above {bar}{unit[1]}{tail[1]}"
+
+
+def called(zone: str, site: Mapping[str, Any]) -> Both:
+    """A zone as a sentence about the people in it names it: in Chinese by title, with the name that it has in the file."""
+    title = _title(zone, site)
+    return title if title == zone else f"{title}（{zone}）", zone
 
 
 def _title(name: str, site: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowwatch.core.gates import Setting, egress_per_min, fire_table, violations
+from flowwatch.safety.describing import called
 from flowwatch.safety.place import Place
 from flowwatch.safety.report import Code, Finding
 from flowwatch.safety.sentences import finding, listed, number
@@ -29,7 +30,7 @@ def invariants(place: Place) -> Iterator[Finding]:
     for code, stuck in ((Code.NO_WAY_OUT, place.stuck), (Code.ONE_WAY_WITHOUT_RETURN, place.led_astray)):
         for zone, mask in stuck.items():
             for row in place.space.soonest(mask):
-                yield about(place, code, row, zone=zone)
+                yield about(place, code, row, zone=called(zone, place.site))
     least = place.site["egress_min_per_min"]
     for row in place.space.soonest(place.tables.capacity < 1000 * least):
         found = number(int(place.tables.capacity[row]) / 1000)
@@ -130,7 +131,9 @@ def fire(site: Mapping[str, Any]) -> Iterator[Finding]:
     for zone in site["zones"]:
         text = f'zone "{zone["zone"]}" would have no way out'
         if text in said:
-            yield finding(Code.FIRE_UNSAFE, None, None, ("zones", zone["zone"]), reason=(f"区域“{zone['zone']}”没有出路", text))
+            yield finding(
+                Code.FIRE_UNSAFE, None, None, ("zones", zone["zone"]), reason=(f"区域“{called(zone['zone'], site)[0]}”没有出路", text)
+            )
     out, least = (number(value) for value in (egress_per_min(site, table), site["egress_min_per_min"]))
     for text in said:
         if text.startswith("egress "):

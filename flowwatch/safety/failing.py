@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowwatch.core.readings import Bools
+from flowwatch.safety.describing import called
 from flowwatch.safety.egress import about
 from flowwatch.safety.place import Place
 from flowwatch.safety.report import Capacity, Code, Failure, Finding
@@ -65,5 +66,5 @@ def _single_exit(place: Place, zone: str, cuts: list[tuple[int, Bools]]) -> Find
     gates = listed([place.site["gates"][g]["gate"] for g, mask in cuts if mask[row]])
     accepted = next(z for z in place.site["zones"] if z["zone"] == zone).get("accepts_single_exit")
     if accepted:
-        return finding(Code.SINGLE_EXIT_ACCEPTED, None, None, ("zones", zone), zone=zone, gates=gates, **accepted)
-    return about(place, Code.SINGLE_EXIT, row, zone=zone, gates=gates)
+        return finding(Code.SINGLE_EXIT_ACCEPTED, None, None, ("zones", zone), zone=called(zone, place.site), gates=gates, **accepted)
+    return about(place, Code.SINGLE_EXIT, row, zone=called(zone, place.site), gates=gates)

@@ -57,6 +57,13 @@ class Code(StrEnum):
     CLEARS_ON_LOWER_EDGE = "clears_on_lower_edge"
     WINDOW_SHORTER_THAN_DWELL = "window_shorter_than_dwell"
     RULE_WITHOUT_HOLD = "rule_without_hold"
+    # numbers that can hardly be meant
+    CAPACITY_ABOVE_FLOOR = "capacity_above_floor"
+    LANE_WIDTH = "lane_width"
+    BAR_ABOVE_CAPACITY = "bar_above_capacity"
+    BAR_ABOVE_PASSAGE = "bar_above_passage"
+    HOLD_TOO_LONG = "hold_too_long"
+    NARROW_BARS = "narrow_bars"
     # what a stage says
     TEXT_MISSING = "text_missing"
     TEXTS_THE_SAME = "texts_the_same"

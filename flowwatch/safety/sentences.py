@@ -148,6 +148,36 @@ SENTENCES: Final[Mapping[Code, tuple[Severity, str, str]]] = {
         "降级规则“{rule}”没有持续时间，读数一跳动就会反复触发",
         'degraded rule "{rule}" holds at once (hold 0 s) and would come and go with single readings; give it a hold',
     ),
+    Code.CAPACITY_ABOVE_FLOOR: (
+        _W,
+        "区域“{zone}”的承载量为{found}人，超过{area}平方米按每平方米{per_m2}人能容纳的{most}人；请核对面积和承载量",
+        'zone "{zone}" has a capacity of {found}, more than the {most} persons of {area} m2 at {per_m2} persons/m2; check the area and the capacity',
+    ),
+    Code.LANE_WIDTH: (
+        _W,
+        "通道口“{gate}”{lanes}条通道共宽{width}米，每条{found}米，一般为{low}至{high}米；width_m应为全部通道的总净宽",
+        'gate "{gate}": {width} m for {lanes} lanes makes {found} m a lane, expected {low} to {high} m; width_m is that of all lanes together',
+    ),
+    Code.BAR_ABOVE_CAPACITY: (
+        _W,
+        "“{where}”的条件“{leaf}”，阈值是{zone}承载量（{capacity}人）的{times}倍；单位是否写错？",
+        '"{where}": the bar of "{leaf}" is {times} times the capacity of {zone} ({capacity} persons); was another unit meant?',
+    ),
+    Code.BAR_ABOVE_PASSAGE: (
+        _W,
+        "“{where}”的条件“{leaf}”，阈值高于{what}每分钟能通过的{most}人，可能永远达不到",
+        '"{where}": the bar of "{leaf}" is more than {what} lets through ({most} persons/min); it may never be crossed',
+    ),
+    Code.HOLD_TOO_LONG: (
+        _W,
+        "“{where}”的条件“{leaf}”要持续{found}分钟才启动；人已超过阈值，等得太久",
+        '"{where}": "{leaf}" waits {found} min before the stage rises, a long time for people over the bar',
+    ),
+    Code.NARROW_BARS: (
+        _N,
+        "“{where}”的条件“{leaf}”，解除阈值{clear}与启动阈值只差{apart}%，多来或少来一个旅游团就会变动",
+        '"{where}": "{leaf}" clears at {clear}, only {apart} % below where it enters; a tour group more or less may change the stage',
+    ),
     Code.TEXT_MISSING: (_F, "{what}缺少{language}文本", "{what}: the text in {language} is missing"),
     Code.TEXTS_THE_SAME: (_W, "{what}的中英文文本相同：“{text}”", '{what}: the same text in both languages, "{text}"'),
     Code.NOT_ENGLISH: (_W, "{what}的英文文本里有汉字：“{text}”", '{what}: Chinese characters in the English text, "{text}"'),

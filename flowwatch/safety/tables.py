@@ -2,8 +2,8 @@
 
 `core.settings.combine` is associative, so a gate's settings and all that they combine to make a small closed set, and the combination of any
 two of it stands in a square table; the situations are then looked up in it plan by plan, all at once. A calm main plan asks nothing while a
-case that replaces it is in force. On links the earlier plan decides (`core/standing.py`). Capacities are whole thousandths of a person a
-minute, as in `core/gates.py`.
+case that replaces it is in force. On links the plan of the lowest precedence decides (`core/standing.py`). Capacities are whole thousandths of
+a person a minute, as in `core/gates.py`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from flowwatch.core.gates import is_outer, lanes_per_min
 from flowwatch.core.readings import Bools, Bytes, Ints
 from flowwatch.core.settings import Mode, Setting, combine
+from flowwatch.core.standing import precedence
 from flowwatch.safety.states import Small, Space
 from flowwatch.safety.ways import Led
 
@@ -145,14 +146,18 @@ def _led(site: Mapping[str, Any], space: Space, silent: Bools) -> Led:
         words = [[links.get(link) for links in column.links] for column in space.columns]
         if not {"one_way", "one_way_back"} & {word for of_plan in words for word in of_plan}:
             continue
-        open_ = ~np.zeros((3, len(space.rows)), np.bool_)  # along, back, and whether nobody has spoken of the link yet
-        for p, of_kind in enumerate(words):
-            speaks = np.array([word is not None for word in of_kind], np.bool_)[space.rows[:, p]] & open_[2]
-            if p == 0:
-                speaks &= ~silent
-            for i, against in enumerate(("one_way_back", "one_way")):
-                open_[i] &= ~(speaks & np.array([word == against for word in of_kind], np.bool_)[space.rows[:, p]])
-            open_[2] &= ~speaks
+        open_ = ~np.zeros((2, len(space.rows)), np.bool_)  # along, and back
+        silent_yet = ~np.zeros(len(space.rows), np.bool_)
+        for rank in sorted({precedence(column.plan) for column in space.columns}):
+            says = np.zeros((3, len(space.rows)), np.bool_)
+            for p, of_kind in enumerate(words):
+                if precedence(space.columns[p].plan) == rank:
+                    for i, way in enumerate(("one_way", "one_way_back", "both")):
+                        speaks = np.array([word == way for word in of_kind], np.bool_)[space.rows[:, p]]
+                        says[i] |= speaks & ~silent if p == 0 else speaks
+            for i, against in enumerate((1, 0)):
+                open_[i] &= ~(silent_yet & says[against] & ~says[i] & ~says[2])
+            silent_yet &= ~says.any(axis=0)
         found[link] = (np.packbits(open_[0]), np.packbits(open_[1]))
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal
 
 from flowwatch.safety.report import Finding, Report, Severity
@@ -41,25 +41,32 @@ _WORDS: Final = {
 }
 
 
-def render(report: Report, language: Language, *, overrides: bool = False) -> str:
-    """The report as lines of text; with the table of refused overrides if `overrides`."""
-    return "\n".join(_lines(report, language, overrides=overrides)) + "\n"
+Place = Callable[[Finding], str]
+"""Where a finding points: "rules/yuyuan/plan.yaml:33:13: stages[1].when"."""
 
 
-def line(found: Finding, language: Language) -> str:
-    """One finding as one line."""
+def render(report: Report, language: Language, *, overrides: bool = False, place: Place | None = None) -> str:
+    """The report as lines of text; with the table of refused overrides if `overrides`, with the places of findings in the files by `place`."""
+    return "\n".join(_lines(report, language, overrides, place)) + "\n"
+
+
+def line(found: Finding, language: Language, place: Place | None = None) -> str:
+    """One finding as one line; with its place first, as faults have it, where it has one."""
+    if place is not None and found.path:
+        said = found.zh if language == "zh" else found.en
+        return f"{place(found)}: {_WORDS[language][found.severity]}{': ' if language == 'en' else '：'}{said} ({found.code})"
     where = ".".join(str(part) for part in found.path)
-    place = f"{found.plan}: {where}: " if found.plan else f"{where}: " if where else ""
+    whose = f"{found.plan}: {where}: " if found.plan else f"{where}: " if where else ""
     text = found.zh if language == "zh" else found.en
-    return f"{_WORDS[language][found.severity]} {found.code}: {place}{text}"
+    return f"{_WORDS[language][found.severity]} {found.code}: {whose}{text}"
 
 
-def _lines(report: Report, language: Language, *, overrides: bool) -> Iterator[str]:
+def _lines(report: Report, language: Language, overrides: bool, place: Place | None) -> Iterator[str]:  # noqa: FBT001 - render's own
     words = _WORDS[language]
     counts = {"faults": len(report.faults), "warnings": len(report.warnings), "notes": len(report.notes)}
     yield str(words["title"]).format(site=report.site, **counts)
     for found in report.findings:
-        yield "  " + line(found, language)
+        yield ("" if place is not None and found.path else "  ") + line(found, language, place)
     none = str(words["none"])
     if report.capacities:
         yield ""
@@ -79,7 +86,8 @@ def _lines(report: Report, language: Language, *, overrides: bool) -> Iterator[s
         yield "  " + str(words["least"]).format(least=number(report.egress_min_per_min))
     if report.failures:
         yield ""
-        rows = [[f.gate, number(f.lowest_per_min), ", ".join(f.cut_off) or none] for f in report.failures]
+        left = _left([f.lowest_per_min for f in report.failures], report.egress_min_per_min)
+        rows = [[f.gate, rest, ", ".join(f.cut_off) or none] for f, rest in zip(report.failures, left, strict=True)]
         yield from _table([[str(head) for head in words["failures"]], *rows], right=(1,))
     refused = [o for o in report.overrides if o.refused]
     if overrides and refused:
@@ -96,6 +104,17 @@ def _lines(report: Report, language: Language, *, overrides: bool) -> Iterator[s
     yield said + (
         "" if coverage.complete or coverage.away_from_calm is None else str(words["partial"]).format(depth=coverage.away_from_calm)
     )
+
+
+def _left(rest: Sequence[float], least: float) -> list[str]:
+    """What failing gates leave, each marked that leaves less than the site file asks.
+
+    >>> _left([400.0, 375.0], 400.0)
+    ['400      ', '375 < 400']
+    """
+    mark = f" < {number(least)}"
+    space = " " * len(mark) if any(left < least for left in rest) else ""
+    return [number(left) + (mark if left < least else space) for left in rest]
 
 
 def _table(rows: Sequence[Sequence[str]], right: tuple[int, ...]) -> Iterator[str]:

@@ -15,8 +15,10 @@ from msgspec import UnsetType
 from flowwatch.core.engine import Engine
 from flowwatch.core.quantities import Script
 from flowwatch.core.readings import NEVER, Kind
+from flowwatch.core.standing import by_lead
 from flowwatch.documents import Loaded
 from flowwatch.documents.words import duration_us
+from flowwatch.trials.acts import fields_of
 from flowwatch.trials.beginning import start_us
 from flowwatch.trials.feed import Counters, Figures, Rows, name, record
 from flowwatch.trials.judging import Difference, differences, never
@@ -81,7 +83,7 @@ class _Play:
         self.start = start_us(trial, loaded.site)
         self.every, self.end = duration_us(trial.every), last_us(trial)
         self.engine, self.rows = Engine(PARTITION), Rows()
-        self.told = Told(tuple(plan["plan"] for plan in loaded.site["plans"]))
+        self.told = Told(tuple(plan["plan"] for plan in by_lead(loaded.site["plans"])))
         self.figures = Figures(str(loaded.site["site"]), test.series)
         self.counters = Counters(loaded.site, test.readings, self.every)
         self.gates = [gate["gate"] for gate in loaded.site["gates"]]
@@ -149,20 +151,9 @@ class _Play:
 
     def _record(self, act: Act) -> tuple[str, dict[str, Any] | None, str]:
         """(type, fields, words) of an action's record; no fields for an answer to no question."""
-
-        def until(text: str) -> int:
-            return self.start + duration_us(text)
-
-        if not isinstance(act.override, UnsetType):
-            hold = act.override
-            given = {key: getattr(hold, key) for key in ("stage", "plan", "gate", "mode") if not isinstance(getattr(hold, key), UnsetType)}
-            return "override", given | {"until_us": until(hold.until)}, " ".join(["override", *given.values()])
-        if not isinstance(act.drill, UnsetType):
-            return "drill", {"stage": act.drill.stage, "until_us": until(act.drill.until)}, f"drill {act.drill.stage}"
-        if not isinstance(act.fire, UnsetType):
-            return "fire", {"state": act.fire.value}, f"fire {act.fire.value}"
-        if not isinstance(act.case, UnsetType):
-            return "override", {"case": act.case.case, "until_us": until(act.case.until)}, f"case {act.case.case}"
+        made = fields_of(act, self.start)
+        if made is not None:
+            return made
         answer = act.confirm.value if isinstance(act.confirm, Answer) else ""
         incident = self.told.question(self.told.plans[0] if isinstance(act.plan, UnsetType) else act.plan)
         return "confirm", None if incident is None else {"incident": incident, "answer": answer}, f"confirm {answer}"

@@ -11,6 +11,7 @@ from flowwatch.core.terms import compile_terms
 from flowwatch.documents.names import Names
 from flowwatch.documents.nodes import Node
 from flowwatch.documents.words import WHOLE_SITE
+from flowwatch.trials.figures import instead
 
 EDGES: Final = ("occupancy", "occupancy_lower", "occupancy_upper")
 """The figures that every zone and the whole site have."""
@@ -69,4 +70,5 @@ class Stock:
         found |= {"figure": self.figures, "plan": self.plans, "case": self.cases, "task": tasks}
         found["stage"] = [stage for plan in leading for stage in self.stages(plan)]
         defined = {kind: dict.fromkeys(names, _SOMEWHERE) for kind, names in found.items()}
-        return Names(defined, {kind: self.site_file if kind in _THINGS else self.plan_folder for kind in defined})
+        files = {kind: self.site_file if kind in _THINGS else self.plan_folder for kind in defined}
+        return Names(defined, files, {"figure": lambda name: instead(self.record, self.figures, name)})

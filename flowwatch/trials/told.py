@@ -22,7 +22,7 @@ DECISIONS: Final = (EntryKind.TRANSITION, EntryKind.COMMAND, EntryKind.DEVICE, E
 
 @dataclass(slots=True)
 class Told:
-    """The state of one site; `plans` are the names of its plans, the main plan first."""
+    """The state of one site; `plans` are the names of its plans: the main plan, the cases that replace it, the others."""
 
     plans: tuple[str, ...]
     stages: dict[str, str] = field(default_factory=dict)

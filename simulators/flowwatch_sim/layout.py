@@ -52,6 +52,11 @@ class Layout:
         """The zone behind an outer gate."""
         return max(self.ends[gate])
 
+    def breadth(self, hop: Hop) -> float:
+        """How wide a hop is, in metres; 1 where nothing joins two zones. Of several shortest ways people take the wider sooner."""
+        kind, index, _, _ = hop
+        return self.width[index] if kind == GATE else self.link_width[index] if kind == LINK else 1.0
+
     def onward(self, goal: int, led: Mapping[int, int], shut: Collection[tuple[int, int]] = ()) -> dict[int, tuple[int, list[Hop]]]:
         """Zone -> (hops to `goal`, the hops that a shortest way there can begin with), for every zone that has a way.
 

@@ -24,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from flowwatch.core.settings import Setting
-from flowwatch_sim.links import FULL_SHARE, Link, paces
 from flowwatch_sim.lanes import NEVER, Lanes
 from flowwatch_sim.layout import GATE, LINK, STREET, Hop, Layout
+from flowwatch_sim.links import FULL_SHARE, Link, paces
 from flowwatch_sim.people import People, chance, steps
 from flowwatch_sim.walking import FINE, LEVEL, Diagram
 
@@ -393,15 +393,10 @@ class World:
             self._leaves(at, who)
 
     def _offer(self, i: int, hop: Hop) -> Offer:
-        """Hop `i` of several, by its width in metres."""
+        """Hop `i` of several; the wider, the sooner."""
         kind, index, way, _ = hop
-        if kind == GATE:
-            return self.layout.width[index], self._steps[1 + index], i
-        return (
-            (self.layout.link_width[index], self._steps[1 + len(self.lanes) + 2 * index + way], i)
-            if kind == LINK
-            else (1.0, self._steps[0], i)
-        )
+        number = {GATE: 1 + index, LINK: 1 + len(self.lanes) + 2 * index + way}.get(kind, 0)
+        return self.layout.breadth(hop), self._steps[number], i
 
     def _takes(self, at: float, who: int, hop: Hop) -> None:
         kind, index, way, target = hop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -30,10 +31,41 @@ def test_every_fault_of_every_file_comes_at_once_with_its_place(invoke: Invoke, 
     for name in ("rules/yuyuan/plan.yaml", "config/sites/yuyuan.yaml", "config/imports/mta.yaml"):
         file = places / name
         file.write_text(file.read_text(encoding="utf-8") + "\nno_such_key: 1\n", encoding="utf-8")
-    faults = objects(invoke("check", "--documents", places, "--json", code=Exit.DOCUMENTS))
+    faults = objects(invoke("check", "--documents", places, "--format", "json", code=Exit.DOCUMENTS))
     assert {Path(fault["file"]).name for fault in faults} == {"plan.yaml", "yuyuan.yaml", "mta.yaml"}
     lines = invoke("check", "--documents", places, code=Exit.DOCUMENTS).stdout.splitlines()
     assert lines == [f"{f['file']}:{f['line']}:{f['column']}: {f['path']}: {f['text']}" for f in faults]
+
+
+def test_a_warning_has_its_place_as_a_fault_has_and_the_documents_are_used(invoke: Invoke, places: Path) -> None:
+    file = places / "rules" / "yuyuan" / "plan.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("clear: 1350, hold: 30s", "clear: 1350, hold: 20m"), encoding="utf-8")
+    en = [line for line in invoke("check", "--documents", places).stdout.splitlines() if "hold_too_long" in line]
+    at = f"{file}:33:5: stages[1].when: "
+    said = '"occupancy of mall above 1,500 for 20 min" waits 20 min before the stage rises, a long time for people over the bar'
+    assert en == [f'{at}warning: "three_in_five_out": {said} (hold_too_long)']
+    assert (
+        f"{at}警告：“three_in_five_out”的条件“豫园商城在场人数超过1,500人并持续20分钟”"
+        in invoke("check", "--documents", places, "--lang", "zh").stdout
+    )
+
+
+def test_a_site_without_a_plan_is_warned_of_too(invoke: Invoke, places: Path) -> None:
+    site = places / "config" / "sites" / "yuyuan.yaml"
+    shutil.rmtree(places / "rules")
+    site.write_text(site.read_text(encoding="utf-8").replace("area_m2: 420\n", "area_m2: 42\n"), encoding="utf-8")
+    assert f"{site}:31:15: zones.bridge.capacity: warning: " in invoke("check", "--documents", places).stdout
+
+
+def test_the_way_to_a_fault_of_the_analysis_is_told_once(invoke: Invoke, places: Path) -> None:
+    file = places / "rules" / "yuyuan" / "bridge.plan.yaml"
+    text = file.read_text(encoding="utf-8")
+    links = "    links: {bridge-west: one_way, bridge-east: one_way}\n    dwell: "
+    file.write_text(re.sub(r"    links: .*\n", "", text).replace("    dwell: ", links, 1), encoding="utf-8")
+    lines = invoke("check", "--documents", places, code=Exit.DOCUMENTS).stdout.splitlines()
+    (line,) = (line for line in lines if "one_way_without_return" in line)
+    assert line.count("Shortest way there: ") == 1
+    assert line.startswith(f"{file}:")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -84,7 +84,7 @@ def test_the_demo_runs_from_an_installed_wheel_in_an_empty_folder(wheel: Path, t
     assert flowwatch("explain", "--data", "demo", alert["id"])
 
 
-HEAVY = ("bytewax", "msgspec", "numpy", "pandas", "pyarrow", "sqlalchemy", "yaml", "rich.progress")
+HEAVY = ("bytewax", "cryptography", "msgspec", "numpy", "pandas", "pyarrow", "sqlalchemy", "yaml", "rich.progress")
 
 
 def test_help_imports_nothing_heavy() -> None:

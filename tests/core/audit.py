@@ -111,8 +111,11 @@ class Site:
             assert zone["inside_m"] <= zone["upper_m"] if zone["known"] else zone["upper_m"] is None
 
     def _leading(self) -> str | None:
-        """The stage of the first plan of the documents that is followed."""
-        plans = self.document["plans"] if self.document is not None else []
+        """The stage of the main plan if it is followed, else of the case that replaces it, else of a zone plan, else of another case."""
+        plans = list(self.document["plans"]) if self.document is not None else []
+        replacing = [p for p in plans if p["case"] is not None and p["case"]["effect"] == "replace"]
+        others = [p for p in plans[1:] if p not in replacing]
+        plans = [*plans[:1], *replacing, *(p for p in others if p["case"] is None), *(p for p in others if p["case"] is not None)]
         return next((self.stages[p["plan"]] for p in plans if p["plan"] in self.stages), None)
 
     def ways_out(self) -> list[str]:

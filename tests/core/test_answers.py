@@ -270,3 +270,62 @@ def test_silence_may_raise_a_degraded_mode_but_never_lowers_a_stage() -> None:
     entries = _told(document, delta(_s(1)), tick(_s(1)), tick(_s(62)), tick(_s(500)))
     assert [to for _, _, to, _ in stages_seen(entries)] == ["calm", "busy"]
     assert [(b["subject"], b["level"]) for b in bodies(entries, "incident") if b["what"] == "degraded"] == [("blind", "II")]
+
+
+def _directed(*beside: Document, main: str = "one_way", zone_names: tuple[str, ...] = ("mall", "hall")) -> Document:
+    """Two zones with a path each way between them; the main plan leads the path one way from the start."""
+    links = [link("path", "mall", "hall"), link("back", "hall", "mall")]
+    gates = [gate("g0"), gate("g1", to="hall")]
+    return site(stages=[stage("calm", links={"path": main})], zones=[zone(n) for n in zone_names], links=links, gates=gates, beside=beside)
+
+
+def _other(name: str, way: str, **changes: Any) -> Document:
+    return plan(name, [stage("on", links={"path": way})], **changes)
+
+
+def _way_of_the_path(document: Document, *rows: Row) -> str:
+    return str([b["state"] for b in bodies(_told(document, *rows), "device") if b["name"] == "path"][-1])
+
+
+def test_a_zone_plan_leads_people_before_the_main_plan_whatever_it_is_called() -> None:
+    for name in ("a", "zz"):
+        assert _way_of_the_path(_directed(_other(name, "one_way_back", zone="hall"))) == "one_way_back"
+
+
+def test_a_replacing_case_leads_people_before_a_zone_plan() -> None:
+    for name in ("a", "zz"):
+        storm = plan(
+            name, [stage("on", links={"path": "both"}, gates=BOTH)], case={"effect": "replace", "declared_only": True} | _nothing()
+        )
+        rows = [act(_s(3), "c3", "override", case=name, until_us=_s(500)), tick(_s(3))]
+        assert _way_of_the_path(_directed(_other("m", "one_way_back", zone="hall"), storm), *rows) == "both"
+
+
+def test_two_zone_plans_that_disagree_leave_a_link_open_both_ways() -> None:
+    document = _directed(_other("a", "one_way_back", zone="hall"), _other("b", "one_way", zone="mall"))
+    assert _way_of_the_path(document) == "both"
+
+
+def test_a_barrier_that_any_plan_raises_is_raised() -> None:
+    lowered = plan("a", [stage("on", barriers={"road": "lower"})], zone="mall")
+    stages = [stage("calm", barriers={"road": "raise"})]
+    entries = _told(site(stages=stages, barriers=[{"barrier": "road", "title": {"zh": "路", "en": "road"}}], beside=[lowered]))
+    assert [b["state"] for b in bodies(entries, "device")] == ["raise"]
+
+
+def test_a_case_that_comes_into_force_announces_its_first_stage() -> None:
+    told: dict[str, Any] = {
+        "level": "I",
+        "alert": {"headline": {"zh": "雷电", "en": "Lightning"}, "instruction": {"zh": "离开", "en": "Leave"}},
+    }
+    storm = plan("storm", [stage("out", gates=OUT, **told)], case={"effect": "replace", "declared_only": True} | _nothing())
+    rows = [act(_s(3), "c3", "override", case="storm", until_us=_s(9)), tick(_s(3)), tick(_s(9))]
+    found = [b for b in bodies(_told(site(stages=[stage("calm")], beside=[storm]), *rows), "incident") if b["what"] == "stage"]
+    assert [(b["state"], b["level"], b["headline"] and b["headline"]["en"]) for b in found] == [
+        ("raised", "I", "Lightning"),
+        ("cleared", "I", "Lightning"),
+    ]
+
+
+def _nothing() -> Document:
+    return {"leaves": [], "clauses": []}

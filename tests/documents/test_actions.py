@@ -13,10 +13,25 @@ from hypothesis import strategies as st
 from flowwatch.core import actions as core
 from flowwatch.core.actions import BadActionError, read_action
 from flowwatch.core.gates import Setting
-from flowwatch.documents.actions import Action, ActionError, Confirm, Drill, Fire, Override, Recount, new_id, parse, payload
+from flowwatch.documents.actions import (
+    Action,
+    ActionError,
+    Approve,
+    Confirm,
+    Drill,
+    Fire,
+    Override,
+    Recount,
+    Signed,
+    new_id,
+    parse,
+    payload,
+)
 
 AT = 1_790_000_000_000_000
 WHO: dict[str, Any] = {"site": "yuyuan", "by": "王警官", "reason": "现场人工计数", "at_us": AT}
+AUTHOR = Signed(by="wang", key="A" * 43 + "=", at="2026-10-01T09:00:00Z", signature="A" * 86 + "==")
+APPROVER = Signed(by="li", key="B" * 43 + "=", at="2026-10-01T10:00:00Z", signature="B" * 86 + "==")
 RECORDS: list[Action] = [
     Override(action=new_id(AT), stage="exit_only", until_us=AT + 1, **WHO),
     Override(action=new_id(AT), gate="gate-2", mode="wave in 50s hold 10s out 2m", until_us=AT + 1, **WHO),
@@ -28,6 +43,7 @@ RECORDS: list[Action] = [
     Drill(action=new_id(AT), stage="exit_only", until_us=AT + 1, **WHO),
     Fire(action=new_id(AT), state="on", **WHO),
     Fire(action=new_id(AT), state="off", **WHO),
+    Approve(action=new_id(AT), version="0a" * 32, author=AUTHOR, approver=APPROVER, **WHO),
 ]
 READ: list[core.What] = [
     core.Override("exit_only", None, None, None, None, AT + 1),
@@ -40,6 +56,7 @@ READ: list[core.What] = [
     core.Drill("exit_only", AT + 1),
     core.Fire(on=True),
     core.Fire(on=False),
+    core.Approve("0a" * 32, "wang", "li"),
 ]
 
 
@@ -115,6 +132,11 @@ def test_a_record_that_is_wrong_is_refused_with_what_is_wrong(change: dict[str, 
         (7, {"until_us": "soon"}),
         (8, {"state": True}),
         (8, {"state": "burning"}),
+        (10, {"version": "0a" * 6}),
+        (10, {"author": "wang"}),
+        (10, {"author": {"by": "wang"}}),
+        (10, {"author": msgspec.to_builtins(APPROVER)}),
+        (10, {"author": msgspec.to_builtins(AUTHOR) | {"key": APPROVER.key}}),
     ],
 )
 def test_the_engine_refuses_an_order_that_says_two_things_or_half_of_one(number: int, change: dict[str, Any]) -> None:

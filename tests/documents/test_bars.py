@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.documents.bars import LEVELS, UNITS, Place, bar, family, milli, near_bar
+from flowwatch.documents.bars import LEVELS, UNITS, Place, bar, family, meant, milli, near_bar
 from flowwatch.documents.conditions import PASSERS, PEOPLE, Measure
+from flowwatch.documents.words import setting_near
 
 MEASURES = st.sampled_from(list(Measure))
 SIZES = st.integers(1, 10**6).map(lambda n: Fraction(n, 10))
@@ -61,6 +62,50 @@ def test_a_near_miss_is_a_bar_and_not_what_was_written(measure: Measure, text: s
     if meant is not None:
         assert bar(measure, meant) > 0
         assert meant != text
+
+
+@pytest.mark.parametrize(
+    ("measure", "text", "end"),
+    [
+        (Measure.OCCUPANCY, "80%", "; for a share write measure: capacity_share"),
+        (Measure.UPPER, "80％", "; for a share write measure: capacity_share"),
+        (Measure.OCCUPANCY, "1.5万", '; did you mean "15000"?'),
+        (Measure.OCCUPANCY, "1,500 persons", '; did you mean "1500"?'),
+        (Measure.OCCUPANCY, "3.5", "; for a density write measure: density"),
+        (Measure.OCCUPANCY, "400 to 500", ""),
+        (Measure.CAPACITY_SHARE, "80", '; did you mean "80%"?'),
+        (Measure.CAPACITY_SHARE, "0.8", '; did you mean "80%"?'),
+        (Measure.CAPACITY_SHARE, "800", "; for persons write measure: occupancy"),
+        (Measure.DENSITY, "1100", "; for persons write measure: occupancy"),
+        (Measure.DENSITY, "0.5 m²/person", ""),
+        (Measure.LEVEL_OF_SERVICE, "2.5", "; for a density write measure: density"),
+        (Measure.FLOW_RATE, "7200/h", '; did you mean "120"?'),
+        (Measure.FLOW_RATE, "2人/秒", '; did you mean "120"?'),
+        (Measure.FLOW_RATE, "500/day", ""),
+        (Measure.SPECIFIC_FLOW, "1.3/m/s", '; did you mean "78"?'),
+        (Measure.FLOW_RATE, "80%", ""),
+    ],
+)
+def test_a_near_miss_is_right_by_its_unit_or_says_nothing(measure: Measure, text: str, end: str) -> None:
+    assert meant(measure, text) == end
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("metered 7200/h both", "metered 120/min both"),
+        ("metered 2/s", "metered 120/min"),
+        ("metered 1,200/min", "metered 1200/min"),
+        ("metered 每小时600", "metered 10/min"),
+        ("metered 40/day", None),
+        ("metered 40-60/min", None),
+        ("wave in 50 hold10s out 2 min", "wave in 50s hold 10s out 2m"),
+        ("wave in 1.5m out 2m", None),
+        ("wave in 500ms out 2m", None),
+    ],
+)
+def test_a_setting_that_was_probably_meant_passes_as_many_people(text: str, meaning: str | None) -> None:
+    assert setting_near(text) == meaning
 
 
 @given(MEASURES, PLACES, st.fractions(0, 1000), st.fractions(0, 1000))

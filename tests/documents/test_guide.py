@@ -11,9 +11,13 @@ import pytest
 
 from flowwatch.core.gates import egress_per_min
 from flowwatch.documents import Source, compile_sources, find, load
+from flowwatch.documents.load import source
 from flowwatch.documents.plan import Plan
 from flowwatch.documents.site import Site
 from flowwatch.documents.templates import PLACEHOLDERS
+from flowwatch.safety import analyse, render
+from flowwatch.trials import Stock, read, run
+from flowwatch.vocabulary import ROLES
 from tests.documents.test_language import structs
 
 GUIDE = (Path(__file__).resolve().parents[2] / "rules" / "README.md").read_text(encoding="utf-8")
@@ -51,5 +55,31 @@ def test_the_guide_names_every_placeholder() -> None:
     assert [name for name in PLACEHOLDERS if f"`{{{name}}}`" not in GUIDE] == []
 
 
-def test_the_guide_has_a_section_on_tests() -> None:
-    assert "## Testing a plan\n" in GUIDE
+@pytest.fixture
+def willow_lake(tmp_path: Path) -> Path:
+    """The guide's files, each as it stands last."""
+    for name, text in FILES:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_the_guides_tests_pass(willow_lake: Path) -> None:
+    ((site, plans),) = find(willow_lake)
+    loaded = load(site, plans)
+    tests = read(source(willow_lake / "rules" / "willow-lake" / "plan.test.yaml"), Stock.of(loaded.site))
+    assert len(tests) == 4
+    assert {test.trial.name: run(test, loaded).failures for test in tests} == {test.trial.name: [] for test in tests}
+
+
+def test_the_guide_shows_what_check_prints(willow_lake: Path) -> None:
+    ((site, plans),) = find(willow_lake)
+    report = analyse(load(site, plans).site)
+    assert report.findings == ()
+    (shown,) = re.findall(r"<!-- check -->\n```\n(.*?)```", GUIDE, re.DOTALL)
+    assert render(report, "en").split("\n\n", 1)[1] == shown
+
+
+def test_the_guide_lists_the_roles_that_have_a_word() -> None:
+    assert [name for name, text in ROLES.items() if f"| `{name}` | {text['zh']} | {text['en']} |" not in GUIDE] == []

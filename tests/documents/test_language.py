@@ -14,7 +14,7 @@ import pytest
 
 import flowwatch.documents
 from flowwatch.documents import Source, read_document, schema, shipped
-from flowwatch.documents.actions import Confirm, Drill, Fire, Override, Recount
+from flowwatch.documents.actions import Approve, Confirm, Drill, Fire, Override, Recount, Signed
 from flowwatch.documents.plan import Plan
 from flowwatch.documents.rules import RULES
 from flowwatch.documents.scalars import READERS
@@ -92,7 +92,7 @@ def test_the_reference_page_names_every_key_of_both_documents() -> None:
 
 def test_the_reference_page_names_every_field_of_the_operators_records() -> None:
     page = (ROOT / "docs" / "documents.md").read_text(encoding="utf-8")
-    keys = {part.encode_name for cls in (Override, Recount, Confirm, Drill, Fire) for part in msgspec.structs.fields(cls)}
+    keys = {part.encode_name for cls in (Override, Recount, Confirm, Drill, Fire, Approve, Signed) for part in msgspec.structs.fields(cls)}
     assert sorted(key for key in keys if f"`{key}`" not in page) == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flowwatch.acceptance import accept_documents
-from flowwatch.documents import DocumentErrors
+from flowwatch.documents import DocumentErrors, shipped
 from flowwatch.log import Reader, create, load
 from flowwatch.workspace import Workspace
 from tests.places import yuyuan
@@ -68,3 +68,72 @@ def test_a_log_without_documents_takes_none_with_faults(place: tuple[Workspace, 
     with pytest.raises(DocumentErrors):
         accept_documents(workspace, root, lambda _: None)
     assert versions(workspace) == {}
+
+
+HALF: str = """
+plan: {name}
+site: yuyuan
+zone: bridge
+title: {{zh: 桥, en: The bridge}}
+stages:
+  - {{stage: open, title: {{zh: 双向, en: Open}}}}
+  - stage: one_way
+    title: {{zh: 单向, en: One way}}
+    level: III
+    when: {{any: [{{zone: bridge, measure: occupancy, enter: 400, clear: 300, hold: 30s}}]}}
+    dwell: 10m
+    links: {{{link}: one_way}}
+    alert: {{headline: {{zh: 单向, en: One way}}, instruction: {{zh: 请单向通行, en: Please walk one way}}}}
+"""
+"""A zone plan that leads people onto the bridge at one end; two of them leave nobody a way off it, and no file alone can tell."""
+
+
+def lead_people_onto_the_bridge(root: Path) -> None:
+    for name, link in (("west", "bridge-west"), ("east", "bridge-east")):
+        (root / "rules" / "yuyuan" / f"{name}.plan.yaml").write_text(HALF.format(name=name, link=link), encoding="utf-8")
+
+
+def test_plans_that_together_leave_a_zone_without_a_way_out_do_not_replace_good_ones(place: tuple[Workspace, Path]) -> None:
+    workspace, root = place
+    accept_documents(workspace, root, lambda _: None)
+    good = versions(workspace)
+    lead_people_onto_the_bridge(root)
+    told: list[str] = []
+    accept_documents(workspace, root, told.append)
+    assert versions(workspace) == good
+    assert any(".plan.yaml:13:5: stages[1].links: " in line and "one_way_without_return" in line for line in told), told
+    assert told[-1].endswith("not accepted; the last good document stays in force")
+
+
+def test_a_log_without_documents_takes_none_that_the_safety_analysis_refuses(place: tuple[Workspace, Path]) -> None:
+    workspace, root = place
+    lead_people_onto_the_bridge(root)
+    with pytest.raises(DocumentErrors, match="one_way_without_return"):
+        accept_documents(workspace, root, lambda _: None)
+    assert versions(workspace) == {}
+
+
+def test_each_half_of_such_plans_is_taken_alone(place: tuple[Workspace, Path]) -> None:
+    workspace, root = place
+    lead_people_onto_the_bridge(root)
+    (root / "rules" / "yuyuan" / "east.plan.yaml").unlink()
+    accept_documents(workspace, root, lambda _: None)
+    assert list(versions(workspace)) == ["yuyuan"]
+
+
+def test_a_plan_that_names_a_stage_which_its_neighbour_does_not_have_does_not_replace_a_good_one(place: tuple[Workspace, Path]) -> None:
+    workspace, root = place
+    for name in ("bund", "nanjing-road"):
+        shutil.copy(shipped() / "config" / "sites" / f"{name}.yaml", root / "config" / "sites")
+        shutil.copytree(shipped() / "rules" / name, root / "rules" / name)
+    accept_documents(workspace, root, lambda _: None)
+    good = versions(workspace)
+    assert set(good) == {"yuyuan", "bund", "nanjing-road"}
+    case = root / "rules" / "nanjing-road" / "bund-hold.plan.yaml"
+    case.write_text(case.read_text(encoding="utf-8").replace("stage: remote_hold,", "stage: remote_holds,"), encoding="utf-8")
+    told: list[str] = []
+    accept_documents(workspace, root, told.append)
+    assert versions(workspace) == good
+    assert any(
+        'found "remote_holds", expected a stage above calm of "bund"' in line and 'did you mean "remote_hold"?' in line for line in told
+    )

@@ -125,5 +125,24 @@ def test_a_number_stays_with_its_unit_and_punctuation_with_its_word() -> None:
     assert wrapped("甲乙丙，丁", 10, 30) == ["甲乙", "丙，丁"]
 
 
+def test_a_gates_name_is_broken_between_words_only() -> None:
+    record = made.yuyuan()
+    for gate, name in zip(record["gates"], ("Bai Causeway end", "Hubin entrance", "Waibaidu-Bridge side"), strict=False):
+        gate["title"] = made.both("口", name)
+    lines = {text.text for text in draw(ladder(record, record["plans"][0], "en")).texts}
+    assert {"Bai", "Causeway", "Waibaidu-Bridge"} <= {word for line in lines for word in line.split()}
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("zh", "以“且”相连的，其中一项解除即可"), ("en", 'of those joined by "and", one that ends is enough')]
+)
+def test_where_leaves_must_hold_together_the_picture_says_that_one_which_ends_is_enough(lang: Literal["zh", "en"], said: str) -> None:
+    plan = drawn(made.rich, 0, lang)
+    assert any(state.enough == said for state in plan.states)
+    assert said.replace(" ", "") in "".join(text.text for text in draw(plan).texts).replace(" ", "")
+    assert escaped(said) in mermaid(plan)
+    assert all(state.enough == "" for state in drawn(made.yuyuan, 0, lang).states)
+
+
 def test_the_same_plan_gives_the_same_picture() -> None:
     assert svg(drawn(made.big, 0, "zh")) == svg(drawn(made.big, 0, "zh"))

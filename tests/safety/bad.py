@@ -18,6 +18,7 @@ from tests.safety.made import (
     health,
     hours,
     link,
+    passers,
     people,
     plan,
     rule,
@@ -59,6 +60,12 @@ def together(*others: Record, stages: list[Record] | None = None, **changes: obj
 
 def rain(gates: dict[str, str], effect: str = "tighten", calm: dict[str, str] | None = None) -> Record:
     return case("rain", [stage("wet", gates=calm), stage("storm", [people(900, 800)], gates=gates)], effect)
+
+
+def on_the_loop(measure: str, enter: int, clear: int) -> Record:
+    """A site whose plan has a bar on who passes a link of three metres."""
+    bar = passers("", enter, clear, measure=measure) | {"gate": None, "link": "loop"}
+    return site(plan("yu", [stage("normal"), stage("busy", [bar])]), zones=[zone(), zone("hall")], links=[link("loop", "mall", "hall")])
 
 
 IN: Final = dict.fromkeys(("g0", "g1", "g2", "g3"), "in")
@@ -276,6 +283,55 @@ BAD: Final[dict[str, Bad]] = {
     "a case that never begins": Bad(
         lambda: together(case("night", [stage("n")], during=[[hours("01:00", "02:00"), hours("03:00", "04:00")]])), Code.CASE_NEVER_BEGINS
     ),
+    # numbers that can hardly be meant
+    "a hall for more people than can stand there freely": Bad(
+        lambda: site(plan("yu", [stage("normal")]), zones=[zone(area_m2=700.0)]),
+        Code.CAPACITY_ABOVE_FLOOR,
+        None,
+        ("zones", "mall", "capacity"),
+    ),
+    "a waiting area of a capacity in thousands at a site without a plan": Bad(
+        lambda: site(zones=[zone(), zone("queue", outside="g0", area_m2=400.0)]),
+        Code.CAPACITY_ABOVE_FLOOR,
+        None,
+        ("zones", "queue", "capacity"),
+    ),
+    "the width of one lane in the place of all": Bad(
+        lambda: site(plan("yu", [stage("normal")]), gates=[gate("g0"), gate("g1", width_m=0.9)]),
+        Code.LANE_WIDTH,
+        None,
+        ("gates", "g1", "width_m"),
+    ),
+    "one lane as wide as a street": Bad(
+        lambda: site(plan("yu", [stage("normal")]), gates=[gate("g0"), gate("g1", lanes=1, width_m=8.0)]), Code.LANE_WIDTH
+    ),
+    "a bar with a digit too many": Bad(lambda: one([people(15_000, 13_500)]), Code.BAR_ABOVE_CAPACITY, None, WHEN),
+    "a share with a digit too many": Bad(
+        lambda: one([people(24_000, 21_000, measure="capacity_share") | {"enter": "800%", "clear": "700%"}]),
+        Code.BAR_ABOVE_CAPACITY,
+        None,
+        WHEN,
+    ),
+    "a bar above the whole site's capacity": Bad(
+        lambda: site(
+            plan("yu", [stage("normal"), stage("busy", [people(9200, 8000, zone="site")])]),
+            zones=[zone(), zone("hall"), zone("stage", inside="mall"), zone("queue", outside="g0")],
+        ),
+        Code.BAR_ABOVE_CAPACITY,
+        None,
+        WHEN,
+    ),
+    "a rule's bar with a digit too many": Bad(
+        lambda: site(plan("yu", [stage("normal")], degraded=[rule("many", [people(15_000, 13_500)])])),
+        Code.BAR_ABOVE_CAPACITY,
+        None,
+        ("degraded", 0, "when"),
+    ),
+    "more people than four lanes pass": Bad(lambda: one([passers("g0", 120, 80)]), Code.BAR_ABOVE_PASSAGE, None, WHEN),
+    "a flow by the hour over a link": Bad(lambda: on_the_loop("flow_rate", 4000, 3000), Code.BAR_ABOVE_PASSAGE, None, WHEN),
+    "two streams that would both fill the link": Bad(lambda: on_the_loop("opposing_flow", 200, 100), Code.BAR_ABOVE_PASSAGE, None, WHEN),
+    "a bar that is believed after a quarter of an hour": Bad(lambda: one([people(1500, 1350, hold=900)]), Code.HOLD_TOO_LONG, None, WHEN),
+    "a clear bar just below the other": Bad(lambda: one([people(1500, 1450)]), Code.NARROW_BARS, None, WHEN),
     # what a stage says
     "no English title": Bad(lambda: one(title=text(en=" ")), Code.TEXT_MISSING, None, ("stages", 1, "title")),
     "the same text twice": Bad(lambda: one(title=text("VIP", "VIP")), Code.TEXTS_THE_SAME, None, ("stages", 1, "title")),

@@ -6,8 +6,9 @@ import pytest
 
 from flowwatch.safety import Code, Severity, analyse, render
 from flowwatch.safety.sentences import SENTENCES
-from tests.safety.bad import BAD, Bad
+from tests.safety.bad import BAD, Bad, one
 from tests.safety.good import GOOD
+from tests.safety.made import people
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
@@ -57,3 +58,26 @@ def test_a_stage_that_cannot_come_by_itself_is_reached_by_an_operator() -> None:
     fall = next(f for f in analyse(record).faults if f.code is Code.EGRESS_FALLS)
     assert fall.events is not None
     assert fall.events[-1].en == "operator sets yu to busy"
+
+
+def test_a_bar_beside_one_with_a_shorter_hold_may_wait_long() -> None:
+    record = one([people(2500, 2200)], [people(1500, 1350, hold=1800)])
+    assert [f.code for f in analyse(record).findings] == []
+    assert [f.code for f in analyse(one([people(2500, 2200, hold=601)], [people(1500, 1350, hold=1800)])).findings] == [
+        Code.HOLD_TOO_LONG
+    ] * 2
+
+
+def test_a_density_far_above_the_capacity_is_no_slip_of_a_unit() -> None:
+    bar = people(30_000, 25_000, measure="density") | {"enter": "2.5", "clear": "2.1"}
+    assert [f.code for f in analyse(one([people(1500, 1350)], [bar])).findings] == []
+
+
+def test_chinese_sentences_name_zones_by_title_and_say_units() -> None:
+    stuck = next(f for f in analyse(BAD["nobody leaves the mall when it is busy"].record()).faults if f.code is Code.NO_WAY_OUT)
+    assert stuck.zh.startswith("区域“商城（mall）”没有任何出路")
+    assert stuck.en.startswith('zone "mall" would have no way out')
+    bar = people(60_000, 58_000, measure="density") | {"enter": "5", "clear": "4.9"}
+    (near,) = (f for f in analyse(one([bar])).notes if f.code is Code.NARROW_BARS)
+    assert "商城密度超过5人/平方米并持续30秒" in near.zh
+    assert "density of mall above 5 persons/m2 for 30 s" in near.en

@@ -52,3 +52,10 @@ def test_the_report_prints_the_capacity_of_each_stage_in_columns() -> None:
     assert rows[1] == ["yuyuan", "three_in_five_out", "240", "550", "5.5", "550"]
     zh = [line for line in render(analyse(yuyuan()), "zh").splitlines() if line.startswith(("  yuyuan", "  方案"))]
     assert len(zh) == 4
+
+
+def test_a_gate_whose_failure_leaves_less_than_the_site_asks_is_marked() -> None:
+    record = yuyuan() | {"egress_min_per_min": 360}
+    rows = [line.split() for line in render(analyse(record), "en").splitlines() if line.startswith("  gate-")]
+    assert [row[1:] for row in rows if row[0] in ("gate-1", "gate-2")] == [["350", "<", "360", "-"], ["375", "-"]]
+    assert "<" not in render(analyse(yuyuan()), "en")

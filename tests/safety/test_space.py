@@ -21,7 +21,7 @@ from tests.safety.made import SETTINGS, case, people, plan, random_site, site, s
 
 
 def test_more_situations_than_64_bits_can_number_are_visited_from_calm_outwards() -> None:
-    stages = [stage("calm"), *(stage(f"s{k}", [people(900 * k, 800 * k)], gates={"g0": f"metered {k}/min both"}) for k in range(1, 8))]
+    stages = [stage("calm"), *(stage(f"s{k}", [people(500 * k, 440 * k)], gates={"g0": f"metered {k}/min both"}) for k in range(1, 8))]
     plans = [plan("yu", stages), *(zone_plan(f"z{i}", stages) for i in range(25))]
     plans[4]["stages"][3]["gates"] = {"g1": "closed"}
     report = analyse(site(*plans), budget=20_000)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flowwatch.documents import DocumentErrors, Source, compile_sources
 from flowwatch.trials import Stock, read
-from tests.trials.made import SITE, faults, pier, place, written
+from tests.trials.made import PLAN, REGATTA, SITE, STAIRS, faults, pier, place, written
 
 WHOLE = """
 starts: 2026-10-01 18:00
@@ -35,6 +35,38 @@ expect:
 
 def test_one_of_everything_has_no_fault() -> None:
     assert faults(written(WHOLE)) == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "expected"),
+    [
+        ("deck.density", "write deck.occupancy: persons; 3.5 persons/m² of deck are 3,150"),
+        ("site.capacity_share", "write site.occupancy: persons; 80% of the capacity of site are 320"),
+        ("tower.level_of_service", "write tower.occupancy: persons; level E on tower begins at 108"),
+        ("deck.queue", "write deck.occupancy: the persons who wait there"),
+        ("deck.band_width", "write deck.occupancy_lower and deck.occupancy_upper, the edges of the band"),
+        ("deck.forecast_p90", "write deck.occupancy; forecasts are not evaluated yet"),
+        ("stairs.flow_rate", "write stairs.flow_in: persons a minute"),
+        ("stairs.specific_flow", "write stairs.flow_in: persons a minute; 60 persons/m/min of stairs are 180"),
+    ],
+)
+def test_a_measure_of_plans_is_no_figure_and_the_fault_converts_it(figure: str, expected: str) -> None:
+    (told,) = faults(written(WHOLE).replace("site.occupancy", figure))
+    assert told.endswith(f'found "{figure}", which is a measure of plans, expected a figure: {expected}')
+
+
+def test_a_gate_that_no_condition_looks_at_has_no_figure() -> None:
+    (told,) = faults(written(WHOLE).replace("site.occupancy", "door-1.flow_rate"))
+    assert "no condition of the plans looks at who passes there" in told
+
+
+def test_a_measure_is_converted_by_the_plans_own_bar() -> None:
+    plan = PLAN.replace(
+        "{zone: deck, measure: occupancy, enter: 200, clear: 150", "{zone: deck, measure: density, enter: 0.3, clear: 0.2", 1
+    )
+    other = compile_sources(Source("s.yaml", SITE.encode()), [Source("p.yaml", text.encode()) for text in (plan, STAIRS, REGATTA)])
+    (told,) = faults(written(WHOLE).replace("site.occupancy", "deck.density"), other)
+    assert told.endswith("write deck.occupancy: persons; 0.3 persons/m² of deck are 270")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import numpy as np
 
 from flowwatch.core.settings import Setting
 from flowwatch.documents import find, load, shipped
-from flowwatch_sim.links import Link
 from flowwatch_sim.demand import GROUP_EXCESS, Stream, Visit, people
 from flowwatch_sim.layout import Layout, layout
+from flowwatch_sim.links import Link
 from flowwatch_sim.people import Floats, People
 from flowwatch_sim.verification.case import SEED, Case, about, at_most, case
 from flowwatch_sim.verification.sites import Door, crowd, everybody, led_out, lost, room

@@ -1,0 +1,1 @@
+"""The commands of `flowwatch-sim`: thin, over the packages that do the work."""

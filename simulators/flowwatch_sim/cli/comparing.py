@@ -1,0 +1,168 @@
+"""`flowwatch-sim compare` and `sweep`: the same days under several plans, with differences that are told only where they are shown."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from flowwatch.cli import options
+from flowwatch.cli.exits import CommandError, Exit
+from flowwatch.cli.output import table
+from flowwatch.cli.progress import progress
+
+if TYPE_CHECKING:
+    from flowwatch.words import Language
+    from flowwatch_sim.runs import Result, Setup
+
+SHOWN = ("queue_most", "wait_mean", "wait_p95", "turned_away", "turned_away_share", "switches", "clear_t100", "band")
+"""Measures of the table, after peaks and minutes over bars."""
+
+
+@click.command()
+@click.argument("scenario", type=click.Path(dir_okay=False, path_type=Path))
+@options.documents
+@click.option("--plan", "plans", multiple=True, metavar="FOLDER", help="A folder of plans under rules/, once for each.")
+@click.option("--bars", "moved", multiple=True, metavar="STAGE=PEOPLE,...", help="The plan with other bars, once for each variant.")
+@click.option("--sensing", "sights", multiple=True, type=click.Choice(["perfect", "real"]), help="Kinds of counters to set side by side.")
+@click.option("--runs", type=click.IntRange(2, 10_000), default=60, show_default=True, help="How many days of each.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed; the others follow it.")
+@click.option("--processes", type=click.IntRange(1, 64), help="How many processes; one a core otherwise.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Where tables and manifest go; days found there are not run again."
+)
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="A page (HTML, one file) that tells it to people; up to four plans."
+)
+@options.lang
+def compare(
+    scenario: Path,
+    documents: Path | None,
+    plans: Sequence[str],
+    moved: Sequence[str],
+    sights: Sequence[str],
+    runs: int,
+    seed: int,
+    processes: int | None,
+    out: Path | None,
+    report: Path | None,
+    lang: Language,
+) -> None:
+    """The same days of a SCENARIO under several plans: what is different, and how sure that is.
+
+    The first is what the others are held against: the plans in force, or the first --plan, with its own bars. Nothing is called better or worse
+    while the 95 % interval of the difference holds zero; bounds that hold on 95 % of days with 95 % confidence need 59 days.
+    """
+    setups = _setups(scenario, documents, plans, sights, list(moved))
+    if len(setups) < 2:
+        raise CommandError(Exit.USAGE, "found one plan, expected several: --plan twice, --bars, or --sensing twice")
+    results = _lived(scenario, setups, range(seed, seed + runs), processes, out)
+    _tell(setups, results)
+    if report is not None:
+        from flowwatch_sim.report import write
+
+        write(report, setups, results, lang)
+        click.echo(f"report: {report}", err=True)
+
+
+@click.command()
+@click.argument("scenario", type=click.Path(dir_okay=False, path_type=Path))
+@options.documents
+@click.option(
+    "--bar", "grid", multiple=True, required=True, metavar="STAGE=FROM:TO:STEP", help="Bars of a stage to try, once for each stage."
+)
+@click.option("--runs", type=click.IntRange(2, 10_000), default=20, show_default=True, help="How many days of each.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed; the others follow it.")
+@click.option("--processes", type=click.IntRange(1, 64), help="How many processes; one a core otherwise.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Where tables and manifest go; days found there are not run again."
+)
+def sweep(
+    scenario: Path, documents: Path | None, grid: Sequence[str], runs: int, seed: int, processes: int | None, out: Path | None
+) -> None:
+    """All combinations of bars on a SCENARIO, against the plan as it stands. What the safety analysis refuses is named and left out."""
+    from flowwatch_sim.variants import BadBarsError
+
+    setups = _setups(scenario, documents, (), (), [])
+    for combination in itertools.product(*(_steps(text) for text in grid)):
+        (tried,) = _setups(scenario, documents, (), (), [",".join(combination)])[1:]
+        try:
+            tried.planned()
+        except BadBarsError as error:
+            click.echo(f"left out: {error}", err=True)
+        else:
+            setups.append(tried)
+    _tell(setups, _lived(scenario, setups, range(seed, seed + runs), processes, out))
+
+
+def _steps(text: str) -> list[str]:
+    stage, _, span = text.partition("=")
+    parts = span.split(":")
+    if not stage or len(parts) != 3 or not all(p.isdecimal() for p in parts) or int(parts[2]) < 1 or int(parts[0]) > int(parts[1]):
+        raise CommandError(Exit.USAGE, f'--bar: found "{text}", expected a stage and people from, to and step such as busy=1200:1800:100')
+    return [f"{stage}={people}" for people in range(int(parts[0]), int(parts[1]) + 1, int(parts[2]))]
+
+
+def _setups(scenario: Path, documents: Path | None, plans: Sequence[str], sights: Sequence[str], moved: Sequence[str]) -> list[Setup]:
+    """Plans by kinds of counters, each as it stands and then with each of the other bars."""
+    from flowwatch.documents import shipped
+    from flowwatch.documents.load import source
+    from flowwatch_sim.runs import Setup
+    from flowwatch_sim.shelf import found
+    from flowwatch_sim.variants import BadBarsError, read_moved
+
+    text, root = source(found(scenario)), shipped() if documents is None else documents
+    try:
+        variants = [(), *(read_moved(one) for one in moved)]
+    except BadBarsError as error:
+        raise CommandError(Exit.USAGE, f"--bars: {error}") from error
+    return [Setup(text, root, plan, sight, bars) for plan in plans or (None,) for sight in sights or (None,) for bars in variants]  # type: ignore[arg-type]
+
+
+def _lived(scenario: Path, setups: Sequence[Setup], seeds: range, processes: int | None, out: Path | None) -> list[Result]:
+    import tempfile
+
+    from flowwatch_sim import runs as days
+    from flowwatch_sim.variants import BadBarsError
+
+    try:
+        for setup in setups:
+            setup.planned()
+    except BadBarsError as error:
+        raise CommandError(Exit.USAGE, f"--bars: {error}") from error
+    with tempfile.TemporaryDirectory() as nowhere, progress(scenario.stem, len(setups) * len(seeds), "days") as advance:
+        results = days.run(setups, seeds, out or Path(nowhere), processes or os.cpu_count() or 1, advance)
+        if out is not None:
+            days.write(out, setups, list(seeds), results)
+    return results
+
+
+def _tell(setups: Sequence[Setup], results: Sequence[Result]) -> None:
+    from flowwatch_sim import comparing
+
+    rows = comparing.compare(results).rows.values()
+    first, *others = [f"{setup.name}{'' if setup.sight is None else f', {setup.sight}'}" for setup in setups]
+    shown = [row for row in rows if row.measure in SHOWN or row.measure.startswith(("peak/", "minutes_over/"))]
+    for i, name in enumerate(others):
+        click.echo(f"{name} against {first}, {len(results) // len(setups)} days of each, the same people on both")
+        lines = []
+        for row in shown:
+            difference, verdict = row.differences[i], row.verdicts[i]
+            if difference is None:
+                continue
+            mean, other = row.means[0], row.means[i + 1]
+            span = f"{_number(difference.low)} … {_number(difference.high)}"
+            lines.append(
+                (row.measure, _number(mean), _number(other), _number(difference.mean), span, "" if verdict is None else str(verdict))
+            )
+        table(("", "first", "this", "difference", "95 % interval", ""), lines)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"

@@ -1,0 +1,112 @@
+"""`flowwatch-sim emit`: a scenario as a stream of readings."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from flowwatch.cli import options
+from flowwatch.cli.progress import progress
+
+if TYPE_CHECKING:
+    from flowwatch_sim.planned import Planned
+    from flowwatch_sim.stream import City
+
+
+@click.command()
+@click.argument("scenario", type=click.Path(dir_okay=False, path_type=Path))
+@options.documents
+@click.option("--sites", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many sites send.")
+@click.option("--days", type=click.IntRange(1, 1000), help="How many different days are recorded for them; 4, or one a site, otherwise.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
+@click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="How many times as fast as life; as fast as can be otherwise.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file for the lines; standard output otherwise.")
+@click.option(
+    "--log", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A working folder, into whose log the readings go."
+)
+@click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="A file for what really happened.")
+@click.option(
+    "--site-files", type=click.Path(file_okay=False, path_type=Path), help="A folder for the sites' documents (rules/ and config/)."
+)
+def emit(
+    scenario: Path,
+    documents: Path | None,
+    sites: int,
+    days: int | None,
+    seed: int,
+    speed: float | None,
+    out: Path | None,
+    log: Path | None,
+    truth: Path | None,
+    site_files: Path | None,
+) -> None:
+    """Send the readings of a SCENARIO (a file, or the name of one that ships) in the reading format (docs/readings.md).
+
+    The schedule does not wait for a slow receiver; how far behind it the stream was is told at the end, on standard error.
+    """
+    from flowwatch.documents import shipped
+    from flowwatch.documents.load import source
+    from flowwatch_sim import emit as sending
+    from flowwatch_sim.planned import read_scenario
+    from flowwatch_sim.shelf import found
+    from flowwatch_sim.sinks import Lines, Log
+    from flowwatch_sim.stream import DAYS, City, record
+
+    planned = read_scenario(source(found(scenario)), shipped() if documents is None else documents)
+    many = days or min(DAYS, sites)
+    with progress("living through days", many, "days") as advance:
+        recordings = []
+        for k in range(many):
+            recordings.append(record(planned, seed + k))
+            advance(1)
+    city = City(recordings, sites, seed)
+    names, counters = _names(planned, sites), [c["counter"] for c in planned.layout.site["counters"]]
+    if site_files is not None:
+        _write_sites(planned, names, site_files)
+    if truth is not None:
+        sending.write_truth(truth, city, names, planned.layout.zones, planned.start_us)
+    with progress("sending", _readings(city), "readings") as advance:
+        if log is not None:
+            from flowwatch.cli.entrance import entrance
+
+            with entrance(log / "log") as to:
+                sent = sending.send(city, Log(to, names, counters), planned.start_us, speed=speed, advance=advance)
+        elif out is not None:
+            with out.open("wb") as file:
+                sent = sending.send(city, Lines(file, names, counters), planned.start_us, speed=speed, advance=advance)
+        else:
+            sent = sending.send(city, Lines(sys.stdout.buffer, names, counters), planned.start_us, speed=speed, advance=advance)
+    asked = "" if sent.asked_per_s is None else f" (asked for {sent.asked_per_s:,.0f}/s)"
+    late = f"; {sent.late_batches} batches late, by {sent.most_lag_s:.2f} s at most" if speed is not None else ""
+    click.echo(f"{sent.readings:,} readings in {sent.seconds:.1f} s, {sent.per_s:,.0f}/s{asked}{late}", err=True)
+
+
+def _names(planned: Planned, sites: int) -> list[str]:
+    name = str(planned.layout.site["site"])
+    return [name] if sites == 1 else [f"{name}-{i:05d}" for i in range(sites)]
+
+
+def _readings(city: City) -> int:
+    return sum(len(city.recordings[day]) for day in city.day.tolist())
+
+
+def _write_sites(planned: Planned, names: list[str], folder: Path) -> None:
+    """The site's documents under each name, so that a log can be made for the city."""
+    import re
+
+    from flowwatch.documents import find, shipped
+
+    site = str(planned.layout.site["site"])
+    site_file, plan_files = next((s, p) for s, p in find(shipped()) if s.stem == site)
+    (folder / "config" / "sites").mkdir(parents=True, exist_ok=True)
+    for name in names:
+        text = re.sub(r"(?m)^group:.*\n", "", site_file.read_text(encoding="utf-8"))
+        text = re.sub(rf"(?m)^site:\s*{re.escape(site)}\b", f"site: {name}", text)
+        (folder / "config" / "sites" / f"{name}.yaml").write_text(text, encoding="utf-8")
+        (folder / "rules" / name).mkdir(parents=True, exist_ok=True)
+        for file in plan_files:
+            plan = re.sub(rf"(?m)^site:\s*{re.escape(site)}\b", f"site: {name}", file.read_text(encoding="utf-8"))
+            (folder / "rules" / name / file.name).write_text(plan, encoding="utf-8")

@@ -1,0 +1,291 @@
+"""Days side by side: each replicate a world of its own, all of them decided by one production engine on a simulated clock.
+
+The engine holds one site a replicate, the same documents under another name, and evaluates them together as it does a city; so sixty days cost
+little more than one, and what decides here is what decides at the police. Every `every` seconds: people move, counters see and send, operators
+answer, the engine decides, and gates are turned as long after as people take to turn them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from flowwatch.core.engine import Engine
+from flowwatch.core.entries import EntryKind, canonical
+from flowwatch.core.readings import ABSENT, SECOND, Block, Kind
+from flowwatch.core.settings import Setting
+from flowwatch_sim.controllers import Controller
+from flowwatch_sim.demand import people
+from flowwatch_sim.people import Floats, Ints
+from flowwatch_sim.planned import Planned
+from flowwatch_sim.sensing import Sensors, Truth
+from flowwatch_sim.world import OUTSIDE, World
+
+Counts = npt.NDArray[np.int32]
+Sight = Literal["perfect", "real"]
+MINUTE_S: Final = 60.0
+HOME_S: Final = 4 * 3600.0
+"""How long after the end everybody must be gone; who is not is told as still inside."""
+COUNTED_BY_HAND: Final = 0.01
+"""Standard deviation of a count by hand, as a share of the people (assumed)."""
+CAUGHT: Final = (EntryKind.COMMAND, EntryKind.DEVICE, EntryKind.TRANSITION, EntryKind.INCIDENT)
+
+
+@dataclass(frozen=True)
+class Day:
+    """What happened on one day. T ticks, M minutes, Z zones, G gates; times in seconds from the start."""
+
+    seed: int
+    every_s: float
+    inside: Counts
+    """(T, Z) people in each zone, in truth."""
+    outside: Counts
+    """(T, G) people waiting before each entrance."""
+    lower: Counts
+    """(M, Z) the band that the engine gave, -1 where it knew nothing."""
+    upper: Counts
+    truth: Counts
+    """(M, Z) people in each zone when the band was given."""
+    waited: Floats
+    """(people who got in,) how long each stood outside."""
+    came: int
+    turned_away: int
+    left: int
+    still_inside: int
+    left_at: Floats
+    """(people who left,) when, sorted."""
+    stages: list[tuple[float, str, str | None]]
+    """(when, plan, stage or None where the plan is no longer in force)."""
+    settings: list[tuple[float, str, str]]
+    """(when, gate, setting): what gates really were."""
+    commands: list[tuple[float, str, str]]
+    alerts: list[tuple[float, str, str | None]]
+    """(when, what, level) of each incident raised."""
+    sensing: Truth
+
+
+@dataclass
+class _Replicate:
+    """One day on its way."""
+
+    seed: int
+    site: str
+    world: World
+    sensors: Sensors
+    controllers: list[Controller]
+    luck: np.random.Generator
+    inside: Counts
+    outside: Counts
+    lower: Counts
+    upper: Counts
+    truth: Counts
+    links: list[tuple[float, int, int | None]] = field(default_factory=list)
+    answers: list[tuple[float, str]] = field(default_factory=list)
+    stages: list[tuple[float, str, str | None]] = field(default_factory=list)
+    settings: list[tuple[float, str, str]] = field(default_factory=list)
+    commands: list[tuple[float, str, str]] = field(default_factory=list)
+    alerts: list[tuple[float, str, str | None]] = field(default_factory=list)
+    records: int = 0
+
+
+class Laboratory:
+    """Days of one scenario under one set of documents."""
+
+    def __init__(self, planned: Planned, seeds: Sequence[int], sight: Sight | None = None) -> None:
+        self.planned = planned
+        self._perfect = (sight or planned.scenario.sensing.value) == "perfect"
+        self.engine = Engine("p00")
+        self._first, self._rows, self._payload = 0, list[tuple[int, ...]](), dict[int, bytes]()
+        counters = len(planned.layout.site["counters"])
+        self._ticks = round(planned.lasts_s / planned.every_s)
+        self._days = [self._replicate(seed, i, i * counters, alone=len(seeds) == 1) for i, seed in enumerate(seeds)]
+        self._by_site = {day.site: day for day in self._days}
+
+    def _replicate(self, seed: int, number: int, first: int, *, alone: bool) -> _Replicate:
+        plan = self.planned
+        site = str(plan.loaded.site["site"])
+        name = site if alone else f"{site}:{number:05d}"
+        record = dict(plan.loaded.site) | {"site": name, "group": name}
+        self._say(Kind.DOCUMENT, 0.0, plan.loaded.payload if alone else canonical(record))
+        here, minutes = plan.layout, int(plan.lasts_s // MINUTE_S)
+        ticks, zones = self._ticks, len(here.zones)
+        boths = [Setting.parse("both")] * len(here.gates)
+        of_gate = [[d for d in plan.disobedience if d.gate == g] for g in range(len(here.gates))]
+        return _Replicate(
+            seed,
+            name,
+            World(here, people(plan.streams, seed), plan.habits),
+            Sensors(here, plan.troubles, perfect=self._perfect, seed=seed, first=first),
+            [Controller(setting, plan.carry_out_s, mine) for setting, mine in zip(boths, of_gate, strict=True)],
+            np.random.default_rng([seed, 11]),
+            np.zeros((ticks, zones), np.int32),
+            np.zeros((ticks, len(here.gates)), np.int32),
+            lower=np.full((minutes, zones), -1, np.int32),
+            upper=np.full((minutes, zones), -1, np.int32),
+            truth=np.full((minutes, zones), -1, np.int32),
+        )
+
+    # -- a run ------------------------------------------------------------------------------------------------------------------------
+
+    def run(self, advance: Callable[[int], None] = lambda _: None) -> list[Day]:
+        """Live through the days; `advance` hears how many ticks are done, each time some are."""
+        every = self.planned.every_s
+        for day in self._days:
+            for zone, held in enumerate(self.planned.layout.held):
+                if len(held) == 1 and zone not in self.planned.layout.waiting:
+                    self._record(day, 0.0, "recount", {"zone": self.planned.layout.zones[zone], "count": 0, "counted_at_us": self._us(0.0)})
+        self._decide(0.0)
+        for k in range(self._ticks):
+            now = (k + 1) * every
+            for day in self._days:
+                self._live(day, k, now)
+            self._decide(now)
+            if now % MINUTE_S < every:
+                self._remember_band(now)
+            advance(1)
+        return [self._ended(day) for day in self._days]
+
+    def _live(self, day: _Replicate, k: int, now: float) -> None:
+        world, before = day.world, now - self.planned.every_s
+        for gate, controller in enumerate(day.controllers):
+            setting = controller.at(before)
+            if setting is not None:
+                world.set_gate(gate, setting, before)
+                day.settings.append((before, self.planned.layout.gates[gate], str(setting)))
+        while day.links and day.links[0][0] <= before:
+            _, link, way = day.links.pop(0)
+            world.lead(link, way)
+        crossings = world.advance(now)
+        day.sensors.see(crossings, world.inside, now)
+        for m in day.sensors.heard(now):
+            self._rows.append(
+                (m.kind, m.counter, m.at + self.planned.start_us, m.received + self.planned.start_us, m.ingress, m.egress, m.headcount)
+            )
+        self._answer(day, now)
+        day.inside[k], day.outside[k] = world.inside, world.outside
+
+    def _answer(self, day: _Replicate, now: float) -> None:
+        while day.answers and day.answers[0][0] <= now:
+            _, incident = day.answers.pop(0)
+            no = float(day.luck.random()) < self.planned.scenario.operators.decline
+            self._record(day, now, "confirm", {"incident": incident, "answer": "no" if no else "yes"})
+        for at, kind, fields in self.planned.acts:
+            if now - self.planned.every_s < at <= now:
+                self._record(day, now, kind, dict(fields))
+        often = self.planned.round_s
+        if often is not None and now % often < self.planned.every_s:
+            layout = self.planned.layout
+            for zone, held in enumerate(layout.held):
+                if len(held) == 1 and zone not in layout.waiting:
+                    count = max(0, round(day.world.inside[zone] * (1 + COUNTED_BY_HAND * float(day.luck.standard_normal()))))
+                    self._record(day, now, "recount", {"zone": layout.zones[zone], "count": count, "counted_at_us": self._us(now)})
+
+    # -- the engine -------------------------------------------------------------------------------------------------------------------
+
+    def _us(self, at: float) -> int:
+        return self.planned.start_us + round(at * SECOND)
+
+    def _say(self, kind: Kind, at: float, payload: bytes) -> None:
+        self._payload[len(self._rows)] = payload
+        self._rows.append((int(kind), 0, self._us(at), self._us(at), ABSENT, ABSENT, ABSENT))
+
+    def _record(self, day: _Replicate, at: float, kind: str, fields: dict[str, Any]) -> None:
+        """An operator of this day writes a record."""
+        day.records += 1
+        head = {
+            "action": f"{day.records:026d}",
+            "type": kind,
+            "site": day.site,
+            "by": "operator",
+            "reason": "simulated",
+            "at_us": self._us(at),
+        }
+        self._say(Kind.ACTION, at, canonical(head | fields))
+
+    def _decide(self, now: float) -> None:
+        self._rows.append((int(Kind.TICK), 0, self._us(now), self._us(now), ABSENT, ABSENT, ABSENT))
+        n = len(self._rows)
+        kind, counter, at, received, ingress, egress, headcount = np.array(self._rows, np.int64).T
+        absent: Ints = np.full(n, ABSENT, np.int64)
+        block = Block(
+            self._first,
+            kind.astype(np.uint8),
+            counter.astype(np.int32),
+            at,
+            received,
+            absent,
+            np.zeros(n, np.int32),
+            ingress,
+            egress,
+            headcount,
+            self._payload,
+        )
+        self._first, self._rows, self._payload = self._first + n, [], {}
+        for entry in self.engine.feed(block).entries:
+            if entry.kind in CAUGHT and entry.chain in self._by_site:
+                self._hear(self._by_site[entry.chain], entry.kind, json.loads(entry.body), now)
+
+    def _hear(self, day: _Replicate, kind: str, body: dict[str, Any], now: float) -> None:
+        layout = self.planned.layout
+        match kind:
+            case EntryKind.COMMAND:
+                setting = Setting.parse(body["setting"])
+                day.controllers[layout.gates.index(body["gate"])].command(setting, now)
+                day.commands.append((now, body["gate"], body["setting"]))
+            case EntryKind.DEVICE if body["device"] == "link":
+                way = {"one_way": 0, "one_way_back": 1}.get(str(body["state"]))
+                day.links.append((now + self.planned.carry_out_s, layout.links.index(body["name"]), way))
+            case EntryKind.TRANSITION:
+                day.stages.append((now, body["plan"], body["to"]))
+            case EntryKind.INCIDENT:
+                if body["state"] == "raised":
+                    day.alerts.append((now, body["what"], body["level"]))
+                if body["what"] == "confirmation_needed" and body["state"] == "raised":
+                    day.answers.append((now + self.planned.answer_s, body["incident"]))
+
+    def _remember_band(self, now: float) -> None:
+        engine, minute = self.engine, int(now // MINUTE_S) - 1
+        figures = engine.occupancy.figures(engine.network, engine.intake.totals.counted_at, engine.tick)
+        zones = len(self.planned.layout.zones)
+        where = {site: i for i, site in enumerate(engine.network.sites)}
+        for day in self._days:
+            first = where[day.site] * zones
+            for z in range(zones):
+                if figures.known[first + z]:
+                    day.lower[minute, z] = figures.lower[first + z] // 1000
+                    day.upper[minute, z] = -(-figures.upper[first + z] // 1000)
+                day.truth[minute, z] = day.world.inside[z]
+
+    # -- the end ----------------------------------------------------------------------------------------------------------------------
+
+    def _ended(self, day: _Replicate) -> Day:
+        """Everybody goes home through whatever leads out, and the day is closed."""
+        world, end = day.world, self.planned.lasts_s
+        world.close(end)
+        world.advance(end + HOME_S)
+        got_in = ~np.isnan(world.entered_at)
+        return Day(
+            seed=day.seed,
+            every_s=self.planned.every_s,
+            inside=day.inside,
+            outside=day.outside,
+            lower=day.lower,
+            upper=day.upper,
+            truth=day.truth,
+            waited=world.waited[got_in],
+            came=world.came,
+            turned_away=world.turned,
+            left=world.left,
+            still_inside=world.present + world.passing + int(np.count_nonzero(world.state == OUTSIDE)),
+            left_at=np.sort(world.left_at[~np.isnan(world.left_at)]),
+            stages=day.stages,
+            settings=day.settings,
+            commands=day.commands,
+            alerts=day.alerts,
+            sensing=day.sensors.truth,
+        )

@@ -1,0 +1,196 @@
+"""A scenario made ready: its documents compiled, its demand as rates, its troubles by index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from msgspec import UNSET, UnsetType
+
+from flowwatch.documents import DocumentErrors, Loaded, Source, find, load
+from flowwatch.documents.faults import Fault, did_you_mean, listed, near, quoted
+from flowwatch.documents.load import read_document, shown_path
+from flowwatch.documents.names import Names
+from flowwatch.documents.nodes import Node
+from flowwatch.documents.shelf import alternatives
+from flowwatch.documents.walk import Rules
+from flowwatch.documents.words import OTHERS, duration_us, moment, moment_us
+from flowwatch.trials.acts import fields_of
+from flowwatch.trials.language import Act, Hold
+from flowwatch.trials.rules import does_one_thing, holds_one_thing
+from flowwatch_sim import scenario as language
+from flowwatch_sim.controllers import Disobedience
+from flowwatch_sim.demand import Batches, Stream, Visit
+from flowwatch_sim.layout import Layout, layout
+from flowwatch_sim.people import Floats
+from flowwatch_sim.sensing import Trouble
+from flowwatch_sim.walking import DIAGRAMS
+from flowwatch_sim.world import Habits
+
+STEP_S: Final = 60.0
+STREET: Final = (1.9, 3.5, 5.2, 7.1, 8.8, 9.5, 9.9, 9.6, 9.0, 7.4, 6.4, 5.2, 3.7)
+"""Share of a day's people in each hour from 8 to 20 o'clock: streets of Melbourne, 94 sensors."""
+STREET_FROM: Final = 8
+
+
+RULES: Final[Rules] = {Act: (does_one_thing,), Hold: (holds_one_thing,)}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Everything that a replicate needs but its seed. Times in seconds from the start."""
+
+    scenario: language.Scenario
+    loaded: Loaded
+    layout: Layout
+    start_us: int
+    lasts_s: float
+    every_s: float
+    streams: tuple[Stream, ...]
+    habits: Habits
+    troubles: tuple[Trouble, ...]
+    disobedience: tuple[Disobedience, ...]
+    carry_out_s: float
+    answer_s: float
+    round_s: float | None
+    acts: tuple[tuple[float, str, Mapping[str, Any]], ...]
+    """(when, type, fields) of operators' records that the scenario has."""
+
+
+def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
+    """The scenario in `text` with the documents under `root`; `plan` is a folder of plans to use instead of its own.
+
+    Raises `DocumentErrors` with every fault.
+    """
+    name = read_document(text, language.Scenario, {}).site
+    files = {site.stem: (site, plans) for site, plans in find(root)}
+    if name not in files:
+        told = f"found {quoted(name)}, but there is no such site, expected {listed(sorted(files))}{did_you_mean(near(name, files))}"
+        raise DocumentErrors([Fault(text.name, 1, 1, "site", told)])
+    site_file, plan_files = files[name]
+    first = read_document(text, language.Scenario, {})
+    folder = plan or (None if isinstance(first.plan, UnsetType) else first.plan)
+    if folder is not None and plan_files and plan_files[0].parent.name != folder:
+        others = {plans[0].parent.name: plans for _, plans in alternatives(root) if plans}
+        if folder not in others:
+            known = [*others, plan_files[0].parent.name]
+            told = f"found {quoted(folder)}, expected a folder under rules/: {listed(known)}{did_you_mean(near(folder, known))}"
+            raise DocumentErrors([Fault(text.name, 1, 1, "plan", told)])
+        plan_files = others[folder]
+    loaded = load(site_file, plan_files)
+    said = read_document(text, language.Scenario, RULES, _names(loaded.site, shown_path(site_file)))
+    return planned(said, loaded)
+
+
+def planned(said: language.Scenario, loaded: Loaded) -> Planned:
+    """A scenario with its site."""
+    here = layout(loaded.site)
+    start = moment_us(said.starts, ZoneInfo(str(loaded.site["time_zone"])))
+    lasts = _s(said.lasts)
+    clock = moment(said.starts)
+    begins = clock.hour + clock.minute / 60
+    crowd = said.crowd
+    habits = Habits(
+        DIAGRAMS[crowd.walking.value], crowd.reroute, crowd.balk, _s(crowd.between_gates), _s(crowd.clearing), dict(crowd.lengths)
+    )
+    counters = [c["counter"] for c in loaded.site["counters"]]
+    troubles = [
+        Trouble(i, f.wrong.value, _s(f.at), _s(f.at) + _s(f.lasts), f.share, f.by)
+        for f in said.faults
+        for i, counter in enumerate(counters)
+        if f.counter in ("any", counter)
+    ]
+    disobedience = [
+        Disobedience(i, g.does.value, _s(g.at), _s(g.at) + _s(g.lasts))
+        for g in said.gates
+        for i, gate in enumerate(here.gates)
+        if g.gate in (OTHERS, gate)
+    ]
+    round_ = said.operators.round_
+    return Planned(
+        said,
+        loaded,
+        here,
+        start,
+        lasts,
+        _s(said.every),
+        tuple(_stream(stream, here, begins, lasts) for stream in said.streams),
+        habits,
+        tuple(troubles),
+        tuple(disobedience),
+        _s(said.operators.carry_out),
+        _s(said.operators.answer),
+        None if isinstance(round_, UnsetType) else _s(round_),
+        tuple(sorted(((_s(act.at), made[0], made[1]) for act in said.actions if (made := fields_of(act, start))), key=lambda a: a[0])),
+    )
+
+
+def _s(text: str) -> float:
+    return duration_us(text) / 1e6
+
+
+def _stream(said: language.Stream, here: Layout, begins: float, lasts_s: float) -> Stream:
+    zones = {name: i for i, name in enumerate(here.zones)}
+    gates = {name: i for i, name in enumerate(here.gates)}
+    entrances = {gates[g]: float(w) for g, w in said.entrances.items() if w} or {
+        i: float(here.lanes[i]) for i, outer in enumerate(here.outer) if outer and here.inner(i) not in here.waiting
+    }
+    first = {g: here.inner(g) if said.zone is UNSET else zones[str(said.zone)] for g in entrances}
+    home = said.home
+    return Stream(
+        name=said.stream,
+        rate=rates(said, begins, lasts_s),
+        step_s=STEP_S,
+        entrances=entrances,
+        first=first,
+        stay_s=_s(said.stay),
+        stay_shape=said.shape,
+        visits=[Visit(zones[v.zone], v.share, _s(v.stay)) for v in said.visits],
+        group_excess=said.groups,
+        unrest=said.unrest,
+        patience_s=_s(said.patience),
+        batches=None if isinstance(said.batches, UnsetType) else Batches(_s(said.batches.every), _s(said.batches.spread)),
+        home_s=None if isinstance(home, UnsetType) else _s(home.at),
+        home_share=0.0 if isinstance(home, UnsetType) else home.share,
+    )
+
+
+def rates(said: language.Stream, begins: float, lasts_s: float) -> Floats:
+    """People who come in each step of `STEP_S`, on the average: the stream's people spread over its hours, times its shocks."""
+    steps = int(np.ceil(lasts_s / STEP_S))
+    hour = begins + (np.arange(steps) + 0.5) * STEP_S / 3600
+    if said.hours:
+        table = sorted((int(h), float(w)) for h, w in said.hours.items())
+        at, weight = np.array([h + 0.5 for h, _ in table]), np.array([w for _, w in table])
+        shape = np.interp(hour, at, weight, left=0.0, right=0.0) if len(table) > 1 else (np.abs(hour - at[0]) < 0.5) * weight[0]
+        shape = np.where((hour >= table[0][0]) & (hour <= table[-1][0] + 1), np.maximum(shape, _ends(hour, at, weight)), 0.0)
+    elif said.template is language.Template.STREET:
+        shape = np.interp(hour % 24, STREET_FROM + 0.5 + np.arange(len(STREET)), STREET, left=0.5, right=1.0)
+    else:
+        shape = np.ones(steps)
+    if not shape.sum():
+        return np.zeros(steps)
+    rate = said.people * shape / shape.sum()
+    for shock in said.shocks:
+        since, until = _s(shock.at), _s(shock.at) + _s(shock.lasts)
+        middle = (np.arange(steps) + 0.5) * STEP_S
+        rate = np.where((middle >= since) & (middle < until), rate * shock.factor, rate)
+    return np.asarray(rate, np.float64)
+
+
+def _ends(hour: Floats, at: Floats, weight: Floats) -> Floats:
+    """The first and last half hour have the weight of their hour."""
+    return np.where(hour < at[0], weight[0], np.where(hour > at[-1], weight[-1], 0.0))
+
+
+def _names(record: Mapping[str, Any], file: str) -> Names:
+    somewhere = Node(1, 1)
+    found: dict[str, Sequence[str]] = {kind: [part[kind] for part in record[f"{kind}s"]] for kind in ("zone", "gate", "link", "counter")}
+    found["stage"] = [stage["stage"] for stage in record["plans"][0]["stages"]] if record["plans"] else []
+    found["plan"] = [plan["plan"] for plan in record["plans"]]
+    found["case"] = [plan["plan"] for plan in record["plans"] if plan["case"] is not None]
+    return Names({kind: dict.fromkeys(names, somewhere) for kind, names in found.items()}, dict.fromkeys(found, file))

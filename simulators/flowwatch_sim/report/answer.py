@@ -1,0 +1,230 @@
+"""The question of a report and its answer in three sentences for each plan, made of the verdicts: crowding and who pays for it, the queue
+outside, the gates and the way home. Where 0 lies in an interval a sentence says that no difference is shown, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from flowwatch.words import sentence, spaced
+from flowwatch_sim.report.matter import Matter
+from flowwatch_sim.report.measured import UNITS, decimals, figure, kind, number
+from flowwatch_sim.statistics import Difference, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """What one measure says of a plan; `verdict` None: it was not compared."""
+
+    verdict: Verdict | None
+    text: str
+
+
+_SAID: Final = {
+    "peak": ("{0}峰值低 {n} 人", "{0}峰值高 {n} 人", "the peak at {0} is {n} people lower", "the peak at {0} is {n} people higher"),
+    "turned_away": ("未能入场的少 {n} 人", "未能入场的多 {n} 人", "{n} fewer people are turned away", "{n} more people are turned away"),
+    "queue_most": (
+        "场外排队最多时少 {n} 人",
+        "场外排队最多时多 {n} 人",
+        "the longest queue is {n} people shorter",
+        "the longest queue is {n} people longer",
+    ),
+    "wait_mean": (
+        "入场者平均少等 {n} 分钟",
+        "入场者平均多等 {n} 分钟",
+        "those who get in wait {n} min less on average",
+        "those who get in wait {n} min longer on average",
+    ),
+    "switches": (
+        "通道口每天少转换 {n} 次",
+        "通道口每天多转换 {n} 次",
+        "there are {n} fewer changes of gates a day",
+        "there are {n} more changes of gates a day",
+    ),
+    "clear_t95": (
+        "散场时 95% 的人离场快 {n} 分钟",
+        "散场时 95% 的人离场慢 {n} 分钟",
+        "after the end 95 % are out {n} min sooner",
+        "after the end 95 % are out {n} min later",
+    ),
+}
+"""Measure -> less and more in Chinese, less and more in English."""
+_NAMED: Final = {
+    "peak": ("{0}峰值", "the peak at {0}"),
+    "turned_away": ("未能入场人数", "the number turned away"),
+    "queue_most": ("场外最长排队", "the longest queue"),
+    "wait_mean": ("平均等候时间", "the mean wait"),
+    "switches": ("通道口转换次数", "the number of changes of gates"),
+    "clear_t95": ("散场用时", "the time until 95 % are out"),
+}
+
+
+def question(matter: Matter) -> str:
+    """What a planner wants to know."""
+    site, day = matter.site, matter.names[0].quoted(matter.title)
+    if not matter.several:
+        return matter.say(
+            f"在{day}这样的客流下，按{matter.names[0].quoted(matter.plan_title(0))}管控，{site}场内外会是什么情况？",
+            f"On a day like {day}, what becomes of {site} and of those outside under the plan {matter.names[0].quoted(matter.plan_title(0))}?",
+        )
+    others = matter.names[0].listed([matter.called(i) for i in range(1, len(matter.setups))], matter.say("和", "and"))
+    return matter.say(
+        f"在{day}这样的客流下，{site}采用{_apart(others).rstrip()}，与{_apart(matter.called(0))}相比，场内外有哪些不同？",
+        f"On a day like {day} at {site}, what does {others} change, inside and outside, compared with {matter.called(0)}?",
+    )
+
+
+def answer(matter: Matter) -> list[list[str]]:
+    """Three sentences for each setup but the first; for a single setup three of its own."""
+    if not matter.several:
+        return [_alone(matter)]
+    return [_of(matter, i) for i in range(1, len(matter.setups))]
+
+
+def _of(matter: Matter, i: int) -> list[str]:
+    say, name, base = matter.say, matter.called(i), matter.called(0)
+    inside = _joined(matter, [_clause(matter, i, f"peak/{matter.main_zone}"), _clause(matter, i, "turned_away")])
+    outside = _joined(matter, [_clause(matter, i, "queue_most"), _clause(matter, i, "wait_mean")])
+    control = _joined(matter, [_clause(matter, i, "switches"), _clause(matter, i, "clear_t95")])
+    return [
+        say(f"与{_apart(base)}相比，采用{_apart(name)}时{inside}。", f"Under {name}, compared with {base}, {inside}."),
+        say(f"场外方面，{outside}。", f"Outside, {outside}."),
+        say(f"管控执行方面，{control}。", f"As for control, {control}."),
+    ]
+
+
+def _clause(matter: Matter, i: int, measure: str) -> _Clause:
+    row, head = matter.table.rows.get(measure), measure.partition("/")[0]
+    zone = matter.names[0].zone(measure.partition("/")[2]) if "/" in measure else ""
+    named = matter.say(*_NAMED[head]).replace("{0}", zone)
+    difference = None if row is None else row.differences[i - 1]
+    if row is None or difference is None:
+        return _Clause(None, matter.say(f"{named}未作比较", f"{named} is not compared"))
+    verdict = row.verdicts[i - 1]
+    if difference.low == difference.high == 0:
+        return _Clause(Verdict.OPEN, matter.say(f"{named}每天都相同", f"{named} is the same on every day"))
+    if verdict is Verdict.OPEN or verdict is None:
+        ends = _ends(matter, measure, difference, bare=False)
+        unit = matter.say(*UNITS[kind(measure).unit])
+        told = matter.say(
+            f"{named}未见差异（差值的 95% 区间为 {ends} {unit}）", f"no difference is shown in {named} (95 % interval {ends} {unit})"
+        )
+        return _Clause(Verdict.OPEN, told)
+    less_zh, more_zh, less_en, more_en = _SAID[head]
+    less = difference.mean < 0
+    n = number(abs(difference.mean), decimals(measure, difference))
+    said = matter.say(less_zh if less else more_zh, less_en if less else more_en).replace("{n}", n).replace("{0}", zone)
+    ends = _ends(matter, measure, difference, bare=True)
+    return _Clause(verdict, said + matter.say(f"（95% 区间 {ends}）", f" (95 % interval {ends})"))
+
+
+def _ends(matter: Matter, measure: str, difference: Difference, *, bare: bool) -> str:
+    """The interval's ends; `bare`: without signs, the smaller one first, where words say the direction."""
+    places = decimals(measure, difference)
+    if bare:
+        low, high = sorted((abs(difference.low), abs(difference.high)))
+        return matter.say(f"{number(low, places)} 至 {number(high, places)}", f"{number(low, places)} to {number(high, places)}")
+    low, high = difference.low, difference.high
+    signed = [number(end, places, signed=True) for end in (low, high)]
+    return matter.say(" 至 ", " to ").join(signed)
+
+
+def _joined(matter: Matter, clauses: Sequence[_Clause]) -> str:
+    """Clauses in a row: "but" where one is better and the next one worse."""
+    text = clauses[0].text
+    for before, after in pairwise(clauses):
+        against = {before.verdict, after.verdict} == {Verdict.BETTER, Verdict.WORSE}
+        same = before.verdict is after.verdict
+        link = matter.say("，但" if against else "，" if same else "；", ", but " if against else ", and " if same else "; ")
+        text += link + after.text
+    return text
+
+
+def _apart(name: str) -> str:
+    """A name as it stands between Chinese characters: a Latin letter or digit stands off."""
+    return spaced(name) + (" " if name[-1:].isascii() and name[-1:].isalnum() else "")
+
+
+def _alone(matter: Matter) -> list[str]:
+    """What a single setup comes to: means, and the least and the most of its days."""
+    say, zone = matter.say, matter.main_zone
+
+    def told(measure: str) -> str:
+        row = matter.table.rows[measure]
+        span, unit = row.spans[0], matter.say(*UNITS[kind(measure).unit])
+        gap = "" if unit == "%" and matter.language == "zh" else " "
+        mean = f"{figure(measure, row.means[0])}{gap}{unit}"
+        if span is None or len(matter.table.seeds) < 2:
+            return mean
+        ends = say(" 至 ", " to ").join(figure(measure, end) for end in span)
+        return say(f"{mean}（各日 {ends}）", f"{mean} ({ends} over the days)")
+
+    name = matter.names[0].zone(zone)
+    bars = [bar.people for bar in matter.bars(0, zone) if f"minutes_over/{zone}/{bar.people:g}" in matter.table.rows]
+    over = ""
+    if bars:
+        measure, bar = f"minutes_over/{zone}/{bars[0]:g}", number(bars[0], 0)
+        over = say(f"，超过 {bar} 人的时间平均 {told(measure)}", f", and more than {bar} are inside for {told(measure)} a day")
+    sentences = [
+        say(f"{name}峰值平均 {told(f'peak/{zone}')}{over}。", f"the peak at {name} averages {told(f'peak/{zone}')}{over}."),
+        say(
+            f"场外排队最多时平均 {told('queue_most')}，未能入场的平均 {told('turned_away')}。",
+            f"outside, the longest queue averages {told('queue_most')}, and {told('turned_away')} are turned away.",
+        ),
+        say(
+            f"实际人数落在人数区间内的时间占{_apart(told('band')).rstrip()}，散场后 95% 的人离场用时平均{_apart(told('clear_t95')).rstrip()}。",
+            f"the true figure lies inside the band {told('band')} of the time, and 95 % are out {told('clear_t95')} after the end.",
+        ),
+    ]
+    return [sentence(text, matter.language) for text in sentences]
+
+
+def certainty(matter: Matter) -> list[str]:
+    """How much may be made of so many days: what intervals are, and what a statement on the worst day takes."""
+    say, n = matter.say, len(matter.table.seeds)
+    told = []
+    if matter.several and n > 1:
+        told.append(
+            say(
+                f"各方案经历相同的 {n} 个模拟日（同样的游客、同样的随机数），逐日相减；区间内含 0 时，不作优劣判断。",
+                f"All plans lived through the same {n} simulated days, with the same visitors and the same chances; differences are taken day by "
+                "day, and nothing is called better or worse while its interval contains 0.",
+            )
+        )
+        told.append(
+            say(
+                "每个区间各按 95% 计算；指标较多，其中约二十分之一可能只是偶然不含 0。",
+                "Each interval is at 95 % for itself; of many measures, about one in twenty leaves 0 out by chance.",
+            )
+        )
+    elif matter.several:
+        told.append(
+            say(
+                "只有一个模拟日，无法作差异判断；至少需要两个。",
+                "There is a single simulated day: nothing can be said of differences, which takes two at least.",
+            )
+        )
+    needs = matter.table.bound_needs
+    if needs:
+        told.append(
+            say(
+                f"共 {n} 个模拟日，不足以给出 95% 的日子（置信度 95%）不会超过的上界，该上界需要 {needs} 个。",
+                f"A bound that 95 % of days stay below with 95 % confidence takes {needs} days; there {'is' if n == 1 else 'are'} {n}.",
+            )
+        )
+    else:
+        rows = matter.table.rows
+        for i in range(len(matter.setups)):
+            bound = rows[f"peak/{matter.main_zone}"].bounds[i]
+            peak = figure(f"peak/{matter.main_zone}", bound)
+            zone, called = matter.names[0].zone(matter.main_zone), matter.called(i)
+            told.append(
+                say(
+                    f"{called}：95% 的日子（置信度 95%），{zone}峰值不超过 {peak} 人。",
+                    f"{called}: with 95 % confidence, the peak at {zone} stays at or below {peak} people on 95 % of days.",
+                )
+            )
+    return told

@@ -1,0 +1,88 @@
+"""Where a stream of readings goes: lines on an open file, or a log. One small interface; networks are further sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO, Protocol
+
+import numpy as np
+
+from flowwatch.core.readings import ABSENT, Kind
+from flowwatch.log import Inbox, Readings, Writer
+from flowwatch_sim.stream import Batch
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Sink(Protocol):
+    """Takes batches."""
+
+    def send(self, batch: Batch, start_us: int) -> None:
+        """Take readings whose times count from `start_us` (UTC)."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+
+class Lines:
+    """The reading format (docs/readings.md), one JSON object a line. `names` are the sites', `counters` those of each of them."""
+
+    def __init__(self, file: BinaryIO, names: Sequence[str], counters: Sequence[str]) -> None:
+        self._file = file
+        self._heads = [[f'{{"counter":"{site}/{counter}","at":"' for counter in counters] for site in names]
+
+    def send(self, batch: Batch, start_us: int) -> None:
+        """Write the lines."""
+        times: dict[int, str] = {}
+        lines: list[str] = []
+        columns = (batch.site, batch.counter, batch.kind, batch.at, batch.ingress, batch.egress, batch.headcount)
+        for site, counter, kind, at, ingress, egress, headcount in zip(*(c.tolist() for c in columns), strict=True):
+            text = times.get(at)
+            if text is None:
+                text = times[at] = (_EPOCH + timedelta(microseconds=start_us + at)).isoformat().replace("+00:00", "Z")
+            if kind == Kind.ABSOLUTE:
+                tail = f'","inside":{headcount}}}\n'
+            elif kind == Kind.CUMULATIVE:
+                tail = f'","in_total":{ingress},"out_total":{egress}}}\n'
+            else:
+                tail = f'","in":{ingress},"out":{egress}}}\n'
+            lines.append(self._heads[site][counter] + text + tail)
+        self._file.write("".join(lines).encode())
+
+    def close(self) -> None:
+        """Let the last lines out."""
+        self._file.flush()
+
+
+class Log:
+    """A log, or its inbox while another process holds the lock."""
+
+    def __init__(self, to: Writer | Inbox, names: Sequence[str], counters: Sequence[str]) -> None:
+        self._to = to
+        self._names = [[f"{site}/{counter}" for counter in counters] for site in names]
+
+    def send(self, batch: Batch, start_us: int) -> None:
+        """Append the readings and make them durable."""
+        n = len(batch)
+        if not n:
+            return
+        names = [self._names[s][c] for s, c in zip(batch.site.tolist(), batch.counter.tolist(), strict=True)]
+        self._to.append(
+            Readings(
+                names,
+                batch.kind.astype(np.uint8),
+                batch.at + start_us,
+                batch.received + start_us,
+                np.full(n, ABSENT, np.int64),
+                np.zeros(n, np.int32),
+                batch.ingress,
+                batch.egress,
+                batch.headcount,
+                lambda i: names[i].encode(),
+            )
+        )
+        self._to.commit()
+
+    def close(self) -> None:
+        """Everything is durable already."""

@@ -1,0 +1,124 @@
+"""A scenario as a stream of readings for one site or ten thousand: days that were lived through once, played by many sites.
+
+Living a day person by person costs seconds; a city of sites that all live at once would cost hours. So a few days are recorded with all their
+faults (`record`), and each site of a `City` plays one of them, shifted by up to ten minutes so that sites do not beat in time. What a site sends
+is a real day with its truth known; that some sites share one is the price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from flowwatch.core.readings import SECOND
+from flowwatch_sim.demand import people
+from flowwatch_sim.laboratory import Sight
+from flowwatch_sim.people import Ints
+from flowwatch_sim.planned import Planned
+from flowwatch_sim.sensing import Sensors
+from flowwatch_sim.world import World
+
+SHIFT_S: Final = 10
+"""Sites are shifted by multiples of this."""
+SHIFTS: Final = 60
+"""Ten minutes."""
+DAYS: Final = 4
+"""How many days are recorded for a city, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The messages of one day, in the order in which they arrive; times in microseconds from the start, people `ABSENT` where they mean nothing."""
+
+    received: Ints
+    at: Ints
+    counter: Ints
+    kind: Ints
+    ingress: Ints
+    egress: Ints
+    headcount: Ints
+    minutes: Ints
+    """(M, Z) people in each zone at the end of each minute, in truth."""
+    faults: list[dict[str, Any]]
+
+    def __len__(self) -> int:
+        return len(self.received)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Readings that arrive in one step of a city; columns of one length, `site` and `counter` by number."""
+
+    site: Ints
+    counter: Ints
+    kind: Ints
+    at: Ints
+    received: Ints
+    ingress: Ints
+    egress: Ints
+    headcount: Ints
+
+    def __len__(self) -> int:
+        return len(self.site)
+
+
+def record(planned: Planned, seed: int, sight: Sight | None = None) -> Recording:
+    """One day of a scenario without an engine: gates stay as they are, counters send what they see."""
+    layout, every = planned.layout, planned.every_s
+    world = World(layout, people(planned.streams, seed), planned.habits)
+    perfect = (sight or planned.scenario.sensing.value) == "perfect"
+    sensors = Sensors(layout, planned.troubles, perfect=perfect, seed=seed)
+    rows: list[tuple[int, ...]] = []
+    minutes: list[list[int]] = []
+    for k in range(round(planned.lasts_s / every)):
+        now = (k + 1) * every
+        sensors.see(world.advance(now), world.inside, now)
+        rows += [(m.received, m.at, m.counter, m.kind, m.ingress, m.egress, m.headcount) for m in sensors.heard(now)]
+        if now % 60.0 < every:
+            minutes.append(list(world.inside))
+    received, at, counter, kind, ingress, egress, headcount = np.ascontiguousarray(np.array(rows, np.int64).reshape(-1, 7).T)
+    truth = np.array(minutes, np.int64)
+    return Recording(received, at, counter, kind, ingress, egress, headcount, truth, sensors.truth.faults)
+
+
+class City:
+    """Many sites that play recordings."""
+
+    def __init__(self, recordings: Sequence[Recording], sites: int, seed: int) -> None:
+        luck = np.random.default_rng([seed, 13])
+        self.recordings = recordings
+        self.day = np.arange(sites) % len(recordings)
+        """Which recording each site plays."""
+        self.shift_us: Ints = luck.integers(0, SHIFTS, sites) * SHIFT_S * SECOND
+        self._groups = [
+            (r, int(shift), np.flatnonzero((self.day == r) & (self.shift_us == shift)))
+            for r in range(len(recordings))
+            for shift in np.unique(self.shift_us[self.day == r])
+        ]
+
+    def steps(self, step_us: int) -> Iterator[tuple[int, Batch]]:
+        """(end of the step, what arrives in it), in microseconds from the start, until every site has played its day."""
+        end = max(int(r.received[-1]) if len(r) else 0 for r in self.recordings) + int(self.shift_us.max(initial=0))
+        for until in range(step_us, end + step_us, step_us):
+            yield until, self._between(until - step_us, until)
+
+    def _between(self, since: int, until: int) -> Batch:
+        parts: list[tuple[Ints, ...]] = []
+        for r, shift, sites in self._groups:
+            day = self.recordings[r]
+            a, b = np.searchsorted(day.received, [since - shift, until - shift], side="right")
+            if a == b:
+                continue
+            n = len(sites)
+            columns = [np.repeat(c[a:b], n) for c in (day.counter, day.kind, day.at, day.received, day.ingress, day.egress, day.headcount)]
+            columns[2] = columns[2] + shift
+            columns[3] = columns[3] + shift
+            parts.append((np.tile(sites, b - a), *columns))
+        if not parts:
+            return Batch(*(np.zeros(0, np.int64) for _ in range(8)))
+        joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        order = np.argsort(joined[4], kind="stable")
+        return Batch(*(column[order] for column in joined))
