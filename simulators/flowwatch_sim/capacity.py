@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _SHARE: Final = {"in": (1.0, 0.0), "out": (0.0, 1.0), "both": (0.5, 0.5), "hold": (0.0, 0.0)}
-"""Word of a wave's phase -> the shares of what all lanes pass, by way (`both`: people take twice as long in every lane, see `Lanes`)."""
+"""Word of a wave's phase -> the shares of what all lanes pass, by way."""
 
 
 class Gates:
@@ -95,18 +95,17 @@ class Gates:
 
 
 @lru_cache(maxsize=4096)
-def lanes(total: int, setting: Setting) -> tuple[int, int]:
-    """How many of a gate's `total` lanes lead each way at a setting; a wave's all lead both ways, in turn.
+def lanes(total: int, setting: Setting) -> tuple[float, float]:
+    """How many of a gate's `total` lanes lead each way at a setting, one in the middle by halves; a wave's all lead both ways, in turn.
 
     >>> lanes(5, Setting.parse("both"))
-    (2, 3)
+    (2.5, 2.5)
     """
-    found = []
-    for way in (IN, OUT):
-        one = Lanes(total, way)
-        one.set(setting, 0.0)
-        found.append(one.open)
-    return found[0], found[1]
+    if setting.mode is Mode.WAVE:
+        return float(total), float(total)
+    one = Lanes(total)
+    one.set(setting, 0.0)
+    return one.leads(IN), one.leads(OUT)
 
 
 def _course(wave: Setting) -> tuple[Floats, Floats]:

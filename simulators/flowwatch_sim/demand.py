@@ -1,18 +1,23 @@
 """Who comes, when and where to: an inhomogeneous Poisson stream of groups, or batches off a train, over a template of the day.
 
-Counts of real streets vary more than a Poisson process does: the variance of one-minute counts is about 2.2 times their mean (94 sensors in
-Melbourne). Groups give 1 + 1.2 of it (their sizes are zero-truncated Poisson with mean 1.72), a slow unrest of the rate the rest.
+Counts of real streets vary more than a Poisson process does: within a quarter of an hour, the variance of one-minute counts is 2.2 times their
+mean (median of 94 sensors in Melbourne). Groups give that: sizes S that are Poisson with parameter 1.2, given that they are not 0, have
+E[S²]/E[S] = 1 + 1.2. A slow unrest of the rate sets one quarter of an hour apart from the next.
+
+Every purpose of every stream draws from a generator of its own, and arrivals are those of one Poisson process of rate 1 on the clock of the
+template. So what is changed of a stream changes nothing else: neither other streams, nor who else comes and how long they stay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import sqrt
 from typing import Final
 
 import numpy as np
 
-from flowwatch_sim.people import Floats, Ints, People
+from flowwatch_sim.people import LUCK, Floats, Ints, People
 from flowwatch_sim.walking import free_speeds
 
 GROUP_EXCESS: Final = 1.2
@@ -21,6 +26,14 @@ SERVICE_CV: Final = 0.4
 """Coefficient of variation of the time in a lane (assumed, between 0.3 and 0.6)."""
 UNREST_S: Final = 900.0
 """How long the rate stays above or below its template before it turns."""
+UNREST: Final = 0.1
+"""Coefficient of variation of the rate from one `UNREST_S` to the next: the most that keeps one-minute counts at 2.2 ± 0.2 in quarters of an hour
+that lie askew to its own, at 30 persons/min."""
+LARGEST: Final = 40
+"""Persons of the largest group."""
+HOME_S: Final = 900.0
+"""Seconds in which people set out for home when an event ends, evenly (assumed)."""
+PURPOSES: Final = ("arrivals", "unrest", "batches", "sizes", "gates", "stays", "visits", "patience", "home", "walks", "lanes", "luck")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +42,7 @@ class Batches:
 
     every_s: float
     spread_s: float = 40.0
-    """Standard deviation of the walk from the platform."""
+    """How long the walk from the platform takes: two thirds of the people less than this, one in twenty more than twice as long (assumed)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +70,43 @@ class Stream:
     """Shape of the gamma distribution of stays."""
     visits: Sequence[Visit] = ()
     group_excess: float = GROUP_EXCESS
-    unrest: float = 0.15
+    unrest: float = UNREST
     """Coefficient of variation of the slow changes of the rate."""
     patience_s: float = 1200.0
+    """Mean of how long they stay outside before they give up (exponential; assumed)."""
     batches: Batches | None = None
     home_s: float | None = None
-    """When most set out for home (an event ends), and how many of them do."""
+    """When an event ends: who came before sets out for home then, within `HOME_S`, ..."""
     home_share: float = 0.0
-
-
-@dataclass(slots=True)
-class _Drawn:
-    came: list[Floats] = field(default_factory=list)
-    stream: list[Ints] = field(default_factory=list)
-    gate: list[Ints] = field(default_factory=list)
-    stays: list[list[tuple[int, float]]] = field(default_factory=list)
-    patience: list[Floats] = field(default_factory=list)
+    """... with this chance."""
 
 
 def people(streams: Sequence[Stream], seed: int) -> People:
-    """Everybody of one day. Each stream has its own generator, so that a change of one leaves the others as they were."""
-    drawn = _Drawn()
-    for i, stream in enumerate(streams):
-        _draw(stream, i, np.random.default_rng([seed, i]), drawn)
-    came = np.concatenate([*drawn.came, np.zeros(0)])
-    order = np.argsort(came, kind="stable")
-    n = len(came)
-    own = np.random.default_rng([seed, 1 << 20])
-    lanes = own.gamma(1 / SERVICE_CV**2, SERVICE_CV**2, (2, n))
+    """Everybody of one day."""
+    return together([_draw(stream, i, seed) for i, stream in enumerate(streams)])
+
+
+def together(parts: Sequence[People]) -> People:
+    """People of several streams as one, sorted by arrival."""
+    order = np.argsort(np.concatenate([np.zeros(0), *(part.came for part in parts)]), kind="stable")
+
+    def floats(column: str) -> Floats:
+        return np.asarray(np.concatenate([np.zeros(0), *(getattr(part, column) for part in parts)])[order], np.float64)
+
+    def ints(column: str) -> Ints:
+        return np.asarray(np.concatenate([np.zeros(0), *(getattr(part, column) for part in parts)])[order], np.int64)
+
+    stays = [stay for part in parts for stay in part.stays]
     return People(
-        came=came[order],
-        stream=np.concatenate([*drawn.stream, np.zeros(0, np.int64)])[order],
-        gate=np.concatenate([*drawn.gate, np.zeros(0, np.int64)])[order],
-        stays=[drawn.stays[i] for i in order.tolist()],
-        speed=free_speeds(own.random(n)),
-        patience=np.concatenate([*drawn.patience, np.zeros(0)])[order],
-        into=lanes[0],
-        out=lanes[1],
-        luck=own.random((n, 3)),
+        came=floats("came"),
+        stream=ints("stream"),
+        gate=ints("gate"),
+        stays=[stays[i] for i in order.tolist()],
+        speed=floats("speed"),
+        patience=floats("patience"),
+        into=floats("into"),
+        out=floats("out"),
+        luck=ints("luck"),
     )
 
 
@@ -102,16 +114,8 @@ def group_sizes(excess: float, n: int, random: np.random.Generator) -> Ints:
     """Sizes of groups: Poisson with parameter `excess`, given that it is not 0; all 1 where `excess` is 0. By inversion."""
     if excess <= 0:
         return np.ones(n, np.int64)
-    u = np.exp(-excess) + random.random(n) * -np.expm1(-excess)
-    sizes, p, cumulated = np.zeros(n, np.int64), np.exp(-excess), np.exp(-excess)
-    for size in range(1, 60):
-        sizes[(sizes == 0) & (u > cumulated)] = -1
-        p *= excess / size
-        cumulated += p
-        sizes[(sizes == -1) & (u <= cumulated)] = size
-        sizes[sizes == -1] = 0
-    sizes[sizes == 0] = 60
-    return sizes
+    shares = np.cumprod(excess / np.arange(1, LARGEST + 1)) / np.expm1(excess)
+    return np.searchsorted(np.cumsum(shares)[:-1], random.random(n), side="right") + 1
 
 
 def mean_group(excess: float) -> float:
@@ -123,26 +127,34 @@ def mean_group(excess: float) -> float:
     return 1.0 if excess <= 0 else float(excess / -np.expm1(-excess))
 
 
-def _draw(stream: Stream, number: int, random: np.random.Generator, drawn: _Drawn) -> None:
-    times = _times(stream, random)
-    sizes = group_sizes(stream.group_excess, len(times), random)
+def _draw(stream: Stream, number: int, seed: int) -> People:
+    random = {purpose: np.random.default_rng([seed, number, i]) for i, purpose in enumerate(PURPOSES)}
+    times = group_times(stream, random)
+    n = len(times)
+    sizes = group_sizes(stream.group_excess, n, random["sizes"])
     gates, shares = np.array(list(stream.entrances), np.int64), np.array(list(stream.entrances.values()))
-    gate = gates[np.searchsorted(np.cumsum(shares / shares.sum()), random.random(len(times)), side="right").clip(0, len(gates) - 1)]
-    stay = random.gamma(stream.stay_shape, stream.stay_s / stream.stay_shape, len(times))
-    visiting = random.random((len(times), len(stream.visits), 3))
-    patience = random.exponential(stream.patience_s, len(times))
-    leaves = random.random((len(times), 2))
-    came = np.repeat(times, sizes)
-    drawn.came.append(came + _gaps(sizes))
-    drawn.stream.append(np.full(len(came), number, np.int64))
-    drawn.gate.append(np.repeat(gate, sizes))
-    drawn.patience.append(np.repeat(patience, sizes))
-    for i, size in enumerate(sizes.tolist()):
-        length = float(stay[i])
-        if stream.home_s is not None and leaves[i, 0] < stream.home_share:
-            length = max(60.0, stream.home_s + 900.0 * float(leaves[i, 1]) - float(times[i]))
-        stays = _stays(stream, stream.first[int(gate[i])], length, visiting[i])
-        drawn.stays += [stays] * size
+    gate = gates[np.searchsorted(np.cumsum(shares / shares.sum())[:-1], random["gates"].random(n), side="right")]
+    length = random["stays"].gamma(stream.stay_shape, stream.stay_s / stream.stay_shape, n)
+    if stream.home_s is not None:
+        home = random["home"].random((n, 2))
+        stays_on = (times < stream.home_s) & (home[:, 0] < stream.home_share)
+        length = np.where(stays_on, stream.home_s + HOME_S * home[:, 1] - times, length)
+    visiting = random["visits"].random((n, len(stream.visits), 3))
+    firsts = [stream.first[g] for g in gate.tolist()]
+    stays = [_stays(stream, first, seconds, luck) for first, seconds, luck in zip(firsts, length.tolist(), visiting, strict=True)]
+    everybody = int(sizes.sum())
+    lanes = random["lanes"].gamma(1 / SERVICE_CV**2, SERVICE_CV**2, (everybody, 2))
+    return People(
+        came=np.repeat(times, sizes) + _gaps(sizes),
+        stream=np.full(everybody, number, np.int64),
+        gate=np.repeat(gate, sizes),
+        stays=[stay for stay, size in zip(stays, sizes.tolist(), strict=True) for _ in range(size)],
+        speed=np.repeat(free_speeds(random["walks"].random(n)), sizes),
+        patience=np.repeat(random["patience"].exponential(stream.patience_s, n), sizes),
+        into=lanes[:, 0],
+        out=lanes[:, 1],
+        luck=np.repeat(random["luck"].integers(1, LUCK, n), sizes),
+    )
 
 
 def _gaps(sizes: Ints) -> Floats:
@@ -151,19 +163,20 @@ def _gaps(sizes: Ints) -> Floats:
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes), np.float64)
 
 
-def _times(stream: Stream, random: np.random.Generator) -> Floats:
-    """When groups come: thinned by nothing, each step has its own Poisson number, spread evenly within it."""
-    steps = len(stream.rate)
-    turns = int(np.ceil(steps * stream.step_s / UNREST_S)) + 1
-    unrest = random.gamma(1 / stream.unrest**2, stream.unrest**2, turns) if stream.unrest > 0 else np.ones(turns)
-    at = np.minimum((np.arange(steps) * stream.step_s / UNREST_S).astype(np.int64), turns - 1)
-    mean = stream.rate * unrest[at] / mean_group(stream.group_excess)
-    number = random.poisson(mean)
-    times = np.repeat(np.arange(steps) * stream.step_s, number) + random.random(int(number.sum())) * stream.step_s
+def group_times(stream: Stream, random: Mapping[str, np.random.Generator]) -> Floats:
+    """When groups come, ascending seconds: a Poisson process whose rate is the template times its unrest. `random`: by `PURPOSES`."""
+    edges = np.arange(len(stream.rate) + 1) * stream.step_s
+    turns = int(np.ceil(edges[-1] / UNREST_S)) + 1
+    unrest = random["unrest"].gamma(1 / stream.unrest**2, stream.unrest**2, turns) if stream.unrest > 0 else np.ones(turns)
+    mean = stream.rate * unrest[(edges[:-1] / UNREST_S).astype(np.int64)] / mean_group(stream.group_excess)
+    expected = np.concatenate([[0.0], np.cumsum(mean)])
+    total = float(expected[-1])
+    unit = np.cumsum(random["arrivals"].exponential(size=int(total + 10 * sqrt(total) + 30)))
+    times = np.asarray(np.interp(unit[unit < total], expected, edges))
     if stream.batches is not None:
         every = stream.batches.every_s
-        times = np.ceil(times / every) * every + np.abs(random.normal(0, stream.batches.spread_s, len(times)))
-    return np.sort(times)
+        times = np.sort(np.ceil(times / every) * every + np.abs(random["batches"].normal(0, stream.batches.spread_s, len(times))))
+    return times
 
 
 def _stays(stream: Stream, first: int, length: float, luck: Floats) -> list[tuple[int, float]]:

@@ -36,6 +36,9 @@ class Layout:
     lanes: tuple[int, ...]
     rate: tuple[float, ...]
     """Gate -> persons/min that one lane passes."""
+    width: tuple[float, ...]
+    """Gate -> metres of all of its lanes."""
+    entrance_only: tuple[bool, ...]
     outer: tuple[bool, ...]
     links: tuple[str, ...]
     link_ends: tuple[tuple[int, int], ...]
@@ -49,16 +52,31 @@ class Layout:
         """The zone behind an outer gate."""
         return max(self.ends[gate])
 
-    def ways(self, start: int, led: Mapping[int, int], shut: Collection[tuple[int, int]] = ()) -> dict[int, list[Hop]]:
-        """Zone -> the shortest way there from zone `start`. `led`: link -> the only way that people are led; `shut`: (gate, way)."""
-        found: dict[int, list[Hop]] = {start: []}
-        ahead = deque([start])
-        while ahead:
-            here = ahead.popleft()
+    def breadth(self, hop: Hop) -> float:
+        """How wide a hop is, in metres; 1 where nothing joins two zones. Of several shortest ways people take the wider sooner."""
+        kind, index, _, _ = hop
+        return self.width[index] if kind == GATE else self.link_width[index] if kind == LINK else 1.0
+
+    def onward(self, goal: int, led: Mapping[int, int], shut: Collection[tuple[int, int]] = ()) -> dict[int, tuple[int, list[Hop]]]:
+        """Zone -> (hops to `goal`, the hops that a shortest way there can begin with), for every zone that has a way.
+
+        `led`: link -> the only way that people are led; `shut`: (gate, way) of the inner gates that lead nobody.
+        """
+        back: dict[int, list[tuple[int, Hop]]] = {}
+        for here in range(len(self.zones)):
             for hop in self._hops(here, led, shut):
-                if hop[3] not in found:
-                    found[hop[3]] = [*found[here], hop]
-                    ahead.append(hop[3])
+                back.setdefault(hop[3], []).append((here, hop))
+        found: dict[int, tuple[int, list[Hop]]] = {goal: (0, [])}
+        ahead = deque([goal])
+        while ahead:
+            there = ahead.popleft()
+            steps = found[there][0] + 1
+            for here, hop in back.get(there, ()):
+                if here not in found:
+                    found[here] = (steps, [])
+                    ahead.append(here)
+                if found[here][0] == steps:
+                    found[here][1].append(hop)
         return found
 
     def _hops(self, here: int, led: Mapping[int, int], shut: Collection[tuple[int, int]]) -> list[Hop]:
@@ -96,6 +114,8 @@ def layout(site: Mapping[str, Any]) -> Layout:
         ends=tuple((index[g["from"]], index[g["to"]]) for g in gates),
         lanes=tuple(int(g["lanes"]) for g in gates),
         rate=tuple(float(g["lane_per_min"]) for g in gates),
+        width=tuple(float(g["width_m"]) for g in gates),
+        entrance_only=tuple(bool(g["entrance_only"]) for g in gates),
         outer=tuple(is_outer(g) for g in gates),
         links=tuple(k["link"] for k in links),
         link_ends=tuple((index[k["from"]], index[k["to"]]) for k in links),

@@ -1,8 +1,9 @@
 """Where crowds of a fluid go: errands from zone to zone, and the legs of their ways, shared out as links are led and inner gates are shut.
 
 An *errand* is a reason to go somewhere: to the place of one's stay, to a visit, back from it, home by a certain exit. All who are about the same
-errand in the same zone are one *junction*; from there a *leg* leads over the next link, gate or border of the shortest way (`Layout.ways`). Each
-state of links and inner gates is a *pattern*, with its own next legs; junctions and legs are added as patterns need them, and never taken away.
+errand in the same zone are one *junction*; from there *legs* lead over the next links, gates or borders of the shortest ways (`Layout.onward`),
+shared out by width. Each state of links and inner gates is a *pattern*, with its own next legs; junctions and legs are added as patterns need
+them, and never taken away.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Routes:
     legs: list[Leg] = field(default_factory=list)
     _junction: dict[tuple[int, int], int] = field(default_factory=dict)
     _leg: dict[tuple[int, Hop], int] = field(default_factory=dict)
-    _ways: dict[tuple[int, Led, Shut], Mapping[int, Sequence[Hop]]] = field(default_factory=dict)
+    _ways: dict[tuple[int, Led, Shut], Mapping[int, tuple[int, Sequence[Hop]]]] = field(default_factory=dict)
 
     def junction(self, errand: int, zone: int) -> int:
         """The number of a junction, which is there from now on."""
@@ -71,36 +72,38 @@ class Routes:
         return errand if zone == (errand.zone if errand.gate < 0 else STREET) else None
 
     def shares(self, led: Led, shut: Shut) -> Floats:
-        """(legs,) 1 for each leg that people take in a pattern and 0 for the others. Where there is no way they stay where they are."""
-        taken: list[int] = []
+        """(legs,) which share of those at its junction each leg takes in a pattern. Where there is no way they stay where they are."""
+        taken: dict[int, float] = {}
         at = 0
         while at < len(self.junctions):
             number, zone = self.junctions[at]
             errand = self.errands[number]
             if self.landing(at) is None:
                 if zone == errand.zone:
-                    taken.append(self._add(at, zone, (WALK, errand.gate, 0, STREET)))
-                elif way := self._from(zone, led, shut).get(errand.zone):
-                    taken.append(self._add(at, zone, way[0]))
+                    taken[self._add(at, zone, (WALK, errand.gate, 0, STREET))] = 1.0
+                elif way := self._to(errand.zone, led, shut).get(zone):
+                    breadths = [self.layout.breadth(hop) for hop in way[1]]
+                    for hop, breadth in zip(way[1], breadths, strict=True):
+                        taken[self._add(at, zone, hop)] = breadth / sum(breadths)
             at += 1
         shares = np.zeros(len(self.legs))
-        shares[taken] = 1.0
+        shares[list(taken)] = list(taken.values())
         return shares
 
     def distances(self, zones: Collection[int], gates: Sequence[int], led: Led, shut: Shut) -> Floats:
         """(all zones, gates) how many hops it is from each of `zones` to the zone before each outer gate; infinite where there is no way."""
         found = np.full((len(self.layout.zones), len(gates)), np.inf)
-        for zone in zones:
-            ways = self._from(zone, led, shut)
-            for i, gate in enumerate(gates):
-                if self.layout.inner(gate) in ways:
-                    found[zone, i] = len(ways[self.layout.inner(gate)])
+        for i, gate in enumerate(gates):
+            ways = self._to(self.layout.inner(gate), led, shut)
+            for zone in zones:
+                if zone in ways:
+                    found[zone, i] = ways[zone][0]
         return found
 
-    def _from(self, zone: int, led: Led, shut: Shut) -> Mapping[int, Sequence[Hop]]:
-        key = (zone, led, shut)
+    def _to(self, goal: int, led: Led, shut: Shut) -> Mapping[int, tuple[int, Sequence[Hop]]]:
+        key = (goal, led, shut)
         if key not in self._ways:
-            self._ways[key] = self.layout.ways(zone, dict(led), shut)
+            self._ways[key] = self.layout.onward(goal, dict(led), shut)
         return self._ways[key]
 
     def _add(self, start: int, zone: int, hop: Hop) -> int:

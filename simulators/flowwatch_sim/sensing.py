@@ -90,6 +90,8 @@ class Sensors:
             if counter["gate"] is not None:
                 gate = places[GATE][counter["gate"]]
                 sensor.full_per_s = layout.lanes[gate] * layout.rate[gate] / 60.0
+            if sensor.kind is Kind.CUMULATIVE:
+                self._send(sensor, (0.0, 0, 0, ABSENT), 0.0)  # what it showed before anybody came; else the first period would count nobody
 
     def see(self, crossings: Sequence[Crossing], inside: Sequence[int], now: float) -> None:
         """People passed since the last call, and so many are in each zone at `now` (seconds): send what is due."""

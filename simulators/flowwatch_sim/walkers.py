@@ -13,9 +13,10 @@ import numpy as np
 
 from flowwatch_sim.capacity import Floats, Ints
 from flowwatch_sim.layout import GATE, LINK, Layout
+from flowwatch_sim.links import FULL_SHARE, SLOWEST
 from flowwatch_sim.routes import Routes, one_hot
 from flowwatch_sim.walking import FINE
-from flowwatch_sim.world import FULL_SHARE, LINK_M, SLOWEST, Habits
+from flowwatch_sim.world import LINK_M, Habits
 
 LOOK_S: Final = 15.0
 """How often people look up how fast they can walk in the crowd around them."""
@@ -69,7 +70,11 @@ class Walkers:
         self._passages = sorted(set(passages))
         self._narrow: Ints = np.array(narrow, np.int64)
         self._passage_of: Ints = np.array([self._passages.index(passage) for passage in passages], np.int64)
-        self._passage = one_hot(self._passage_of.tolist(), len(self._passages))
+        claims = [[a == b or (a[0] == b[0] == LINK and a[1] == b[1]) for b in self._passages] for a in self._passages]
+        self._claimed = one_hot(self._passage_of.tolist(), len(self._passages)) @ np.array(claims, np.float64).reshape(
+            2 * (len(self._passages),)
+        )
+        """Leg -> the passages that those who set off on it take room from: a link's both ways share its width."""
         starts = one_hot([leg.start for leg in legs], junctions)
         self._start = (starts * table[0][:, None]).T.copy() if len(table) == 1 else starts.T.copy()
         self._share = table[pattern] if len(table) > 1 else None
@@ -105,7 +110,7 @@ class Walkers:
         if len(self._narrow):
             go += self.waits
             want = go[:, self._narrow]
-            may = np.minimum(1.0, self._most(passes, inside) / np.maximum(want @ self._passage, TINY))
+            may = np.minimum(1.0, self._most(passes, inside) / np.maximum(want @ self._claimed, TINY))
             passed = want * may[:, self._passage_of]
             self.waits[:, self._narrow] = want - passed
             go[:, self._narrow] = passed
@@ -147,11 +152,13 @@ class Walkers:
         return np.concatenate([self._zone_s / self._shares[dense], links_s, gates_s], axis=1)
 
     def _most(self, passes: Floats, inside: Floats) -> Floats:
-        """(R, passages) persons who may set off in a step on each way of each link and inner gate."""
+        """(R, passages) persons who may set off in a step on each way of each inner gate, and on both ways of each link."""
+        diagram = self.habits.diagram
+        link_flow = min(diagram.specific_flow, diagram.densest_flow()[1])
         most = np.empty((self.replicates, len(self._passages)))
         for i, (kind, index, way) in enumerate(self._passages):
             if kind == LINK:
-                most[:, i] = self._width_s[index] * self.habits.diagram.specific_flow
+                most[:, i] = self._width_s[index] * link_flow
             else:
                 target = self.layout.ends[index][1 - way]
                 most[:, i] = np.minimum(passes[:, index, way], np.maximum(self.room[target] - inside[:, target], 0.0))

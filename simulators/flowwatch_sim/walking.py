@@ -4,8 +4,9 @@
     imo           IMO MSC.1/Circ.1533, table 1.1, linear between its rows: a planning code
     lab           laboratory runs in one direction (Wuppertal and Jülich): young people in a hurry, 20-30 % faster
 
-A width that people queue at passes `specific_flow` persons/m/s: 1.3 by the code (IMO table 1.2), 1.9 in laboratories (Seyfried 2009).
-A diagram is a setting of a site, because students, families and steps differ more than models do.
+A line that people queue at, such as a door, passes `specific_flow` persons/m/s: 1.3 by the code (IMO table 1.2), 2.02 in laboratories. A length
+that people walk passes no more than its diagram has room for, which is a little less. A diagram is a setting of a site, because students, families
+and steps differ more than models do.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Diagram:
 
     name: str
     nodes: tuple[tuple[float, float], ...]
-    """(density, speed), ascending by density; none: the formula of Weidmann."""
+    """(density, speed), ascending by density, down to 0 at the jam; none: the formula of Weidmann."""
     jam: float
     """Density at which nobody walks, persons/m²."""
     specific_flow: float
@@ -69,6 +70,16 @@ class Diagram:
         best = int(q.argmax())
         return float(k[best]), float(q[best])
 
+    def receives(self) -> list[float]:
+        """Persons/m/s that a length takes in at every density of 0, 1, 2 … / `FINE` persons/m²; 0 at and beyond its end.
+
+        As many as can ever pass while people flow freely, and only as many as move on where it is denser (what a cell receives in the cell
+        transmission model, Daganzo 1994). So a corridor that people queue before fills up to its densest flow and stays there.
+        """
+        k = np.arange(round(self.jam * FINE) + 1) / FINE
+        at, most = self.densest_flow()
+        return [*np.minimum(np.where(k <= at, most, self.flow(k)), self.specific_flow).tolist(), 0.0]
+
 
 _IMO: Final = ((0.0, 1.2), (0.5, 1.2), (1.9, 0.67), (3.2, 0.2), (3.5, 0.1), (5.4, 0.0))
 _LAB: Final = (
@@ -79,12 +90,17 @@ _LAB: Final = (
 DIAGRAMS: Final = {
     "weidmann": Diagram("weidmann", (), 5.4, 1.3),
     "imo": Diagram("imo", _IMO, 5.4, 1.3),
-    "lab": Diagram("lab", _LAB, 5.4, 1.9),
+    "lab": Diagram("lab", _LAB, 5.4, 2.02),
 }
-STAIRS: Final = {"up": 0.8, "down": 1.0}
-"""Speeds on stairs, m/s (IMO table 1.3)."""
-STAIRS_FLOW: Final = {"up": 0.88, "down": 1.1}
-"""Persons/m/s on stairs (IMO table 1.2)."""
+"""`imo` ends where its table does, with 0.1 m/s at 3.5 persons/m², and is led on to nothing at Weidmann's jam. The flow of `lab` is the slope
+that lies in the bands of Seyfried 2009, EG 2006 and AO 2009 from 1 to 5 m."""
+LEVEL: Final = "level"
+STAIRS_SPEED: Final = {LEVEL: 1.0, "up": 0.8 / 1.2, "down": 1.0 / 1.2}
+"""Speed on stairs as a share of that on the level (IMO table 1.3: 0.8 and 1.0 m/s, where the level has 1.2)."""
+STAIRS_FLOW: Final = {LEVEL: 1.0, "up": 0.88 / 1.3, "down": 1.1 / 1.3}
+"""What stairs pass as a share of what the level does (IMO table 1.2: 0.88 and 1.1 persons/m/s, where the level has 1.3)."""
+BACK: Final = {LEVEL: LEVEL, "up": "down", "down": "up"}
+"""Stairs as they are the other way."""
 
 
 def free_speeds(uniforms: Sequence[float] | Floats) -> Floats:

@@ -15,6 +15,8 @@ AIR = Diagram("air", ((0.0, 1.34), (1000.0, 1.34)), 1000.0, 1.3)
 """Nobody is in anybody's way."""
 HALL = 4.0
 """A hall of so many square metres is crossed in no time."""
+WIDE = {"width_m": 1000.0, "entrance_only": False}
+"""Of gates that only their lanes hold people up at."""
 
 
 def place(
@@ -29,7 +31,7 @@ def place(
     record: dict[str, Any] = {
         "zones": [{"zone": name, "inside": None, "area_m2": area} for name, area in rooms.items()],
         "gates": [
-            {"gate": name, "from": "outside", "to": inner.get(name, first), "lanes": lanes, "lane_per_min": rate}
+            {"gate": name, "from": "outside", "to": inner.get(name, first), "lanes": lanes, "lane_per_min": rate, **WIDE}
             for name, (lanes, rate) in gates.items()
         ],
         "links": [{"link": name, "from": a, "to": b, "width_m": width} for name, a, b, width in links],

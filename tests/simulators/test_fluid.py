@@ -135,7 +135,7 @@ def test_a_wave_passes_what_its_phases_leave_of_each_step() -> None:
 
 
 @pytest.mark.parametrize("width", [0.8, 1.0, 2.0, 3.5, 5.0])
-def test_a_crowded_exit_passes_1_3_persons_a_metre_and_second(width: float) -> None:
+def test_a_crowded_link_passes_the_densest_flow_of_its_diagram(width: float) -> None:
     here = place({"gate": (60, 60.0)}, {"room": 2e4, "hall": 2e4}, [("exit", "room", "hall", width)], {"gate": "hall"})
     trial = Fluid(here, [], mean_arrivals([], 1), Habits(DIAGRAMS["weidmann"]), step_s=1.0)
     trial.set_gate(0, OUT)
@@ -144,7 +144,7 @@ def test_a_crowded_exit_passes_1_3_persons_a_metre_and_second(width: float) -> N
     trial.advance(300.0)
     before = trial.passed("link", 0)[0, 0]
     trial.advance(600.0)
-    assert (trial.passed("link", 0)[0, 0] - before) / 300 == pytest.approx(1.3 * width, rel=0.01)
+    assert (trial.passed("link", 0)[0, 0] - before) / 300 == pytest.approx(1.225 * width, rel=0.01)
 
 
 def test_a_rush_before_a_gate_is_600_long_and_gone_half_an_hour_after_it() -> None:
@@ -420,7 +420,7 @@ def test_a_day_at_a_site_with_visits_is_in_the_mean_what_it_is_with_persons() ->
                 for gate, setting in enumerate(table):
                     trial.set_gate(gate, setting)
         trial.advance(300.0 * (k + 1))
-        assert inside[:, k].mean() == pytest.approx(trial.inside[0, 0], rel=0.02, abs=5.0), k
+        assert inside[:, k].mean() == pytest.approx(trial.inside[0, 0], rel=0.02, abs=10.0), k  # 3 standard errors of the first 200 to come
         there.append(trial.inside[0, 1])
     assert bridge.mean() == pytest.approx(np.mean(there), rel=0.02)
     assert np.allclose(bridge.mean(axis=0), there, rtol=0.05, atol=4.0)
