@@ -14,14 +14,14 @@ from pathlib import Path
 from flowwatch.approval.policy import Policy
 from flowwatch.approval.proof import is_recorded, record
 from flowwatch.approval.signatures import Signature
-from flowwatch.documents import DocumentErrors, Fault, Loaded, find, load, shipped
+from flowwatch.documents import DocumentErrors, Fault, Loaded, find, shipped
 from flowwatch.documents.actions import payload
 from flowwatch.log.errors import BadRecord, LogLocked
 from flowwatch.log.inbox import Inbox
 from flowwatch.log.reader import Reader
 from flowwatch.log.settings import load as load_settings
 from flowwatch.log.writer import Writer
-from flowwatch.soundness import Record, examine, records, site_named_in
+from flowwatch.soundness import Record, examine, neighbours, read, site_named_in
 from flowwatch.workspace import Workspace
 
 Tell = Callable[[str], None]
@@ -60,10 +60,9 @@ def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell, a
         tell("nothing accepted; the last good documents stay in force")
         return
     faults: list[Fault] = []
-    read = [_read(site_file, plan_files) for site_file, plan_files in found]
-    others = records(site_named_in(files[0]) if isinstance(one, DocumentErrors) else one for files, one in zip(found, read, strict=True))
-    gate = _Gate(workspace, policy, present, others, tell)
-    for (site_file, plan_files), one in zip(found, read, strict=True):
+    documents_read = [read(site_file, plan_files) for site_file, plan_files in found]
+    gate = _Gate(workspace, policy, present, neighbours(found, documents_read), tell)
+    for (site_file, plan_files), one in zip(found, documents_read, strict=True):
         try:
             gate.take(one, site_file, plan_files)
         except DocumentErrors as errors:
@@ -147,13 +146,6 @@ class _Gate:
                 stage(writer)
         except LogLocked:
             stage(Inbox(self.workspace.log))
-
-
-def _read(site_file: Path, plan_files: Sequence[Path]) -> Loaded | DocumentErrors:
-    try:
-        return load(site_file, plan_files)
-    except DocumentErrors as errors:
-        return errors
 
 
 def _by(pair: Pair | None) -> str:

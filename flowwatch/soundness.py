@@ -34,20 +34,22 @@ def examine(
     return report, faults + [_placed(found, site_file, plan_files, lang) for found in report.faults]
 
 
-def records(loaded: Iterable[Loaded | str]) -> dict[str, Record | None]:
-    """Sites by name, for `examine`: their records, and the bare names of those whose documents have faults."""
-    return {one if isinstance(one, str) else str(one.site["site"]): None if isinstance(one, str) else one.site for one in loaded}
+def read(site_file: Path, plan_files: Sequence[Path]) -> Loaded | DocumentErrors:
+    """The documents of a site, or their faults."""
+    try:
+        return load(site_file, plan_files)
+    except DocumentErrors as errors:
+        return errors
 
 
-def neighbours(files: Iterable[tuple[Path, Sequence[Path]]]) -> dict[str, Record | None]:
-    """All sites that `documents.find` found, read for `examine`."""
-    found: list[Loaded | str] = []
-    for site_file, plan_files in files:
-        try:
-            found.append(load(site_file, plan_files))
-        except DocumentErrors:
-            found.append(site_named_in(site_file))
-    return records(found)
+def neighbours(files: Iterable[tuple[Path, Sequence[Path]]], found: Iterable[Loaded | DocumentErrors]) -> dict[str, Record | None]:
+    """All sites by name, for `examine`: what `read` gave for each of `files`; None for those whose documents have faults of their own."""
+    return {
+        site_named_in(site_file) if isinstance(one, DocumentErrors) else str(one.site["site"]): None
+        if isinstance(one, DocumentErrors)
+        else one.site
+        for (site_file, _), one in zip(files, found, strict=True)
+    }
 
 
 def site_named_in(site_file: Path) -> str:

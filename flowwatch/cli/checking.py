@@ -15,7 +15,7 @@ from flowwatch.cli.output import line
 
 if TYPE_CHECKING:
     from flowwatch.approval.policy import Policy
-    from flowwatch.documents import Fault, Loaded
+    from flowwatch.documents import DocumentErrors, Fault, Loaded
     from flowwatch.safety import Finding
     from flowwatch.soundness import Record
     from flowwatch.words import Language
@@ -36,7 +36,7 @@ def check(documents: Path | None, approvers: Path | None, form: str, lang: Langu
     """
     from flowwatch.adapters.mapping import load_import
     from flowwatch.documents import DocumentErrors, alternatives, find, shipped
-    from flowwatch.soundness import neighbours
+    from flowwatch.soundness import neighbours, read
 
     root, as_json = shipped() if documents is None else documents, form == "json"
     seen = _Seen([], [], [])
@@ -46,11 +46,12 @@ def check(documents: Path | None, approvers: Path | None, form: str, lang: Langu
     except DocumentErrors as errors:
         in_force, others = [], []
         seen.faults.extend(errors.faults)
-    known = neighbours(in_force)
-    for site_file, plan_files in in_force:
-        _judge(site_file, plan_files, lang, seen, known, policy)
-    for site_file, plan_files in others:
-        _judge(site_file, plan_files, lang, seen, known, None, alternative=True)
+    found = [read(*files) for files in in_force]
+    known = neighbours(in_force, found)
+    for files, one in zip(in_force, found, strict=True):
+        _judge(one, files, lang, seen, known, policy)
+    for files in others:
+        _judge(read(*files), files, lang, seen, known, None, alternative=True)
     for mapping in sorted((root / "config" / "imports").glob("*.yaml")):
         try:
             seen.good.append(f"{load_import(mapping).import_}: import mapping")
@@ -100,8 +101,8 @@ def _policy(root: Path, approvers: Path | None, seen: _Seen) -> Policy | None:
 
 
 def _judge(
-    site_file: Path,
-    plan_files: Sequence[Path],
+    one: Loaded | DocumentErrors,
+    files: tuple[Path, Sequence[Path]],
     lang: Language,
     seen: _Seen,
     known: Mapping[str, Record | None],
@@ -109,17 +110,16 @@ def _judge(
     *,
     alternative: bool = False,
 ) -> None:
-    """Read one site with its plans, analyse what reads well, and see who signed it."""
-    from flowwatch.documents import DocumentErrors, load, notes
+    """Analyse one site with its plans, if it reads well, and see who signed it."""
+    from flowwatch.documents import DocumentErrors, notes
     from flowwatch.documents.load import shown_path
     from flowwatch.safety import analyse, render
     from flowwatch.safety.words import line as line_of
     from flowwatch.soundness import examine, place_in_file
 
-    try:
-        loaded = load(site_file, plan_files)
-    except DocumentErrors as errors:
-        seen.faults.extend(fault for fault in errors.faults if fault not in seen.faults)
+    (site_file, plan_files), loaded = files, one
+    if isinstance(loaded, DocumentErrors):
+        seen.faults.extend(fault for fault in loaded.faults if fault not in seen.faults)
         return
     name = f"{loaded.site['site']}{f' with {plan_files[0].parent.name}, an alternative' if alternative else ''}"
     seen.good.append(f"{name}: version {loaded.version}, {_holds(loaded.site)}")

@@ -107,10 +107,11 @@ def sign(site: str, role: Literal["author", "approver"], by: str, key_file: Path
 def _sound(root: Path, site_file: Path, plan_files: list[Path]) -> Loaded:
     """The documents without a fault. Raises `DocumentErrors`."""
     from flowwatch.documents import DocumentErrors, find, load
-    from flowwatch.soundness import examine, neighbours
+    from flowwatch.soundness import examine, neighbours, read
 
-    loaded = load(site_file, plan_files)
-    _, faults = examine(loaded.site, site_file, plan_files, neighbours(find(root))) if plan_files else (None, [])
+    loaded, found = load(site_file, plan_files), find(root)
+    known = neighbours(found, (read(*files) for files in found))
+    _, faults = examine(loaded.site, site_file, plan_files, known) if plan_files else (None, [])
     if faults:
         raise DocumentErrors(faults)
     return loaded

@@ -19,6 +19,7 @@ from flowwatch.documents.nodes import Node
 from flowwatch.documents.shelf import alternatives
 from flowwatch.documents.walk import Rules
 from flowwatch.documents.words import OTHERS, duration_us, moment, moment_us
+from flowwatch.soundness import site_named_in
 from flowwatch.trials.acts import fields_of
 from flowwatch.trials.language import Act, Hold
 from flowwatch.trials.rules import does_one_thing, holds_one_thing
@@ -66,13 +67,12 @@ def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
 
     Raises `DocumentErrors` with every fault.
     """
-    name = read_document(text, language.Scenario, {}).site
-    files = {site.stem: (site, plans) for site, plans in find(root)}
+    first = read_document(text, language.Scenario, {})
+    name, files = first.site, {site_named_in(site): (site, plans) for site, plans in find(root)}
     if name not in files:
         told = f"found {quoted(name)}, but there is no such site, expected {listed(sorted(files))}{did_you_mean(near(name, files))}"
         raise DocumentErrors([Fault(text.name, 1, 1, "site", told)])
     site_file, plan_files = files[name]
-    first = read_document(text, language.Scenario, {})
     folder = plan or (None if isinstance(first.plan, UnsetType) else first.plan)
     if folder is not None and plan_files and plan_files[0].parent.name != folder:
         others = {plans[0].parent.name: plans for _, plans in alternatives(root) if plans}

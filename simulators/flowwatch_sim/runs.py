@@ -17,6 +17,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,9 +50,8 @@ class Setup:
     """Bars of the main plan that stand elsewhere than it has them."""
 
     def planned(self) -> Planned:
-        """The scenario made ready. Raises `DocumentErrors`, `BadBarsError`."""
-        planned = read_scenario(self.text, self.root, self.plan)
-        return replace(planned, loaded=vary(planned.loaded, self.moved)) if self.moved else planned
+        """The scenario made ready, once a process. Raises `DocumentErrors`, `BadBarsError`."""
+        return _planned(self)
 
     @property
     def name(self) -> str:
@@ -63,6 +63,12 @@ class Setup:
         planned = self.planned()
         went_in = [__version__, self.text.data.hex(), planned.loaded.version, self.sight or planned.scenario.sensing.value]
         return hashlib.sha256("\n".join(went_in).encode()).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _planned(setup: Setup) -> Planned:
+    planned = read_scenario(setup.text, setup.root, setup.plan)
+    return replace(planned, loaded=vary(planned.loaded, setup.moved)) if setup.moved else planned
 
 
 @dataclass(frozen=True, slots=True)
