@@ -2,26 +2,29 @@
 
 Without fault means what `flowwatch check` means by it: the files read well, and the safety analysis finds every way out kept. Where the
 documents' roster asks for it, two people must have signed them besides, and the proof enters the log right behind them (`approval`).
+The documents of a group, whose plans go by each other's stages, come into force together or not at all.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flowwatch.approval.policy import Policy
 from flowwatch.approval.proof import is_recorded, record
 from flowwatch.approval.signatures import Signature
-from flowwatch.documents import DocumentErrors, Fault, Loaded, find, shipped
+from flowwatch.documents import DocumentErrors, Loaded, find, shipped
 from flowwatch.documents.actions import payload
+from flowwatch.documents.neighbours import looks_at
 from flowwatch.log.errors import BadRecord, LogLocked
 from flowwatch.log.inbox import Inbox
 from flowwatch.log.reader import Reader
+from flowwatch.log.routing import Routing
 from flowwatch.log.settings import load as load_settings
 from flowwatch.log.writer import Writer
-from flowwatch.soundness import Record, examine, neighbours, read, site_named_in
+from flowwatch.soundness import Record, astray, examine, neighbours, read, site_named_in
 from flowwatch.workspace import Workspace
 
 Tell = Callable[[str], None]
@@ -59,21 +62,48 @@ def accept_documents(workspace: Workspace, documents: Path | None, tell: Tell, a
         _tell_faults(errors, tell)
         tell("nothing accepted; the last good documents stay in force")
         return
-    faults: list[Fault] = []
-    documents_read = [read(site_file, plan_files) for site_file, plan_files in found]
-    gate = _Gate(workspace, policy, present, neighbours(found, documents_read), tell)
-    for (site_file, plan_files), one in zip(found, documents_read, strict=True):
-        try:
-            gate.take(one, site_file, plan_files)
-        except DocumentErrors as errors:
-            known = site_named_in(site_file) in present
-            _tell_faults(errors, tell)
-            tell(f"{site_file}: not accepted; {'the last good document stays in force' if known else 'no document is in force'}")
-            faults += [] if known else errors.faults
+    read_all = [read(site_file, plan_files) for site_file, plan_files in found]
+    offers = [_Offer.of(one, *files) for one, files in zip(read_all, found, strict=True)]
+    gate = _Gate(workspace, policy, present, neighbours(found, read_all), tell)
+    refused = gate.judge(offers)
+    gate.take(offers, _waiting(offers, refused, _groups(workspace)) | refused.keys())
     if gate.unsigned:
         tell(f"documents are taken unsigned: {policy.unsigned}")
+    faults = [fault for site, errors in refused.items() if site not in present for fault in errors.faults]
     if faults:
         raise DocumentErrors(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """One site's documents as they are on disk."""
+
+    site: str
+    found: Loaded | DocumentErrors
+    site_file: Path
+    plan_files: Sequence[Path]
+
+    @classmethod
+    def of(cls, found: Loaded | DocumentErrors, site_file: Path, plan_files: Sequence[Path]) -> _Offer:
+        site = str(found.site["site"]) if isinstance(found, Loaded) else site_named_in(site_file)
+        return cls(site, found, site_file, plan_files)
+
+
+def _waiting(offers: Sequence[_Offer], refused: Collection[str], groups: Mapping[str, str]) -> set[str]:
+    """The sites whose documents must wait, because those of a site that they look at, or that is of their group, are refused.
+
+    What stays in force of a refused site may look at stages that the new documents of another no longer have, and the other way round.
+    `groups` are the groups of the sites in the log.
+    """
+    records = {offer.site: offer.found.site for offer in offers if isinstance(offer.found, Loaded)}
+    waiting: set[str] = set()
+    while True:
+        out = waiting | set(refused)
+        held = {groups[site] for site in out if site in groups} | {records[site]["group"] for site in out if site in records}
+        more = {site for site, record in records.items() if record["group"] in held or out.intersection(looks_at(record))} - out
+        if not more:
+            return waiting
+        waiting |= more
 
 
 @dataclass(slots=True)
@@ -87,34 +117,72 @@ class _Gate:
     tell: Tell
     unsigned: bool = False
     """Whether documents were taken that nobody needed to sign."""
+    _pairs: dict[str, Pair | None] = field(default_factory=dict)
+    """Who signed the documents that were found good."""
 
-    def take(self, loaded: Loaded | DocumentErrors, site_file: Path, plan_files: Sequence[Path]) -> None:
-        """Accept one site's documents if they changed.
+    def judge(self, offers: Sequence[_Offer]) -> dict[str, DocumentErrors]:
+        """The sites whose documents cannot be used, with their faults, which are told."""
+        refused: dict[str, DocumentErrors] = {}
+        for offer in offers:
+            try:
+                self._examine(offer)
+            except DocumentErrors as errors:
+                refused[offer.site] = errors
+                _tell_faults(errors, self.tell)
+                self.tell(f"{offer.site_file}: not accepted; {self._in_force(offer)}")
+        return refused
 
-        Raises `DocumentErrors`, and `BadRecord` where the log has no place for a site that it does not know.
-        """
+    def _examine(self, offer: _Offer) -> None:
+        """Raises `DocumentErrors`. What is in force already was examined, but the sites that it looks at may have changed."""
+        loaded = offer.found
         if isinstance(loaded, DocumentErrors):
             raise loaded
-        if self.present.get(str(loaded.site["site"])) == loaded.version:
-            self._stay(loaded)
-            return
-        if plan_files:
-            _, faults = examine(loaded.site, site_file, plan_files, self.others)
-            if faults:
-                raise DocumentErrors(faults)
-        self._accept(loaded, self.policy.approved(loaded))
-
-    def _accept(self, loaded: Loaded, pair: Pair | None) -> None:
-        site = str(loaded.site["site"])
-        try:
-            self._append(site, loaded, pair, again=False)
-        except BadRecord as error:
-            if site not in self.present:
-                raise
-            self.tell(f"{site}: not accepted; the last good document stays in force: {error}")
+        if self._unchanged(loaded):
+            faults = astray(loaded.site, offer.plan_files, self.others)
         else:
+            faults = examine(loaded.site, offer.site_file, offer.plan_files, self.others)[1] if offer.plan_files else []
+        if faults:
+            raise DocumentErrors(faults)
+        if not self._unchanged(loaded):
+            self._pairs[offer.site] = self.policy.approved(loaded)
+
+    def take(self, offers: Sequence[_Offer], out: Collection[str]) -> None:
+        """Accept the documents that changed, those of a group together; the sites `out` are left as they are."""
+        groups: dict[str, list[Loaded]] = {}
+        for offer in offers:
+            loaded = offer.found
+            if isinstance(loaded, DocumentErrors):
+                continue
+            if self._unchanged(loaded):
+                self._stay(loaded)
+            elif offer.site not in out:
+                groups.setdefault(str(loaded.site["group"]), []).append(loaded)
+            elif offer.site in self._pairs:
+                why = f"documents of its group {loaded.site['group']}, or of a site that it looks at, have faults"
+                self.tell(f"{offer.site}: document {loaded.version} waits, because {why}; {self._in_force(offer)}")
+        for group in groups.values():
+            self._accept(group)
+
+    def _unchanged(self, loaded: Loaded) -> bool:
+        return self.present.get(str(loaded.site["site"])) == loaded.version
+
+    def _in_force(self, offer: _Offer) -> str:
+        return "the last good document stays in force" if offer.site in self.present else "no document is in force"
+
+    def _accept(self, group: Sequence[Loaded]) -> None:
+        """Raises `BadRecord` where the log has no place for sites of which it knows none."""
+        pairs = [self._pairs[str(loaded.site["site"])] for loaded in group]
+        try:
+            self._append(group, pairs, again=False)
+        except BadRecord as error:
+            if not any(loaded.site["site"] in self.present for loaded in group):
+                raise
+            sites = ", ".join(str(loaded.site["site"]) for loaded in group)
+            self.tell(f"{sites}: not accepted; the last good document stays in force: {error}")
+            return
+        for loaded, pair in zip(group, pairs, strict=True):
             self.unsigned = self.unsigned or pair is None
-            self.tell(f"{site}: document {loaded.version} accepted{_by(pair)}")
+            self.tell(f"{loaded.site['site']}: document {loaded.version} accepted{_by(pair)}")
 
     def _stay(self, loaded: Loaded) -> None:
         """Documents that are in force already, perhaps from when nobody needed to sign: put the proof of their approval into the log."""
@@ -125,20 +193,20 @@ class _Gate:
         if verdict.pair is None:
             self.tell(f"{site}: document {loaded.version} is in force and not approved: {verdict.missing}")
             return
-        self._append(site, loaded, verdict.pair, again=True)
+        self._append([loaded], [verdict.pair], again=True)
         self.tell(f"{site}: document {loaded.version} is in force{_by(verdict.pair)}")
 
-    def _append(self, site: str, loaded: Loaded, pair: Pair | None, *, again: bool) -> None:
-        """The documents (unless they are there: `again`) and right behind them, in one commit, who signed them."""
-        now, proof = time.time_ns() // 1000, b""
-        if pair is not None and self.policy.roster is not None:
-            proof = payload(record(site, loaded.digest, pair, self.policy.roster, now))
+    def _append(self, group: Sequence[Loaded], pairs: Sequence[Pair | None], *, again: bool) -> None:
+        """The documents (unless they are there: `again`) and right behind each of them, all in one commit, who signed it."""
+        now, roster = time.time_ns() // 1000, self.policy.roster
 
         def stage(to: Writer | Inbox) -> None:
-            if not again:
-                to.append_document(loaded.payload, now)
-            if proof:
-                to.append_action(site, proof, now)
+            for loaded, pair in zip(group, pairs, strict=True):
+                site = str(loaded.site["site"])
+                if not again:
+                    to.append_document(loaded.payload, now)
+                if pair is not None and roster is not None:
+                    to.append_action(site, payload(record(site, loaded.digest, pair, roster, now)), now)
             to.commit()
 
         try:
@@ -155,6 +223,11 @@ def _by(pair: Pair | None) -> str:
 def _tell_faults(errors: DocumentErrors, tell: Tell) -> None:
     for fault in errors.faults:
         tell(str(fault))
+
+
+def _groups(workspace: Workspace) -> dict[str, str]:
+    """Site -> its group, of the sites in the log."""
+    return {site: place.group for site, place in Routing(workspace.log, load_settings(workspace.log)).sites.items()}
 
 
 def _documents_in_log(workspace: Workspace) -> dict[str, str]:

@@ -30,8 +30,12 @@ def examine(
     sites by name, which its plans may look at (`documents.neighbours`).
     """
     report = analyse(record)
-    faults = [_at(plan_files, stray.plan, stray.path, stray.text) for stray in strays(record, others)]
-    return report, faults + [_placed(found, site_file, plan_files, lang) for found in report.faults]
+    return report, astray(record, plan_files, others) + [_placed(found, site_file, plan_files, lang) for found in report.faults]
+
+
+def astray(record: Record, plan_files: Sequence[Path], others: Mapping[str, Record | None]) -> list[Fault]:
+    """The conditions of a compiled record on other sites that cannot mean anything, at their places; arguments as of `examine`."""
+    return [_at(plan_files, stray.plan, stray.path, stray.text) for stray in strays(record, others)]
 
 
 def read(site_file: Path, plan_files: Sequence[Path]) -> Loaded | DocumentErrors:

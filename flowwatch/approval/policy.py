@@ -6,6 +6,7 @@ documents are taken unsigned.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,10 +33,10 @@ class Policy:
     def of(cls, root: Path, approvers: Path | None = None) -> Policy:
         """The policy of the documents under `root`, by the roster `approvers` if it is named. Raises `DocumentErrors` for its faults.
 
-        A roster that is named must be there; that under the root may be missing.
+        A roster that is named must be there; that under the root may be missing, but a link there that leads nowhere is one that cannot be read.
         """
         file = root / ROSTER if approvers is None else approvers
-        return cls(root, file, load_roster(file) if approvers is not None or file.exists() else None)
+        return cls(root, file, load_roster(file) if approvers is not None or os.path.lexists(file) else None)
 
     @property
     def required(self) -> bool:
@@ -45,7 +46,7 @@ class Policy:
     @property
     def unsigned(self) -> str:
         """Why documents are taken unsigned, where they are."""
-        return f"approval is off in {shown_path(self.file)}" if self.file.exists() else f"there is no {shown_path(self.file)}"
+        return f"approval is off in {shown_path(self.file)}" if self.roster is not None else f"there is no {shown_path(self.file)}"
 
     def verdict(self, loaded: Loaded) -> Verdict:
         """What the signatures of these documents amount to; there must be a roster. Raises `DocumentErrors` for faults in their file."""

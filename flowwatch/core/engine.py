@@ -40,7 +40,7 @@ from flowwatch.core.settlement import Settlement
 from flowwatch.core.standing import Ask, Standing, floor
 from flowwatch.core.terms import Role, Terms, compile_terms
 
-ENGINE_VERSION: Final = 2
+ENGINE_VERSION: Final = 3
 """Raised by every change after which an old log would give other entries."""
 EMPTY_GRACE_US: Final = 10 * MINUTE
 """A declared known-empty moment counts only when time reaches it within this; after an outage nobody knows whether it was empty."""

@@ -96,7 +96,10 @@ class Plans:
             reached[reached == NEVER] = rose[stood]
             risen[ix, rank[ix] + 1 :] = NEVER
         self.rank, self.risen, self.asked = rank, risen, rank.copy()
-        self.free = terms.plain.copy()
+        free = terms.plain.copy()
+        old, new = carry(self._ladders, terms.ladders)
+        free[new] = self.free[old]
+        self.free = free | (terms.plain & (np.arange(n) != terms.main[terms.ladder_site]))
         old, new = carry(self._names, terms.names)
         on, since = np.zeros(len(terms.names), np.bool_), np.full(len(terms.names), NEVER, np.int64)
         on[new], since[new] = self.on[old], self.above_since[old]

@@ -56,13 +56,9 @@ class Settlement:
         return stage
 
     def asks(self, s: int, standing: Standing) -> list[Ask]:
-        """The plans in force at a site, the main plan first: what is calm and not in force asks nothing."""
-        found = []
-        for ladder in self.terms.of_site[s]:
-            plan = self.terms.plans[ladder]
-            if self.plans.free[ladder] or self.plans.rank[ladder] > 0 or plan["plan"] in standing.stages_held:
-                found.append(Ask(plan, self.active(ladder, standing)))
-        return found
+        """The plans in force at a site, the main plan first: what is calm, by itself or held so, and not in force asks nothing."""
+        all_plans = [(ladder, Ask(self.terms.plans[ladder], self.active(ladder, standing))) for ladder in self.terms.of_site[s]]
+        return [ask for ladder, ask in all_plans if self.plans.free[ladder] or ask.stage is not ask.plan["stages"][0]]
 
     def settle(self, s: int, standing: Standing, why: Why) -> None:
         """Bring one site's stages, gates, devices and tasks to where they belong, and tell of it."""
@@ -79,7 +75,7 @@ class Settlement:
         wanted, drilled, broken = standing.desired(document, asks)
         for order in standing.command(wanted, drilled):
             self._command(site, document, standing, order, why, of)
-        self._direct(site, standing, asks, why, of)
+        self._direct(site, standing, asks, why, of, lead=not broken)
         if asks or document["plans"]:
             self._plan_incidents(s, standing, asks, why, lifted)
         else:
@@ -135,9 +131,9 @@ class Settlement:
         found = (standing.stages.get(plan["plan"]) for plan in by_lead(document["plans"]))
         return next((stage for stage in found if stage is not None), None)
 
-    def _direct(self, site: str, standing: Standing, asks: list[Ask], why: Why, of: str | None) -> None:
+    def _direct(self, site: str, standing: Standing, asks: list[Ask], why: Why, of: str | None, *, lead: bool) -> None:
         reason = _REASONS.get(why.reason, why.reason)
-        for d in standing.direct(asks):
+        for d in standing.direct(asks, lead=lead):
             told = {"device": d.kind, "name": d.name, "state": d.state, "revision": d.revision, "plan": d.plan, "stage": d.stage}
             self.scribe.entry(site, EntryKind.DEVICE, {"site": site, **told, "reason": reason, "of": of})
         for ask, task, key, stage in standing.give_tasks(asks):
@@ -156,7 +152,7 @@ class Settlement:
             plan, rank = self.terms.plans[ladder], int(self.plans.rank[ladder])
             name, stage = plan["plan"], plan["stages"][rank]
             _, cause = why.moved.get(ladder, (why.reason, why.cause))
-            warns = rank > 0 or (plan["case"] is not None and stage["level"] is not None)
+            warns = rank > 0 or (plan["case"] is not None and bool(self.plans.free[ladder]) and stage["level"] is not None)
             self._mark((site, What.STAGE, name), name in asking and warns, cause, self._told(document, standing, stage, cause))
             held = standing.stages_held.get(name)
             key = (site, What.OVERRIDE_ACTIVE, STAGE if plan is document["plans"][0] else f"{STAGE}:{name}")
@@ -171,12 +167,12 @@ class Settlement:
             differs = gate in standing.gates_held and standing.gates_held[gate].value != modes[gate]
             self._mark((site, What.OVERRIDE_ACTIVE, gate), differs, why.cause, Telling(level, planned))
             self._mark((site, What.INVARIANT_BROKEN, gate), gate in lifted, why.cause, Telling(None, "lifted"))
-        there = {plan["plan"] for plan in document["plans"]}
+        there, beside = ({plan["plan"] for plan in document["plans"][first:]} for first in (0, 1))
         for key in self.scribe.incidents.of(site):
             _, what, subject = key
             gone = what in (What.STAGE, What.CASE_ACTIVE) and subject not in there
             if what in (What.OVERRIDE_ACTIVE, What.INVARIANT_BROKEN) and subject not in (STAGE, "table"):
-                gone = subject.removeprefix(f"{STAGE}:") not in there if subject.startswith(f"{STAGE}:") else subject not in modes
+                gone = subject.removeprefix(f"{STAGE}:") not in beside if subject.startswith(f"{STAGE}:") else subject not in modes
             if gone:
                 self.scribe.clear(key, why.cause, why.reason)
 

@@ -139,7 +139,10 @@ class Standing:
         return "; ".join(broken) or None
 
     def desired(self, site: Record, asks: Iterable[Ask]) -> tuple[Table, set[str], list[str]]:
-        """(what every gate is to be, the gates that are so only for a drill, what is wrong with the table: then it is the present one)."""
+        """(what every gate is to be, the gates that are so only for a drill, what is wrong with what is asked).
+
+        Where something is wrong no link is led (`direct`); if the gates alone are wrong, they stay as they are.
+        """
         if self.fire is not None:
             return fire_table(site), set(), []
         asked = list(asks)
@@ -147,6 +150,8 @@ class Standing:
             return {}, set(), []
         wanted = self.table(site, asked)
         broken = violations(site, wanted, led=led(asked))
+        if broken and not violations(site, wanted):
+            return wanted, set(), broken
         if broken:
             return {gate: text for gate, (text, _) in self.gates.items() if text and gate in wanted}, set(), broken
         if self.drill is None:
@@ -173,12 +178,13 @@ class Standing:
 
     # -- barriers, links, signs, tasks ------------------------------------------------------------------------------------------------
 
-    def direct(self, asks: Iterable[Ask]) -> list[Device]:
+    def direct(self, asks: Iterable[Ask], *, lead: bool = True) -> list[Device]:
         """Bring barriers, links and signs to what the stages ask (`directed`). What nobody asks is ended.
 
-        In a fire no link is led: people may leave by it whichever way is nearer.
+        In a fire no link is led, nor where `lead` is false: people may leave by it whichever way is nearer.
         """
-        wanted = {f"{kind}/{name}": told for (kind, name), told in directed(asks).items() if kind != "link" or self.fire is None}
+        lead = lead and self.fire is None
+        wanted = {f"{kind}/{name}": told for (kind, name), told in directed(asks).items() if kind != "link" or lead}
         changed = []
         for key in sorted(wanted.keys() | self.devices.keys()):
             state, plan, stage = wanted.get(key, (None, "", ""))

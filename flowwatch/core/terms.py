@@ -288,10 +288,7 @@ def _add(rows: _Rows, network: Network, s: int, ladder: int, rule: tuple[str, Ro
         bars = (leaf["enter_m"], leaf["clear_m"]) if "enter_m" in leaf else (HALF, HALF)
         rows.numbers.append((ladder, s, rank, *bars, leaf.get("hold_us", 0), dwell if rank else 0, target))
         rows.leaves.append(leaf)
-        place = zone or leaf.get("gate") or leaf.get("link") or leaf.get("counter") or leaf.get("site") or ""
-        what = (
-            f"{leaf['kind']}/{leaf.get('measure') or leaf.get('health') or leaf.get('stage') or ''}/{leaf.get('direction') or ''}/{place}"
-        )
+        what = f"{leaf['kind']}/{_about(leaf)}"
         seen[what] = seen.get(what, 0) + 1
         rows.names.append(f"{name}/{what}/{seen[what]}")
     rows.rules.append((ladder, rank, int(role), len(rows.clause_first)))
@@ -300,6 +297,14 @@ def _add(rows: _Rows, network: Network, s: int, ladder: int, rule: tuple[str, Ro
             raise ValueError("a clause of nothing")
         rows.clause_first.append(len(rows.member))
         rows.member += [base + _within(i, len(part["leaves"])) for i in clause]
+
+
+def _about(leaf: Mapping[str, Any]) -> str:
+    """What a leaf looks at, in words that stay when its bars change: by them its state is carried over to a new document."""
+    if leaf["kind"] == "neighbour":
+        return neighbour_name(leaf)
+    place = leaf.get("zone") or leaf.get("gate") or leaf.get("link") or leaf.get("counter") or ""
+    return f"{leaf.get('measure') or leaf.get('health') or ''}/{leaf.get('direction') or ''}/{place}"
 
 
 def _within(i: int, n: int) -> int:

@@ -70,7 +70,7 @@ def _way(start: str, end: str, known: Mapping[str, Record | None]) -> list[str] 
     ways = [[start]]
     seen = {start}
     for way in ways:
-        for site in _looks_at(known[way[-1]]):
+        for site in looks_at(known[way[-1]]):
             if site == end:
                 return [*way, end]
             if site in known and site not in seen:
@@ -79,7 +79,8 @@ def _way(start: str, end: str, known: Mapping[str, Record | None]) -> list[str] 
     return None
 
 
-def _looks_at(record: Record | None) -> Sequence[str]:
+def looks_at(record: Record | None) -> Sequence[str]:
+    """The sites whose stages the plans of `record` go by."""
     return [] if record is None else list(dict.fromkeys(leaf["site"] for plan in record["plans"] for _, leaf in _conditions(plan)))
 
 

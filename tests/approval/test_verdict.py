@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.approval.base64s import raw, text
-from flowwatch.approval.policy import Policy
+from flowwatch.approval.policy import ROSTER, Policy
 from flowwatch.approval.signatures import Signature, file_of, load_signatures, write_signatures
 from flowwatch.approval.verdict import judge
 from flowwatch.documents import DocumentErrors, Loaded
@@ -206,6 +206,13 @@ def test_a_roster_that_is_off_or_missing_asks_nobody(root: Path) -> None:
     file.unlink()
     assert Policy.of(root).approved(loaded(root)) is None
     assert Policy.of(root).unsigned.startswith("there is no ")
+
+
+def test_a_link_to_a_roster_that_is_gone_is_a_fault_and_switches_nothing_off(root: Path) -> None:
+    write_roster(root).unlink()
+    (root / ROSTER).symlink_to(root / "gone.yaml")
+    with pytest.raises(DocumentErrors, match="cannot be read"):
+        Policy.of(root)
 
 
 def test_a_roster_that_is_named_must_be_there_and_wins(root: Path, tmp_path: Path) -> None:

@@ -254,6 +254,48 @@ def test_an_override_that_leaves_a_zone_whose_link_leads_away_from_the_exit_is_r
 # -- devices and tasks -------------------------------------------------------------------------------------------------------------------
 
 
+def test_where_plans_lead_people_away_from_every_exit_no_link_is_led_and_the_gates_go_on() -> None:
+    """Each link has a way back alone; the main plan and a case together leave the mall none."""
+    zones, links = [zone("mall"), zone("hall")], [link("path", "hall", "mall"), link("lane", "hall", "mall")]
+    gates = [gate("g0", to="hall"), gate("g1", to="hall")]
+    led = plan("storm", [stage("on", links={"lane": "one_way"}, gates=OUT)], case={"effect": "tighten", "declared_only": True} | _nothing())
+    document = site(stages=[stage("calm", links={"path": "one_way"})], zones=zones, links=links, gates=gates, beside=[led])
+    rows = [act(_s(3), "c3", "override", case="storm", until_us=_s(9)), tick(_s(3)), tick(_s(9))]
+    entries = _told(document, *rows)
+    assert [(b["tick"], b["name"], b["state"]) for b in bodies(entries, "device")] == [
+        (T0, "path", "one_way"),
+        (_s(3), "path", None),
+        (_s(9), "path", "one_way"),
+    ]
+    assert [(b["tick"], b["setting"]) for b in bodies(entries, "command") if b["gate"] == "g0"] == [
+        (T0, "both"),
+        (_s(3), "out"),
+        (_s(9), "both"),
+    ]
+    broken = [(b["tick"], b["state"], b["subject"]) for b in bodies(entries, "incident") if b["what"] == "invariant_broken"]
+    assert broken == [(_s(3), "raised", "table"), (_s(9), "cleared", "table")]
+
+
+def test_a_case_held_calm_asks_nothing_while_nobody_declared_it() -> None:
+    document = site(stages=[stage("calm")], beside=[_case("tighten")])
+    rows = [act(_s(3), "h3", "override", plan="storm", stage="usual", until_us=_s(60)), tick(_s(3))]
+    entries = _told(document, *rows)
+    assert [(b["plan"], b["to"]) for b in bodies(entries, "transition")] == [("yu", "calm")]
+    assert not [b for b in bodies(entries, "incident") if b["what"] == "case_active"]
+
+
+def test_a_case_that_is_over_announces_its_first_stage_no_more_while_somebody_holds_another() -> None:
+    told: dict[str, Any] = {
+        "level": "I",
+        "alert": {"headline": {"zh": "雷电", "en": "Lightning"}, "instruction": {"zh": "离开", "en": "Leave"}},
+    }
+    stages = [stage("out", gates=OUT, **told), stage("all-out", [term(500, 400)], gates=OUT)]
+    storm = plan("storm", stages, case={"effect": "tighten", "declared_only": True} | _nothing())
+    rows = [act(_s(3), "h3", "override", plan="storm", stage="all-out", until_us=_s(60)), tick(_s(3))]
+    found = [b for b in bodies(_told(site(stages=[stage("calm")], beside=[storm]), *rows), "incident") if b["what"] == "stage"]
+    assert found == []
+
+
 def test_a_stage_gives_tasks_raises_barriers_and_withdraws_both_when_it_falls() -> None:
     task = {"task": "patrol", "role": "patrol", "within_us": 300 * SECOND, "text": {"zh": "巡逻", "en": "patrol"}}
     shut = stage("shut", [term(100, 80)], SECOND, gates=OUT, barriers={"road": "raise"}, tasks=[task])

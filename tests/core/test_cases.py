@@ -227,6 +227,30 @@ def test_a_case_that_becomes_the_main_plan_is_no_declared_case_any_more() -> Non
     assert engine.standings["yu"].stages == {"fest": "calm"}
 
 
+def test_a_case_that_becomes_the_main_plan_leaves_no_word_of_the_hold_that_it_had_beside_one() -> None:
+    fest = _fest()
+    old = site(stages=MAIN, beside=[fest])
+    new = old | {"plans": [fest | {"case": None}]}
+    held = act(T0, "h", "override", plan="fest", stage="fest-full", until_us=T0 + 60 * MINUTE)
+    entries = play([declare(old), recount(T0, 0), held, tick(T0), declare(new), tick(T0 + SECOND)]).entries
+    found = [(b["subject"], b["state"]) for b in bodies(entries, "incident") if b["what"] == "override_active"]
+    assert ("stage:fest", "cleared") in found
+    assert found[-1] != ("stage:fest", "raised")
+
+
+def test_a_resting_main_plan_rests_also_in_the_tick_of_another_sites_new_document() -> None:
+    """A case replaces the main plan at yu; a document of another site comes with an override that only the case allows."""
+    gates = {"g0": "out", "g1": "out"}
+    yu = site(stages=[stage("calm", gates={"g0": "in", "g1": "out"})], beside=[_fest(gates=gates)], egress_min_per_min=50)
+    other, changed = (site("zz", stages=[stage("calm")], title={"zh": t, "en": t}) for t in ("one", "two"))
+    rows = [declare(yu), declare(other), recount(T0, 0), tick(T0), _declare("a", T0 + MINUTE), tick(T0 + SECOND)]
+    held = act(T0 + 2 * SECOND, "b", "override", gate="g1", mode="in", until_us=T0 + MINUTE)
+    plain = play([*rows, held, tick(T0 + 2 * SECOND)]).entries
+    beside = play([*rows, declare(changed, T0 + 2 * SECOND), held, tick(T0 + 2 * SECOND)]).entries
+    said = [[b["refused"] for b in bodies(entries, "action", "yu")][-1] for entries in (plain, beside)]
+    assert said == [None, None]
+
+
 def test_a_gate_override_is_judged_by_the_cases_in_force_also_in_the_tick_of_a_new_document() -> None:
     """The case asks that g0 leads out; with g1 held inward too little would lead out without it."""
     one, two = (site(stages=MAIN, beside=[_fest(gates={"g0": "out", "g1": "both"})], title={"zh": t, "en": t}) for t in ("one", "two"))

@@ -125,6 +125,17 @@ def test_a_case_comes_into_force_with_the_neighbours_stage_and_goes_with_it() ->
     assert orders == [(T0, "both", "start"), (_s(6), "out", "case"), (_s(21), "both", "case_ended")]
 
 
+def test_a_condition_that_goes_from_a_document_leaves_its_hold_to_no_other_plan_of_the_same_site() -> None:
+    stairs = plan("stairs", [stage("calm"), stage("full", [term(60, 50)], gates=OUT)], zone="mall")
+    bund = site("bund", group="river", stages=[stage("calm"), stage("full", [term(100, 80)], gates=OUT)], beside=[stairs])
+    narrow, whole = _beside(hold=10 * SECOND) | {"plan": "stairs"}, _beside(hold=10 * SECOND)
+    rows = [*_counted(5, 70), tick(_s(6)), *_counted(9, 150), tick(_s(10)), declare(_road(whole), _s(12))]
+    rows += [tick(_s(seconds)) for seconds in range(12, 25)]
+    first = [declare(bund), declare(_road(narrow, whole)), recount(T0, 0, site_name="bund"), recount(T0, 0, site_name="road"), tick(T0)]
+    entries = play([*first, *rows]).entries
+    assert stages_seen(entries, "road")[1:] == [(_s(20), "calm", "led", "rise")]
+
+
 def test_an_engine_stored_between_the_two_goes_on_the_same() -> None:
     engine = Engine("p00")
     rows = [

@@ -121,19 +121,65 @@ def test_each_half_of_such_plans_is_taken_alone(place: tuple[Workspace, Path]) -
     assert list(versions(workspace)) == ["yuyuan"]
 
 
-def test_a_plan_that_names_a_stage_which_its_neighbour_does_not_have_does_not_replace_a_good_one(place: tuple[Workspace, Path]) -> None:
+@pytest.fixture
+def group(place: tuple[Workspace, Path]) -> tuple[Workspace, Path]:
+    """The same with the Bund and Nanjing Road, which are one group and whose plans are in force."""
     workspace, root = place
     for name in ("bund", "nanjing-road"):
         shutil.copy(shipped() / "config" / "sites" / f"{name}.yaml", root / "config" / "sites")
         shutil.copytree(shipped() / "rules" / name, root / "rules" / name)
     accept_documents(workspace, root, lambda _: None)
-    good = versions(workspace)
-    assert set(good) == {"yuyuan", "bund", "nanjing-road"}
-    case = root / "rules" / "nanjing-road" / "bund-hold.plan.yaml"
-    case.write_text(case.read_text(encoding="utf-8").replace("stage: remote_hold,", "stage: remote_holds,"), encoding="utf-8")
-    told: list[str] = []
+    return workspace, root
+
+
+def put(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def changed(workspace: Workspace, root: Path) -> tuple[set[str], list[str]]:
+    """The sites whose documents changed in the log by what is on disk now, and what was told."""
+    before, told = versions(workspace), list[str]()
     accept_documents(workspace, root, told.append)
-    assert versions(workspace) == good
+    after = versions(workspace)
+    return {site for site in after if after[site] != before.get(site)}, told
+
+
+def test_a_plan_that_names_a_stage_which_its_neighbour_does_not_have_does_not_replace_a_good_one(group: tuple[Workspace, Path]) -> None:
+    workspace, root = group
+    assert set(versions(workspace)) == {"yuyuan", "bund", "nanjing-road"}
+    put(root / "rules" / "nanjing-road" / "bund-hold.plan.yaml", "stage: remote_hold,", "stage: remote_holds,")
+    sites, told = changed(workspace, root)
+    assert sites == set()
     assert any(
         'found "remote_holds", expected a stage above calm of "bund"' in line and 'did you mean "remote_hold"?' in line for line in told
     )
+
+
+def test_a_stage_that_a_neighbour_looks_at_does_not_go_without_it(group: tuple[Workspace, Path]) -> None:
+    workspace, root = group
+    put(root / "rules" / "bund" / "plan.yaml", "stage: remote_hold\n", "stage: held_far\n")
+    sites, told = changed(workspace, root)
+    assert sites == set()
+    assert any("bund-hold.plan.yaml:" in line and 'found "remote_hold", expected a stage above calm of "bund"' in line for line in told), (
+        told
+    )
+    assert next(line for line in told if line.startswith("bund: document ")).endswith("the last good document stays in force")
+
+
+def test_a_stage_that_gets_another_name_at_both_sites_comes_into_force_at_both_in_one_commit(group: tuple[Workspace, Path]) -> None:
+    workspace, root = group
+    put(root / "rules" / "bund" / "plan.yaml", "stage: remote_hold\n", "stage: held_far\n")
+    put(root / "rules" / "nanjing-road" / "bund-hold.plan.yaml", "stage: remote_hold,", "stage: held_far,")
+    assert changed(workspace, root)[0] == {"bund", "nanjing-road"}
+
+
+def test_documents_wait_for_those_of_their_group_and_for_no_others(group: tuple[Workspace, Path]) -> None:
+    workspace, root = group
+    put(root / "config" / "sites" / "nanjing-road.yaml", "capacity: ", "capacity: many")
+    for name in ("bund", "yuyuan"):
+        put(root / "config" / "sites" / f"{name}.yaml", "title: {zh: ", "title: {zh: 新")
+    sites, told = changed(workspace, root)
+    assert sites == {"yuyuan"}
+    assert any(line.startswith("bund: document ") and "waits, because documents of its group huangpu-riverfront" in line for line in told), told
