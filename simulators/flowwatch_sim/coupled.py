@@ -41,11 +41,12 @@ SHARED: Final = ("starts", "lasts", "every", "runs")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a passage needs to know of a site: its gates, its streams by name, and its group."""
+    """What a passage needs to know of a site: its gates, its streams by name, its group, and whose clocks it goes by."""
 
     layout: Layout
     streams: Sequence[str]
     group: str
+    time_zone: str
 
 
 class Coupled:
@@ -89,6 +90,8 @@ class Coupled:
         groups = sorted({place.group for place in places.values()})
         if len(groups) > 1:
             self._say((SITES,), f"found sites of the groups {', '.join(groups)}, expected sites of one group, which are decided together")
+        if len(clocks := sorted({place.time_zone for place in places.values()})) > 1:
+            self._say((SITES,), f"found sites of the time zones {', '.join(clocks)}, expected those of one, so that starts is one moment")
         for i, passage in enumerate(said.passages):
             for key, text in self._wrong(passage, places, every_us):
                 self._say((PASSAGES, i, key), text)

@@ -108,7 +108,10 @@ def _together(several: Coupled, text: Source, root: Path, plan: str | None) -> P
     said = several.scenarios(RULES, [names for _, names in documents])
     places = [planned(mine, loaded) for mine, (loaded, _) in zip(said, documents, strict=True)]
     streams = [[stream.stream for stream in mine.streams] for mine in said]
-    known_places = {site: Place(p.layout, mine, str(p.loaded.site["group"])) for site, p, mine in zip(sites, places, streams, strict=True)}
+    known_places = {
+        site: Place(place.layout, mine, str(place.loaded.site["group"]), str(place.loaded.site["time_zone"]))
+        for site, place, mine in zip(sites, places, streams, strict=True)
+    }
     passages = []
     for way in several.passages(known_places, duration_us(said[0].every)):
         (start, gate), (end, entrance) = way.from_.split("/"), way.to.split("/")
