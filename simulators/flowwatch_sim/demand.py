@@ -82,7 +82,7 @@ class Stream:
 
 
 def people(streams: Sequence[Stream], seed: int) -> People:
-    """Everybody of one day."""
+    """Everybody of one day, and of one site."""
     return together([_draw(stream, i, seed) for i, stream in enumerate(streams)])
 
 
@@ -130,8 +130,12 @@ def mean_group(excess: float) -> float:
 def _draw(stream: Stream, number: int, seed: int) -> People:
     random = {purpose: np.random.default_rng([seed, number, i]) for i, purpose in enumerate(PURPOSES)}
     times = group_times(stream, random)
+    return drawn(stream, number, random, times, group_sizes(stream.group_excess, len(times), random["sizes"]))
+
+
+def drawn(stream: Stream, number: int, random: Mapping[str, np.random.Generator], times: Floats, sizes: Ints) -> People:
+    """Groups of a stream that come at `times` (seconds, infinite where nobody knows yet), with everything but that drawn for them."""
     n = len(times)
-    sizes = group_sizes(stream.group_excess, n, random["sizes"])
     gates, shares = np.array(list(stream.entrances), np.int64), np.array(list(stream.entrances.values()))
     gate = gates[np.searchsorted(np.cumsum(shares / shares.sum())[:-1], random["gates"].random(n), side="right")]
     length = random["stays"].gamma(stream.stay_shape, stream.stay_s / stream.stay_shape, n)

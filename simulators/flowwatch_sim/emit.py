@@ -73,14 +73,17 @@ def send(
     return Sent(readings, seconds, asked, late, most)
 
 
-def write_truth(file: Path, city: City, names: Sequence[str], zones: Sequence[str], start_us: int) -> None:
-    """The truth beside a stream, one JSON object a line: each minute of each site with the people in its zones, then each fault."""
+def write_truth(file: Path, city: City, names: Sequence[str], zones: Sequence[Sequence[str]], start_us: int) -> None:
+    """The truth beside a stream, one JSON object a line: each minute of each site with the people in its zones, then each fault.
+
+    `zones`: those of each site; of fewer sites than there are, they are said again and again.
+    """
     with file.open("w", encoding="utf-8") as out:
         for i, name in enumerate(names):
             day, shift = city.recordings[int(city.day[i])], int(city.shift_us[i])
             for m, row in enumerate(day.minutes.tolist()):
                 at = start_us + (m + 1) * 60 * SECOND + shift
-                out.write(json.dumps({"site": name, "at_us": at, "inside": dict(zip(zones, row, strict=True))}) + "\n")
+                out.write(json.dumps({"site": name, "at_us": at, "inside": dict(zip(zones[i % len(zones)], row, strict=True))}) + "\n")
             for fault in day.faults:
                 told = {"site": name, "at_us": start_us + round(fault["at_s"] * SECOND) + shift}
                 out.write(json.dumps(told | {"counter": fault["counter"], "fault": fault["what"]}) + "\n")

@@ -1,14 +1,17 @@
 """Days side by side: each replicate a world of its own, all of them decided by one production engine on a simulated clock.
 
 The engine holds one site a replicate, the same documents under another name, and evaluates them together as it does a city; so sixty days cost
-little more than one, and what decides here is what decides at the police. Every `every` seconds: people move, counters see and send, operators
-answer, the engine decides, and gates are turned as long after as people take to turn them.
+little more than one, and what decides here is what decides at the police. Of a scenario of several sites each day has one of each, in a group
+of its own: their plans look at each other's stages within the day, and people walk from one to another (`passages.py`).
+
+Every `every` seconds: people move, counters see and send, operators answer, the engine decides, and gates are turned as long
+after as people take to turn them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -20,7 +23,7 @@ from flowwatch.core.entries import EntryKind, canonical
 from flowwatch.core.readings import ABSENT, SECOND, Block, Kind
 from flowwatch.core.settings import Setting
 from flowwatch_sim.controllers import Controller
-from flowwatch_sim.demand import people
+from flowwatch_sim.passages import Between, site_seed
 from flowwatch_sim.people import Floats, Ints
 from flowwatch_sim.planned import Planned
 from flowwatch_sim.sensing import Sensors, Truth
@@ -67,6 +70,10 @@ class Day:
     alerts: list[tuple[float, str, str | None]]
     """(when, what, level) of each incident raised."""
     sensing: Truth
+    went_on: int = 0
+    """Of those who left, who walked on to another site of the scenario."""
+    arrived: int = 0
+    """Of those who came, who came from another site."""
 
 
 @dataclass
@@ -74,6 +81,7 @@ class _Replicate:
     """One day on its way."""
 
     seed: int
+    planned: Planned
     site: str
     world: World
     sensors: Sensors
@@ -94,35 +102,43 @@ class _Replicate:
 
 
 class Laboratory:
-    """Days of one scenario under one set of documents."""
+    """Days of one scenario under one set of documents. Of several sites there is a `Day` for each, in the order of the scenario, seed by seed."""
 
     def __init__(self, planned: Planned, seeds: Sequence[int], sight: Sight | None = None) -> None:
         self.planned = planned
         self._perfect = (sight or planned.scenario.sensing.value) == "perfect"
         self.engine = Engine("p00")
         self._first, self._rows, self._payload = 0, list[tuple[int, ...]](), dict[int, bytes]()
-        counters = len(planned.layout.site["counters"])
         self._ticks = round(planned.lasts_s / planned.every_s)
-        self._days = [self._replicate(seed, i, i * counters, alone=len(seeds) == 1) for i, seed in enumerate(seeds)]
+        self._betweens = [Between(planned.sites, planned.passages, seed) for seed in seeds]
+        self._days: list[_Replicate] = []
+        counters = 0
+        for i, seed in enumerate(seeds):
+            for k, place in enumerate(planned.sites):
+                self._days.append(self._replicate(place, seed, (i, k), counters, alone=len(seeds) == 1))
+                counters += len(place.layout.site["counters"])
         self._by_site = {day.site: day for day in self._days}
 
-    def _replicate(self, seed: int, number: int, first: int, *, alone: bool) -> _Replicate:
-        plan = self.planned
+    def _replicate(self, plan: Planned, seed: int, place: tuple[int, int], first: int, *, alone: bool) -> _Replicate:
+        """A site of a day; `place`: the number of the day, and of the site."""
+        number, k = place
         site = str(plan.loaded.site["site"])
         name = site if alone else f"{site}:{number:05d}"
-        record = dict(plan.loaded.site) | {"site": name, "group": name}
+        record = _renamed(plan.loaded.site, {str(p.loaded.site["site"]): f":{number:05d}" for p in self.planned.sites})
         self._say(Kind.DOCUMENT, 0.0, plan.loaded.payload if alone else canonical(record))
+        luck = site_seed(seed, k)
         here, minutes = plan.layout, int(plan.lasts_s // MINUTE_S)
         ticks, zones = self._ticks, len(here.zones)
         boths = [Setting.parse("both")] * len(here.gates)
         of_gate = [[d for d in plan.disobedience if d.gate == g] for g in range(len(here.gates))]
         return _Replicate(
             seed,
+            plan,
             name,
-            World(here, people(plan.streams, seed), plan.habits),
-            Sensors(here, plan.troubles, perfect=self._perfect, seed=seed, first=first),
+            self._betweens[number].worlds[k],
+            Sensors(here, plan.troubles, perfect=self._perfect, seed=luck, first=first),
             [Controller(setting, plan.carry_out_s, mine) for setting, mine in zip(boths, of_gate, strict=True)],
-            np.random.default_rng([seed, 11]),
+            np.random.default_rng([luck, 11]),
             np.zeros((ticks, zones), np.int32),
             np.zeros((ticks, len(here.gates)), np.int32),
             lower=np.full((minutes, zones), -1, np.int32),
@@ -136,19 +152,25 @@ class Laboratory:
         """Live through the days; `advance` hears how many ticks are done, each time some are."""
         every = self.planned.every_s
         for day in self._days:
-            for zone, held in enumerate(self.planned.layout.held):
-                if len(held) == 1 and zone not in self.planned.layout.waiting:
-                    self._record(day, 0.0, "recount", {"zone": self.planned.layout.zones[zone], "count": 0, "counted_at_us": self._us(0.0)})
+            here = day.planned.layout
+            for zone, held in enumerate(here.held):
+                if len(held) == 1 and zone not in here.waiting:
+                    self._record(day, 0.0, "recount", {"zone": here.zones[zone], "count": 0, "counted_at_us": self._us(0.0)})
         self._decide(0.0)
         for k in range(self._ticks):
             now = (k + 1) * every
+            for between in self._betweens:
+                between.announce(now)
             for day in self._days:
                 self._live(day, k, now)
+            for between in self._betweens:
+                between.collect()
             self._decide(now)
             if now % MINUTE_S < every:
                 self._remember_band(now)
             advance(1)
-        return [self._ended(day) for day in self._days]
+        crossed = [ends for between in self._betweens for ends in zip(between.went_on, between.arrived, strict=True)]
+        return [self._ended(day, *ends) for day, ends in zip(self._days, crossed, strict=True)]
 
     def _live(self, day: _Replicate, k: int, now: float) -> None:
         world, before = day.world, now - self.planned.every_s
@@ -156,7 +178,7 @@ class Laboratory:
             setting = controller.at(before)
             if setting is not None:
                 world.set_gate(gate, setting, before)
-                day.settings.append((before, self.planned.layout.gates[gate], str(setting)))
+                day.settings.append((before, day.planned.layout.gates[gate], str(setting)))
         while day.links and day.links[0][0] <= before:
             _, link, way = day.links.pop(0)
             world.lead(link, way)
@@ -172,14 +194,14 @@ class Laboratory:
     def _answer(self, day: _Replicate, now: float) -> None:
         while day.answers and day.answers[0][0] <= now:
             _, incident = day.answers.pop(0)
-            no = float(day.luck.random()) < self.planned.scenario.operators.decline
+            no = float(day.luck.random()) < day.planned.scenario.operators.decline
             self._record(day, now, "confirm", {"incident": incident, "answer": "no" if no else "yes"})
-        for at, kind, fields in self.planned.acts:
+        for at, kind, fields in day.planned.acts:
             if now - self.planned.every_s < at <= now:
                 self._record(day, now, kind, dict(fields))
-        often = self.planned.round_s
+        often = day.planned.round_s
         if often is not None and now % often < self.planned.every_s:
-            layout = self.planned.layout
+            layout = day.planned.layout
             for zone, held in enumerate(layout.held):
                 if len(held) == 1 and zone not in layout.waiting:
                     count = max(0, round(day.world.inside[zone] * (1 + COUNTED_BY_HAND * float(day.luck.standard_normal()))))
@@ -231,7 +253,7 @@ class Laboratory:
                 self._hear(self._by_site[entry.chain], entry.kind, json.loads(entry.body), now)
 
     def _hear(self, day: _Replicate, kind: str, body: dict[str, Any], now: float) -> None:
-        layout = self.planned.layout
+        layout = day.planned.layout
         match kind:
             case EntryKind.COMMAND:
                 setting = Setting.parse(body["setting"])
@@ -239,23 +261,22 @@ class Laboratory:
                 day.commands.append((now, body["gate"], body["setting"]))
             case EntryKind.DEVICE if body["device"] == "link":
                 way = {"one_way": 0, "one_way_back": 1}.get(str(body["state"]))
-                day.links.append((now + self.planned.carry_out_s, layout.links.index(body["name"]), way))
+                day.links.append((now + day.planned.carry_out_s, layout.links.index(body["name"]), way))
             case EntryKind.TRANSITION:
                 day.stages.append((now, body["plan"], body["to"]))
             case EntryKind.INCIDENT:
                 if body["state"] == "raised":
                     day.alerts.append((now, body["what"], body["level"]))
                 if body["what"] == "confirmation_needed" and body["state"] == "raised":
-                    day.answers.append((now + self.planned.answer_s, body["incident"]))
+                    day.answers.append((now + day.planned.answer_s, body["incident"]))
 
     def _remember_band(self, now: float) -> None:
         engine, minute = self.engine, int(now // MINUTE_S) - 1
         figures = engine.occupancy.figures(engine.network, engine.intake.totals.counted_at, engine.tick)
-        zones = len(self.planned.layout.zones)
-        where = {site: i for i, site in enumerate(engine.network.sites)}
         for day in self._days:
-            first = where[day.site] * zones
-            for z in range(zones):
+            zones = day.planned.layout.zones
+            first = engine.network.zone_index[f"{day.site}/{zones[0]}"]
+            for z in range(len(zones)):
                 if figures.known[first + z]:
                     day.lower[minute, z] = figures.lower[first + z] // 1000
                     day.upper[minute, z] = -(-figures.upper[first + z] // 1000)
@@ -263,7 +284,7 @@ class Laboratory:
 
     # -- the end ----------------------------------------------------------------------------------------------------------------------
 
-    def _ended(self, day: _Replicate) -> Day:
+    def _ended(self, day: _Replicate, went_on: int, arrived: int) -> Day:
         """Everybody goes home through whatever leads out, and the day is closed."""
         world, end = day.world, self.planned.lasts_s
         world.close(end)
@@ -288,4 +309,32 @@ class Laboratory:
             commands=day.commands,
             alerts=day.alerts,
             sensing=day.sensors.truth,
+            went_on=went_on,
+            arrived=arrived,
         )
+
+
+def _renamed(record: Mapping[str, Any], tails: Mapping[str, str]) -> dict[str, Any]:
+    """A site's documents under another name: its own with its tail, as in what its plans say of the others. `tails`: site -> what is added.
+
+    All sites of one day are one group, which no other day is in.
+    """
+    tail = tails[record["site"]]
+
+    def leaf(said: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**said, "site": f"{said['site']}{tails[said['site']]}"} if said["kind"] == "neighbour" and said["site"] in tails else said
+
+    def part(said: Mapping[str, Any]) -> dict[str, Any]:
+        return {**said, "leaves": [leaf(one) for one in said["leaves"]]}
+
+    plans = [
+        plan
+        | {
+            "stages": [part(stage) for stage in plan["stages"]],
+            "degraded": [part(rule) for rule in plan["degraded"]],
+            "case": None if plan["case"] is None else part(plan["case"]),
+        }
+        for plan in record["plans"]
+    ]
+    name = f"{record['site']}{tail}"
+    return dict(record) | {"site": name, "group": name if len(tails) == 1 else f"{record['group']}{tail}", "plans": plans}

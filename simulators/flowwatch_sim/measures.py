@@ -15,6 +15,10 @@ stage/<plan>/<stage>        minutes in a stage
 alerts                      incidents raised
 band                        share of the minutes in which the truth lay inside the engine's band, all zones together
 band_lag                    most people by which the truth was outside it
+
+Of several sites on one day each has all of these, named peak/bund.square, queue_most/bund, stage/bund.stairs/apart, and
+
+arrived, went_on            people who came from another site, and left for another one; among those who came and left
 """
 
 from __future__ import annotations
@@ -77,15 +81,46 @@ def measures(day: Day, planned: Planned, counted: Bars | None = None) -> dict[st
     return found
 
 
+def of_day(days: Sequence[Day], planned: Planned, counted: Bars | None = None) -> dict[str, float]:
+    """All figures of a day of every site of a scenario, `days` in their order; `counted` as in `measures`, with zones as `Planned.named` has them."""
+    if not planned.beside:
+        return measures(days[0], planned, counted)
+    counted = bars(planned) if counted is None else counted
+    found: dict[str, float] = {}
+    for day, place in zip(days, planned.sites, strict=True):
+        head = planned.named(place.scenario.site, "")
+        mine = measures(day, place, {zone.removeprefix(head): those for zone, those in counted.items() if zone.startswith(head)})
+        mine |= {"arrived": float(day.arrived), "went_on": float(day.went_on)}
+        found |= {_at(place.scenario.site, name): value for name, value in mine.items()}
+    return found
+
+
+def of_site(found: Mapping[str, float], planned: Planned, place: Planned) -> dict[str, float]:
+    """The figures of one of a scenario's sites, under the names that they would have if it were the only one."""
+    if not planned.beside:
+        return dict(found)
+    mine, site = {}, place.scenario.site
+    for name, value in found.items():
+        first, whose, *more = name.split("/")
+        if whose == site or whose.startswith(f"{site}."):
+            mine["/".join([first, *filter(None, [whose[len(site) + 1 :]]), *more])] = value
+    return mine
+
+
+def _at(site: str, name: str) -> str:
+    first, *more = name.split("/")
+    return "/".join([first, ".".join([site, *more[:1]]), *more[1:]])
+
+
 def bars(*setups: Planned) -> dict[str, list[float]]:
-    """Zone -> the bars on people inside of all plans of one setup or several, in people, ascending."""
+    """Zone -> the bars on people inside of all plans of one setup or several, in people, ascending. Zones as `Planned.named` has them."""
     found: dict[str, set[float]] = {}
-    for planned in setups:
-        for plan in planned.loaded.site["plans"]:
+    for planned, place in [(of, place) for of in setups for place in of.sites]:
+        for plan in place.loaded.site["plans"]:
             for stage in plan["stages"]:
                 for leaf in stage["leaves"]:
                     if on_people(leaf):
-                        found.setdefault(leaf["zone"], set()).add(leaf["enter_m"] / 1000)
+                        found.setdefault(planned.named(place.scenario.site, leaf["zone"]), set()).add(leaf["enter_m"] / 1000)
     return {zone: sorted(those) for zone, those in found.items()}
 
 

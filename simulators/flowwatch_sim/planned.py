@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from flowwatch.documents import DocumentErrors, Loaded, Source, find, load
 from flowwatch.documents.faults import Fault, did_you_mean, listed, near, quoted
@@ -25,8 +27,10 @@ from flowwatch.trials.language import Act, Hold
 from flowwatch.trials.rules import does_one_thing, holds_one_thing
 from flowwatch_sim import scenario as language
 from flowwatch_sim.controllers import Disobedience
+from flowwatch_sim.coupled import Coupled, Place, coupled
 from flowwatch_sim.demand import Batches, Stream, Visit
 from flowwatch_sim.layout import Layout, layout
+from flowwatch_sim.passages import Passage
 from flowwatch_sim.people import Floats
 from flowwatch_sim.sensing import Trouble
 from flowwatch_sim.walking import DIAGRAMS
@@ -60,6 +64,23 @@ class Planned:
     round_s: float | None
     acts: tuple[tuple[float, str, Mapping[str, Any]], ...]
     """(when, type, fields) of operators' records that the scenario has."""
+    beside: tuple[Planned, ...] = ()
+    """The other sites of the same days."""
+    passages: tuple[Passage, ...] = ()
+
+    @property
+    def sites(self) -> tuple[Planned, ...]:
+        """Every site of the scenario, this one first."""
+        return (self, *self.beside)
+
+    @property
+    def version(self) -> str:
+        """The version of the documents, of all sites joined by +."""
+        return "+".join(place.loaded.version for place in self.sites)
+
+    def named(self, site: str, name: str) -> str:
+        """What a zone or plan of one of its sites is called in measures: with its site where there are several."""
+        return f"{site}.{name}" if self.beside else name
 
 
 def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
@@ -67,13 +88,49 @@ def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
 
     Raises `DocumentErrors` with every fault.
     """
-    first = read_document(text, language.Scenario, {})
-    name, files = first.site, {site_named_in(site): (site, plans) for site, plans in find(root)}
+    several = coupled(text)
+    if several is not None:
+        return _together(several, text, root, plan)
+    loaded, names = _documents(read_document(text, language.Scenario, {}), text, root, plan)
+    return planned(read_document(text, language.Scenario, RULES, names), loaded)
+
+
+def _together(several: Coupled, text: Source, root: Path, plan: str | None) -> Planned:
+    """The sites of a scenario, each as it would be alone, and the ways between them; `plan` belongs to the one that its plans name."""
+    folders = {plans[0].parent.name: site_named_in(site) for site, plans in (*find(root), *alternatives(root)) if plans}
+    first = several.scenarios({})
+    sites = [said.site for said in first]
+    if plan is not None and folders.get(plan) not in sites:
+        known = [folder for folder, site in folders.items() if site in sites]
+        told = f"found {quoted(plan)}, expected a folder under rules/: {listed(known)}{did_you_mean(near(plan, known))}"
+        raise DocumentErrors([Fault(text.name, 1, 1, "plan", told)])
+    documents = [_documents(said, text, root, plan if folders.get(plan or "") == said.site else None) for said in first]
+    said = several.scenarios(RULES, [names for _, names in documents])
+    places = [planned(mine, loaded) for mine, (loaded, _) in zip(said, documents, strict=True)]
+    streams = [[stream.stream for stream in mine.streams] for mine in said]
+    known_places = {
+        site: Place(place.layout, mine, str(place.loaded.site["group"]), str(place.loaded.site["time_zone"]))
+        for site, place, mine in zip(sites, places, streams, strict=True)
+    }
+    passages = []
+    for way in several.passages(known_places, duration_us(said[0].every)):
+        (start, gate), (end, entrance) = way.from_.split("/"), way.to.split("/")
+        to, number = sites.index(end), streams[sites.index(end)].index(way.as_)
+        stream = replace(said[to].streams[number], entrances={entrance: 1.0})
+        there = _stream(stream, places[to].layout, 0.0, places[to].lasts_s)
+        site = sites.index(start)
+        passages.append(Passage(site, places[site].layout.gates.index(gate), to, way.share, _s(way.walk), there, number))
+    return dataclasses.replace(places[0], beside=tuple(places[1:]), passages=tuple(passages))
+
+
+def _documents(said: language.Scenario, text: Source, root: Path, plan: str | None) -> tuple[Loaded, Names]:
+    """The documents of a scenario's site, and the names in them."""
+    name, files = said.site, {site_named_in(site): (site, plans) for site, plans in find(root)}
     if name not in files:
         told = f"found {quoted(name)}, but there is no such site, expected {listed(sorted(files))}{did_you_mean(near(name, files))}"
         raise DocumentErrors([Fault(text.name, 1, 1, "site", told)])
     site_file, plan_files = files[name]
-    folder = plan or (None if isinstance(first.plan, UnsetType) else first.plan)
+    folder = plan or (None if isinstance(said.plan, UnsetType) else said.plan)
     if folder is not None and plan_files and plan_files[0].parent.name != folder:
         others = {plans[0].parent.name: plans for _, plans in alternatives(root) if plans}
         if folder not in others:
@@ -82,8 +139,7 @@ def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
             raise DocumentErrors([Fault(text.name, 1, 1, "plan", told)])
         plan_files = others[folder]
     loaded = load(site_file, plan_files)
-    said = read_document(text, language.Scenario, RULES, _names(loaded.site, shown_path(site_file)))
-    return planned(said, loaded)
+    return loaded, _names(loaded.site, shown_path(site_file))
 
 
 def planned(said: language.Scenario, loaded: Loaded) -> Planned:

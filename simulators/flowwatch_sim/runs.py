@@ -16,7 +16,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -28,9 +28,9 @@ import pyarrow.parquet as pq
 from flowwatch import __version__
 from flowwatch.documents import Source
 from flowwatch_sim.laboratory import Day, Laboratory, Sight
-from flowwatch_sim.measures import Bars, bars, measures
+from flowwatch_sim.measures import Bars, bars, of_day
 from flowwatch_sim.planned import Planned, read_scenario
-from flowwatch_sim.variants import Moved, vary
+from flowwatch_sim.variants import Moved, varied
 from flowwatch_sim.variants import name as moved_name
 
 TOGETHER: Final = 10
@@ -61,14 +61,14 @@ class Setup:
     def digest(self) -> str:
         """The hash of everything that decides the days but the seed."""
         planned = self.planned()
-        went_in = [__version__, self.text.data.hex(), planned.loaded.version, self.sight or planned.scenario.sensing.value]
+        went_in = [__version__, self.text.data.hex(), planned.version, self.sight or planned.scenario.sensing.value]
         return hashlib.sha256("\n".join(went_in).encode()).hexdigest()
 
 
 @lru_cache(maxsize=256)
 def _planned(setup: Setup) -> Planned:
     planned = read_scenario(setup.text, setup.root, setup.plan)
-    return replace(planned, loaded=vary(planned.loaded, setup.moved)) if setup.moved else planned
+    return varied(planned, setup.moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,17 @@ def live(setup: Setup, seeds: Sequence[int], over: Bars | None = None, days_done
     """The days of some seeds, side by side in this process; `over`: the bars to count people over, if not only the setup's own."""
     planned = setup.planned()
     sight = setup.sight or planned.scenario.sensing.value
-    days = Laboratory(planned, seeds, setup.sight).run()
+    lived, together = Laboratory(planned, seeds, setup.sight).run(), len(planned.sites)
+    days = [lived[k : k + together] for k in range(0, len(lived), together)]
     days_done(len(days))
-    return [Result(setup.name, sight, day.seed, measures(day, planned, over), _minutes(day)) for day in days]
+    return [Result(setup.name, sight, day[0].seed, of_day(day, planned, over), _minutes(day)) for day in days]
 
 
-def _minutes(day: Day) -> list[list[int]]:
-    each = max(1, round(60.0 / day.every_s))
-    inside, queue = day.inside[each - 1 :: each], day.outside.sum(axis=1)[each - 1 :: each]
+def _minutes(days: Sequence[Day]) -> list[list[int]]:
+    """Of all sites of a day."""
+    each = max(1, round(60.0 / days[0].every_s))
+    inside = np.hstack([day.inside for day in days])[each - 1 :: each]
+    queue = np.hstack([day.outside for day in days]).sum(axis=1)[each - 1 :: each]
     table: list[list[int]] = np.column_stack([np.arange(1, len(queue) + 1), queue, inside]).tolist()
     return table
 
@@ -167,7 +170,7 @@ def write(folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: 
     columns = list(zip(*rows, strict=True))
     days = pa.table(dict(zip(("plan", "sight", "seed", "measure", "value"), map(list, columns), strict=True)))
     pq.write_table(days, folder / "days.parquet")
-    names = ["minute", "outside", *planned.layout.zones]
+    names = ["minute", "outside", *(planned.named(place.scenario.site, zone) for place in planned.sites for zone in place.layout.zones)]
     curves: dict[str, list[Any]] = {
         "plan": [r.plan for r in results for _ in r.minutes],
         "sight": [r.sight for r in results for _ in r.minutes],
@@ -177,7 +180,7 @@ def write(folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: 
     pq.write_table(pa.table(curves), folder / "curves.parquet")
     manifest = {
         "scenario": planned.scenario.scenario,
-        "site": planned.scenario.site,
+        "site": "+".join(place.scenario.site for place in planned.sites),
         "flowwatch": __version__,
         "numpy": np.__version__,
         "seeds": list(seeds),
@@ -186,7 +189,7 @@ def write(folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: 
             {
                 "plan": s.name,
                 "sight": s.sight or planned.scenario.sensing.value,
-                "documents": s.planned().loaded.version,
+                "documents": s.planned().version,
                 "digest": s.digest(),
             }
             for s in setups

@@ -10,6 +10,8 @@ scenario names. Times are counted from the start, `at: 90m`; shares are written 
     lasts: 14h
     streams:
       - {stream: visitors, people: 42000, hours: {8: 1, 10: 6, 12: 5, 18: 9, 20: 4}, stay: 75m}
+
+A scenario of several sites says of each, under `sites:`, what it would say alone, and how people walk between them (`coupled.py`).
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from flowwatch.documents.words import (
     ZoneRef,
     note,
 )
-from flowwatch.trials.language import Act
+from flowwatch.trials.language import Act, PlanRef
 
 Share = Annotated[float, Meta(ge=0, le=1, extra={"of": "as a share from 0 to 1"})]
 Weight = Annotated[float, Meta(ge=0, le=1_000_000, extra={"of": "as a weight"})]
@@ -46,6 +48,13 @@ Length = Annotated[float, Meta(gt=0, le=10_000, extra={"of": "metres"})]
 Hour = Annotated[
     str,
     Meta(pattern=r"^([01]?[0-9]|2[0-9]|3[0-5])$", extra={"what": "an hour of the day such as 8 or 18; 25 is one at night, the day after"}),
+]
+SiteGate = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}/[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$",
+        extra={"what": "a gate with its site such as bund/henan-cordon"},
+    ),
 ]
 Number = Annotated[int, Meta(ge=1, le=1000, extra={"of": "a number"})]
 
@@ -195,10 +204,29 @@ class Expect(Document, frozen=True, kw_only=True):
 
     stages: Annotated[list[StageRef], Meta(max_length=20), note("stages of the main plan that are reached")] = field(default_factory=list)
     never: Annotated[list[StageRef], Meta(max_length=20), note("stages of the main plan that are not")] = field(default_factory=list)
+    plans: Annotated[dict[PlanRef, Name], note("another plan -> a stage that it reaches, as in a plan's test")] = field(
+        default_factory=dict
+    )
     most: Annotated[dict[ZoneRef, SomePeople], note("zone -> people that are never exceeded, in truth")] = field(default_factory=dict)
     least: Annotated[dict[ZoneRef, SomePeople], note("zone -> people that its peak exceeds, in truth")] = field(default_factory=dict)
     turned_away: Annotated[Share, note("share of those who come that is turned away, at most")] | UnsetType = UNSET
     within_band: Annotated[Share, note("share of the time that the truth is inside the band, at least")] | UnsetType = UNSET
+
+
+class Passage(Document, frozen=True, kw_only=True):
+    """A way from one site of the scenario to another, which people take when they leave."""
+
+    from_: Annotated[SiteGate, note("the gate that they leave by, <site>/<gate>")] = field(name="from")
+    to: Annotated[SiteGate, note("the entrance that they come to, <site>/<gate>")]
+    share: Annotated[Share, note("of those who leave by the gate, who take it")]
+    walk: Annotated[Period, note("how long the way takes")]
+    as_: Annotated[Name, note("the stream of the other site whose stays and patience they have there")] = field(name="as")
+
+
+class Between(Document, frozen=True, kw_only=True):
+    """What a scenario of several sites says beside its sites."""
+
+    passages: Annotated[list[Passage], Meta(min_length=1, max_length=20), note("the ways from one site to another")]
 
 
 class Scenario(Document, frozen=True, kw_only=True):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowwatch.cli.exits import CommandError, Exit
 from flowwatch.documents.faults import did_you_mean, listed, near, quoted
+
+if TYPE_CHECKING:
+    from flowwatch_sim.planned import Planned
 
 
 def folder() -> Path:
@@ -29,3 +33,18 @@ def found(scenario: Path) -> Path:
         return file
     meant = did_you_mean(near(scenario.name, names()))
     raise CommandError(Exit.USAGE, f"found no file {quoted(str(scenario))}, expected a scenario's file or {listed(names())}{meant}")
+
+
+def single(planned: Planned, what: str) -> None:
+    """Raises `CommandError` for a scenario of several sites; `what` is for one only."""
+    if planned.beside:
+        sites = " and ".join(place.scenario.site for place in planned.sites)
+        raise CommandError(Exit.USAGE, f"{what}: found a scenario of {sites}, expected one of a single site")
+
+
+def site_of(planned: Planned, site: str | None) -> int:
+    """The number of one of a scenario's sites; the first, if none is named. Raises `CommandError`."""
+    names = [place.scenario.site for place in planned.sites]
+    if site is not None and site not in names:
+        raise CommandError(Exit.USAGE, f"--site: found {quoted(site)}, expected {listed(names)}{did_you_mean(near(site, names))}")
+    return 0 if site is None else names.index(site)

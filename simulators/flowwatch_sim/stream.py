@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from flowwatch.core.readings import SECOND
-from flowwatch_sim.demand import people
 from flowwatch_sim.laboratory import Sight
+from flowwatch_sim.passages import Between, site_seed
 from flowwatch_sim.people import Ints
 from flowwatch_sim.planned import Planned
 from flowwatch_sim.sensing import Sensors
@@ -66,33 +66,59 @@ class Batch:
 
 
 def record(planned: Planned, seed: int, sight: Sight | None = None) -> Recording:
-    """One day of a scenario without an engine: gates stay as they are, counters send what they see."""
-    layout, every = planned.layout, planned.every_s
-    world = World(layout, people(planned.streams, seed), planned.habits)
+    """One day of a scenario without an engine: gates stay as they are, counters send what they see. Of several sites the first one's."""
+    return records(planned, seed, sight)[0]
+
+
+def records(planned: Planned, seed: int, sight: Sight | None = None) -> list[Recording]:
+    """One day of each site of a scenario (`record`); counters are numbered through all of them."""
+    every, between = planned.every_s, Between(planned.sites, planned.passages, seed)
     perfect = (sight or planned.scenario.sensing.value) == "perfect"
-    sensors = Sensors(layout, planned.troubles, perfect=perfect, seed=seed)
-    rows: list[tuple[int, ...]] = []
-    minutes: list[list[int]] = []
+    seen, first = [], 0
+    for i, (place, world) in enumerate(zip(planned.sites, between.worlds, strict=True)):
+        seen.append(_Seen(Sensors(place.layout, place.troubles, perfect=perfect, seed=site_seed(seed, i), first=first), world))
+        first += len(place.layout.site["counters"])
     for k in range(round(planned.lasts_s / every)):
         now = (k + 1) * every
+        between.announce(now)
+        for site in seen:
+            site.advance(now, minute=now % 60.0 < every)
+        between.collect()
+    return [site.recording() for site in seen]
+
+
+class _Seen:
+    """What the counters of one site send, and who is really there."""
+
+    def __init__(self, sensors: Sensors, world: World) -> None:
+        self._sensors, self._world = sensors, world
+        self._rows: list[tuple[int, ...]] = []
+        self._minutes: list[list[int]] = []
+
+    def advance(self, now: float, *, minute: bool) -> None:
+        """One step, to `now`; `minute`: it ends one."""
+        sensors, world = self._sensors, self._world
         sensors.see(world.advance(now), world.inside, now)
-        rows += [(m.received, m.at, m.counter, m.kind, m.ingress, m.egress, m.headcount) for m in sensors.heard(now)]
-        if now % 60.0 < every:
-            minutes.append(list(world.inside))
-    received, at, counter, kind, ingress, egress, headcount = np.ascontiguousarray(np.array(rows, np.int64).reshape(-1, 7).T)
-    truth = np.array(minutes, np.int64)
-    return Recording(received, at, counter, kind, ingress, egress, headcount, truth, sensors.truth.faults)
+        self._rows += [(m.received, m.at, m.counter, m.kind, m.ingress, m.egress, m.headcount) for m in sensors.heard(now)]
+        if minute:
+            self._minutes.append(list(world.inside))
+
+    def recording(self) -> Recording:
+        """Everything so far."""
+        received, at, counter, kind, ingress, egress, headcount = np.ascontiguousarray(np.array(self._rows, np.int64).reshape(-1, 7).T)
+        truth = np.array(self._minutes, np.int64)
+        return Recording(received, at, counter, kind, ingress, egress, headcount, truth, self._sensors.truth.faults)
 
 
 class City:
-    """Many sites that play recordings."""
+    """Many sites that play recordings. Those of a scenario of several sites stand next to each other, `together` at a time, in both lists."""
 
-    def __init__(self, recordings: Sequence[Recording], sites: int, seed: int) -> None:
+    def __init__(self, recordings: Sequence[Recording], sites: int, seed: int, together: int = 1) -> None:
         luck = np.random.default_rng([seed, 13])
         self.recordings = recordings
         self.day = np.arange(sites) % len(recordings)
         """Which recording each site plays."""
-        self.shift_us: Ints = luck.integers(0, SHIFTS, sites) * SHIFT_S * SECOND
+        self.shift_us: Ints = np.repeat(luck.integers(0, SHIFTS, sites // together), together) * SHIFT_S * SECOND
         self._groups = [
             (r, int(shift), np.flatnonzero((self.day == r) & (self.shift_us == shift)))
             for r in range(len(recordings))

@@ -1,7 +1,8 @@
 """The same plan with other bars: what a planner tries before writing it down.
 
 `three_in_five_out=1200` moves the bar on people of that stage of the main plan to 1,200. The bar below which the stage is left keeps its share of
-it. Everything else stays. What comes out is judged by the same safety analysis as any plan, and refused if that finds a fault.
+it. Everything else stays. What comes out is judged by the same safety analysis as any plan, and refused if that finds a fault. Where a scenario
+has several sites, a stage is named with its site: `bund.remote_hold=38000`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flowwatch.core.entries import canonical
 from flowwatch.documents import Loaded
 from flowwatch.documents.faults import did_you_mean, listed, near, quoted
 from flowwatch.safety import analyse
+from flowwatch_sim.planned import Planned
 
 Moved = tuple[tuple[str, int], ...]
 """(stage of the main plan, people), in the order in which they were given."""
@@ -46,6 +49,22 @@ def name(bars: Moved) -> str:
     '1200/2600'
     """
     return "/".join(str(people) for _, people in bars)
+
+
+def varied(planned: Planned, bars: Moved) -> Planned:
+    """A scenario whose plans have other bars. Raises `BadBarsError`."""
+    if not bars or not planned.beside:
+        return replace(planned, loaded=vary(planned.loaded, bars)) if bars else planned
+    sites = [place.scenario.site for place in planned.sites]
+    for wanted, _ in bars:
+        if not any(wanted.startswith(f"{site}.") for site in sites):
+            raise BadBarsError(f"found {quoted(wanted)}, expected a site and its stage such as {sites[-1]}.exit_only: {listed(sites)}")
+    places = []
+    for place in planned.sites:
+        head = f"{place.scenario.site}."
+        mine = tuple((wanted.removeprefix(head), people) for wanted, people in bars if wanted.startswith(head))
+        places.append(replace(place, loaded=vary(place.loaded, mine)) if mine else place)
+    return replace(places[0], beside=tuple(places[1:]))
 
 
 def vary(loaded: Loaded, bars: Moved) -> Loaded:

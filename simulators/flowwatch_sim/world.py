@@ -97,6 +97,8 @@ class World:
         self.entered_at, self.left_at, self.waited = (np.full(n, np.nan) for _ in range(3))
         """`waited`: how long each was outside until they were in a lane, or turned away."""
         self.crossings: list[Crossing] = []
+        self.leavers: list[tuple[float, int, int]] = []
+        """(when, gate, person) of those who left since the last `advance`."""
         self.led: dict[int, int] = {}
         self.settings = [Setting.parse("in" if entrance else "both") for entrance in layout.entrance_only]
         self.lanes = [
@@ -119,7 +121,7 @@ class World:
         self._wakes = [[NEVER, NEVER] for _ in layout.gates]
         """When the next event of a gate or link is due; an event at another time means nothing any more."""
         self._service = [((60.0 / rate * people.into).tolist(), (60.0 / rate * people.out).tolist()) for rate in layout.rate]
-        self._events: list[tuple[float, int, int, int]] = [(t, i, COMES, i) for i, t in enumerate(people.came.tolist())]
+        self._events: list[tuple[float, int, int, int]] = [(t, i, COMES, i) for i, t in enumerate(people.came.tolist()) if t < NEVER]
         heapify(self._events)
         self._number = n
         self._zone, self._goal, self._gate = [STREET] * n, [STREET] * n, people.gate.tolist()
@@ -198,9 +200,14 @@ class World:
             if STREET != self._zone[who] == self._goal[who]:
                 self._push(now, LEAVES, who)
 
+    def arrives(self, who: int, at: float) -> None:
+        """Somebody whom nobody knew when to expect (`people.came` is `NEVER`) comes to their entrance at `at`, which is not over yet."""
+        self._came_at[who], self._gives_up_at[who] = at, at + float(self.people.patience[who])
+        self._push(at, COMES, who)
+
     def advance(self, until: float) -> list[Crossing]:
         """Let time run to `until`; whoever passed a gate or link meanwhile, in order of time."""
-        self.crossings = []
+        self.crossings, self.leavers = [], []
         events = self._events
         act = (
             *(self._comes, self._returns, self._gives_up, self._goes, self._leaves, self._queues),
@@ -311,6 +318,7 @@ class World:
         if target == STREET:
             self.state[who], self.left_at[who] = LEFT, at
             self.left += 1
+            self.leavers.append((at, gate, who))
         elif self.layout.outer[gate]:
             self.passing -= 1
             self.entered_at[who] = at

@@ -182,4 +182,6 @@ def test_documents_wait_for_those_of_their_group_and_for_no_others(group: tuple[
         put(root / "config" / "sites" / f"{name}.yaml", "title: {zh: ", "title: {zh: 新")
     sites, told = changed(workspace, root)
     assert sites == {"yuyuan"}
-    assert any(line.startswith("bund: document ") and "waits, because documents of its group huangpu-riverfront" in line for line in told), told
+    assert any(
+        line.startswith("bund: document ") and "waits, because documents of its group huangpu-riverfront" in line for line in told
+    ), told

@@ -57,9 +57,13 @@ def compare(
     The first is what the others are held against: the plans in force, or the first --plan, with its own bars. Nothing is called better or worse
     while the 95 % interval of the difference holds zero; bounds that hold on 95 % of days with 95 % confidence need 59 days.
     """
+    from flowwatch_sim.shelf import single
+
     setups = _setups(scenario, documents, plans, sights, list(moved))
     if len(setups) < 2:
         raise CommandError(Exit.USAGE, "found one plan, expected several: --plan twice, --bars, or --sensing twice")
+    if report is not None:
+        single(setups[0].planned(), "--report")
     results = _lived(scenario, setups, range(seed, seed + runs), processes, out)
     _tell(setups, results)
     if report is not None:
@@ -146,7 +150,7 @@ def _tell(setups: Sequence[Setup], results: Sequence[Result]) -> None:
 
     rows = comparing.compare(results).rows.values()
     first, *others = [f"{setup.name}{'' if setup.sight is None else f', {setup.sight}'}" for setup in setups]
-    shown = [row for row in rows if row.measure in SHOWN or row.measure.startswith(("peak/", "minutes_over/"))]
+    shown = [row for row in rows if row.measure.partition("/")[0] in SHOWN or row.measure.startswith(("peak/", "minutes_over/"))]
     for i, name in enumerate(others):
         click.echo(f"{name} against {first}, {len(results) // len(setups)} days of each, the same people on both")
         lines = []

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("scenario", type=click.Path(dir_okay=False, path_type=Path))
 @options.documents
-@click.option("--sites", type=click.IntRange(1, 10_000), default=1, show_default=True, help="How many sites send.")
+@click.option(
+    "--sites",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="How many sites send; of a scenario of several, how many times all of them.",
+)
 @click.option("--days", type=click.IntRange(1, 1000), help="How many different days are recorded for them; 4, or one a site, otherwise.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed.")
 @click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="How many times as fast as life; as fast as can be otherwise.")
@@ -53,21 +59,22 @@ def emit(
     from flowwatch_sim.planned import read_scenario
     from flowwatch_sim.shelf import found
     from flowwatch_sim.sinks import Lines, Log
-    from flowwatch_sim.stream import DAYS, City, record
+    from flowwatch_sim.stream import DAYS, City, records
 
     planned = read_scenario(source(found(scenario)), shipped() if documents is None else documents)
     many = days or min(DAYS, sites)
     with progress("living through days", many, "days") as advance:
         recordings = []
         for k in range(many):
-            recordings.append(record(planned, seed + k))
+            recordings += records(planned, seed + k)
             advance(1)
-    city = City(recordings, sites, seed)
-    names, counters = _names(planned, sites), [c["counter"] for c in planned.layout.site["counters"]]
+    together = len(planned.sites)
+    city, names = City(recordings, sites * together, seed, together), _names(planned, sites)
+    counters = [c["counter"] for place in planned.sites for c in place.layout.site["counters"]]
     if site_files is not None:
         _write_sites(planned, names, site_files)
     if truth is not None:
-        sending.write_truth(truth, city, names, planned.layout.zones, planned.start_us)
+        sending.write_truth(truth, city, names, [place.layout.zones for place in planned.sites], planned.start_us)
     with progress("sending", _readings(city), "readings") as advance:
         if log is not None:
             from flowwatch.cli.entrance import entrance
@@ -85,8 +92,7 @@ def emit(
 
 
 def _names(planned: Planned, sites: int) -> list[str]:
-    name = str(planned.layout.site["site"])
-    return [name] if sites == 1 else [f"{name}-{i:05d}" for i in range(sites)]
+    return [place.scenario.site if sites == 1 else f"{place.scenario.site}-{i:05d}" for i in range(sites) for place in planned.sites]
 
 
 def _readings(city: City) -> int:
@@ -94,19 +100,26 @@ def _readings(city: City) -> int:
 
 
 def _write_sites(planned: Planned, names: list[str], folder: Path) -> None:
-    """The site's documents under each name, so that a log can be made for the city."""
+    """The sites' documents under each name, so that a log can be made for the city; what plans say of a site beside goes with it."""
     import re
 
     from flowwatch.documents import find, shipped
 
-    site = str(planned.layout.site["site"])
-    site_file, plan_files = next((s, p) for s, p in find(shipped()) if s.stem == site)
+    files = {s.stem: (s, p) for s, p in find(shipped())}
+    own = [place.scenario.site for place in planned.sites]
     (folder / "config" / "sites").mkdir(parents=True, exist_ok=True)
-    for name in names:
-        text = re.sub(r"(?m)^group:.*\n", "", site_file.read_text(encoding="utf-8"))
-        text = re.sub(rf"(?m)^site:\s*{re.escape(site)}\b", f"site: {name}", text)
+    for i, name in enumerate(names):
+        site, tail = own[i % len(own)], name.removeprefix(own[i % len(own)])
+
+        def renamed(file: Path, tail: str = tail) -> str:
+            text = file.read_text(encoding="utf-8")
+            for one in own:
+                text = re.sub(rf"(?m)(^site:|\{{site:)(\s*){re.escape(one)}(?![\w.:-])", rf"\g<1>\g<2>{one}{tail}", text)
+            return text
+
+        text = renamed(files[site][0])
+        text = re.sub(r"(?m)^(group:\s*[\w.:-]+)", rf"\g<1>{tail}", text) if len(own) > 1 else re.sub(r"(?m)^group:.*\n", "", text)
         (folder / "config" / "sites" / f"{name}.yaml").write_text(text, encoding="utf-8")
         (folder / "rules" / name).mkdir(parents=True, exist_ok=True)
-        for file in plan_files:
-            plan = re.sub(rf"(?m)^site:\s*{re.escape(site)}\b", f"site: {name}", file.read_text(encoding="utf-8"))
-            (folder / "rules" / name / file.name).write_text(plan, encoding="utf-8")
+        for plan in files[site][1]:
+            (folder / "rules" / name / plan.name).write_text(renamed(plan), encoding="utf-8")

@@ -29,6 +29,8 @@ SHOWN = (
     ("band", "minutes with the truth inside the band, share"),
 )
 """The measures of a summary, after the peaks."""
+BETWEEN = (("arrived", "came from another site"), ("went_on", "left for another site"))
+"""Those that several sites have besides."""
 
 
 @click.command()
@@ -68,12 +70,14 @@ def run(
     from flowwatch.documents.load import source
     from flowwatch_sim import runs as days
     from flowwatch_sim.expectations import broken
-    from flowwatch_sim.shelf import found
+    from flowwatch_sim.shelf import found, single
 
     file, root = found(scenario), shipped() if documents is None else documents
     sight = sensing if sensing in ("perfect", "real") else None
     setups = [days.Setup(source(file), root, plan, sight) for plan in plans or (None,)]  # type: ignore[arg-type]
     planned = [setup.planned() for setup in setups]
+    if report is not None:
+        single(planned[0], "--report")
     seeds = range(seed, seed + (runs or planned[0].scenario.runs))
     with tempfile.TemporaryDirectory() as nowhere, progress(file.stem, len(setups) * len(seeds), "days") as advance:
         folder = out or Path(nowhere)
@@ -99,19 +103,26 @@ def run(
 
 
 def _tell(planned: Planned, results: Sequence[Result], *, as_json: bool) -> None:
-    names = [f"peak/{zone}" for zone in planned.layout.zones] + [name for name, _ in SHOWN]
     if as_json:
         for r in results:
             line({"plan": r.plan, "sight": r.sight, "seed": r.seed, **r.measures})
         return
-    texts = {f"peak/{zone}": f"most people in {zone}" for zone in planned.layout.zones} | dict(SHOWN)
-    rows = []
-    for name in names:
-        values = sorted(r.measures[name] for r in results)
-        rows.append((texts[name], *(_number(v) for v in (values[0], sum(values) / len(values), values[-1]))))
+    from flowwatch_sim.measures import of_site
+
     one = results[0]
-    click.echo(f"{planned.scenario.scenario} at {planned.scenario.site}, plans {one.plan}, counters {one.sight}, {len(results)} days")
-    table(("", "least", "mean", "most"), rows)
+    for place in planned.sites:
+        days = [of_site(r.measures, planned, place) for r in results]
+        texts = (
+            {f"peak/{zone}": f"most people in {zone}" for zone in place.layout.zones}
+            | dict(SHOWN)
+            | dict(BETWEEN if planned.beside else ())
+        )
+        rows = []
+        for name, text in texts.items():
+            values = sorted(day[name] for day in days)
+            rows.append((text, *(_number(v) for v in (values[0], sum(values) / len(values), values[-1]))))
+        click.echo(f"{planned.scenario.scenario} at {place.scenario.site}, plans {one.plan}, counters {one.sight}, {len(results)} days")
+        table(("", "least", "mean", "most"), rows)
 
 
 def _number(value: float) -> str:

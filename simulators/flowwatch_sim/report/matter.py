@@ -49,6 +49,8 @@ class Matter:
         if len(found) != len(expected) or any(a[0] != b[0] or b[1] not in (None, a[1]) for a, b in zip(found, expected, strict=False)):
             raise ValueError(f"found days of {found}, expected those of {expected}")
         self.planned = [setup.planned() for setup in self.setups]
+        if any(planned.beside for planned in self.planned):
+            raise ValueError("found a scenario of several sites, expected one of a single site: a page tells of one")
         self.names = [Names(planned.loaded.site, language) for planned in self.planned]
         self.letters = LETTERS[: len(self.setups)]
 
