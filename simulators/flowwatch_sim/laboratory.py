@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +22,18 @@ from flowwatch.core.engine import Engine
 from flowwatch.core.entries import EntryKind, canonical
 from flowwatch.core.readings import ABSENT, SECOND, Block, Kind
 from flowwatch.core.settings import Setting
-from flowwatch_sim.controllers import Controller
+from flowwatch_sim.controllers import Controller, Report
+from flowwatch_sim.counters import Sight
+from flowwatch_sim.layout import GATE
+from flowwatch_sim.luck import Purpose, generator
 from flowwatch_sim.passages import Between, site_seed
 from flowwatch_sim.people import Floats, Ints
 from flowwatch_sim.planned import Planned
-from flowwatch_sim.sensing import Sensors, Truth
+from flowwatch_sim.sensing import Sensors
+from flowwatch_sim.troubles import Truth
 from flowwatch_sim.world import OUTSIDE, World
 
 Counts = npt.NDArray[np.int32]
-Sight = Literal["perfect", "real"]
 MINUTE_S: Final = 60.0
 HOME_S: Final = 4 * 3600.0
 """How long after the end everybody must be gone; who is not is told as still inside."""
@@ -46,7 +49,7 @@ class Day:
     seed: int
     every_s: float
     inside: Counts
-    """(T, Z) people in each zone, in truth."""
+    """(T, Z) people in each zone, in truth; in one outside an entrance, those who wait there."""
     outside: Counts
     """(T, G) people waiting before each entrance."""
     lower: Counts
@@ -69,6 +72,8 @@ class Day:
     commands: list[tuple[float, str, str]]
     alerts: list[tuple[float, str, str | None]]
     """(when, what, level) of each incident raised."""
+    reports: list[Report]
+    """What each gate said of itself, minute by minute."""
     sensing: Truth
     went_on: int = 0
     """Of those who left, who walked on to another site of the scenario."""
@@ -86,7 +91,8 @@ class _Replicate:
     world: World
     sensors: Sensors
     controllers: list[Controller]
-    luck: np.random.Generator
+    answering: np.random.Generator
+    counting: np.random.Generator
     inside: Counts
     outside: Counts
     lower: Counts
@@ -98,6 +104,7 @@ class _Replicate:
     settings: list[tuple[float, str, str]] = field(default_factory=list)
     commands: list[tuple[float, str, str]] = field(default_factory=list)
     alerts: list[tuple[float, str, str | None]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
     records: int = 0
 
 
@@ -106,7 +113,7 @@ class Laboratory:
 
     def __init__(self, planned: Planned, seeds: Sequence[int], sight: Sight | None = None) -> None:
         self.planned = planned
-        self._perfect = (sight or planned.scenario.sensing.value) == "perfect"
+        self._sight: Sight = sight or planned.scenario.sensing.value
         self.engine = Engine("p00")
         self._first, self._rows, self._payload = 0, list[tuple[int, ...]](), dict[int, bytes]()
         self._ticks = round(planned.lasts_s / planned.every_s)
@@ -128,17 +135,20 @@ class Laboratory:
         self._say(Kind.DOCUMENT, 0.0, plan.loaded.payload if alone else canonical(record))
         luck = site_seed(seed, k)
         here, minutes = plan.layout, int(plan.lasts_s // MINUTE_S)
-        ticks, zones = self._ticks, len(here.zones)
-        boths = [Setting.parse("both")] * len(here.gates)
+        ticks, zones, world = self._ticks, len(here.zones), self._betweens[number].worlds[k]
         of_gate = [[d for d in plan.disobedience if d.gate == g] for g in range(len(here.gates))]
         return _Replicate(
             seed,
             plan,
             name,
-            self._betweens[number].worlds[k],
-            Sensors(here, plan.troubles, perfect=self._perfect, seed=luck, first=first),
-            [Controller(setting, plan.carry_out_s, mine) for setting, mine in zip(boths, of_gate, strict=True)],
-            np.random.default_rng([luck, 11]),
+            world,
+            Sensors(here, plan.troubles, sight=self._sight, seed=luck, first=first),
+            [
+                Controller(gate, setting, plan.carry_out_s, mine, here.street(g) if here.outer[g] else 0)
+                for g, (gate, setting, mine) in enumerate(zip(here.gates, world.settings, of_gate, strict=True))
+            ],
+            generator(luck, Purpose.ANSWERS),
+            generator(luck, Purpose.HAND_COUNTS),
             np.zeros((ticks, zones), np.int32),
             np.zeros((ticks, len(here.gates)), np.int32),
             lower=np.full((minutes, zones), -1, np.int32),
@@ -156,6 +166,7 @@ class Laboratory:
             for zone, held in enumerate(here.held):
                 if len(held) == 1 and zone not in here.waiting:
                     self._record(day, 0.0, "recount", {"zone": here.zones[zone], "count": 0, "counted_at_us": self._us(0.0)})
+            self._act(day, -1.0, 0.0)
         self._decide(0.0)
         for k in range(self._ticks):
             now = (k + 1) * every
@@ -168,6 +179,8 @@ class Laboratory:
             self._decide(now)
             if now % MINUTE_S < every:
                 self._remember_band(now)
+                for day in self._days:
+                    day.reports += [controller.report(now) for controller in day.controllers]
             advance(1)
         crossed = [ends for between in self._betweens for ends in zip(between.went_on, between.arrived, strict=True)]
         return [self._ended(day, *ends) for day, ends in zip(self._days, crossed, strict=True)]
@@ -182,30 +195,37 @@ class Laboratory:
         while day.links and day.links[0][0] <= before:
             _, link, way = day.links.pop(0)
             world.lead(link, way)
-        crossings = world.advance(now)
-        day.sensors.see(crossings, world.inside, now)
+        crossings, people = world.advance(now), world.in_zones()
+        for crossing in crossings:
+            if crossing.kind == GATE:
+                day.controllers[crossing.place].passes(crossing.way)
+        day.sensors.see(crossings, people, now)
         for m in day.sensors.heard(now):
             self._rows.append(
                 (m.kind, m.counter, m.at + self.planned.start_us, m.received + self.planned.start_us, m.ingress, m.egress, m.headcount)
             )
         self._answer(day, now)
-        day.inside[k], day.outside[k] = world.inside, world.outside
+        day.inside[k], day.outside[k] = people, world.outside
 
     def _answer(self, day: _Replicate, now: float) -> None:
         while day.answers and day.answers[0][0] <= now:
             _, incident = day.answers.pop(0)
-            no = float(day.luck.random()) < day.planned.scenario.operators.decline
+            no = float(day.answering.random()) < day.planned.scenario.operators.decline
             self._record(day, now, "confirm", {"incident": incident, "answer": "no" if no else "yes"})
-        for at, kind, fields in day.planned.acts:
-            if now - self.planned.every_s < at <= now:
-                self._record(day, now, kind, dict(fields))
+        self._act(day, now - self.planned.every_s, now)
         often = day.planned.round_s
         if often is not None and now % often < self.planned.every_s:
             layout = day.planned.layout
             for zone, held in enumerate(layout.held):
                 if len(held) == 1 and zone not in layout.waiting:
-                    count = max(0, round(day.world.inside[zone] * (1 + COUNTED_BY_HAND * float(day.luck.standard_normal()))))
+                    count = max(0, round(day.world.inside[zone] * (1 + COUNTED_BY_HAND * float(day.counting.standard_normal()))))
                     self._record(day, now, "recount", {"zone": layout.zones[zone], "count": count, "counted_at_us": self._us(now)})
+
+    def _act(self, day: _Replicate, after: float, now: float) -> None:
+        """What the scenario has people in charge do `after` one moment and up to another."""
+        for at, kind, fields in day.planned.acts:
+            if after < at <= now:
+                self._record(day, now, kind, dict(fields))
 
     # -- the engine -------------------------------------------------------------------------------------------------------------------
 
@@ -274,13 +294,13 @@ class Laboratory:
         engine, minute = self.engine, int(now // MINUTE_S) - 1
         figures = engine.occupancy.figures(engine.network, engine.intake.totals.counted_at, engine.tick)
         for day in self._days:
-            zones = day.planned.layout.zones
+            zones, people = day.planned.layout.zones, day.world.in_zones()
             first = engine.network.zone_index[f"{day.site}/{zones[0]}"]
             for z in range(len(zones)):
                 if figures.known[first + z]:
                     day.lower[minute, z] = figures.lower[first + z] // 1000
                     day.upper[minute, z] = -(-figures.upper[first + z] // 1000)
-                day.truth[minute, z] = day.world.inside[z]
+                day.truth[minute, z] = people[z]
 
     # -- the end ----------------------------------------------------------------------------------------------------------------------
 
@@ -308,6 +328,7 @@ class Laboratory:
             settings=day.settings,
             commands=day.commands,
             alerts=day.alerts,
+            reports=day.reports,
             sensing=day.sensors.truth,
             went_on=went_on,
             arrived=arrived,

@@ -28,8 +28,8 @@ class Layout:
     area: tuple[float, ...]
     held: tuple[tuple[int, ...], ...]
     """Zone -> itself and the zones that it lies in: whoever is in it is in all of them."""
-    waiting: tuple[int, ...]
-    """The zones that lie outside a gate, where people queue."""
+    waiting: Mapping[int, int]
+    """The zones where people queue -> the gate outside of which they lie."""
     gates: tuple[str, ...]
     ends: tuple[tuple[int, int], ...]
     """Gate -> (from, to)."""
@@ -109,7 +109,7 @@ def layout(site: Mapping[str, Any]) -> Layout:
         zones=zones,
         area=tuple(float(z["area_m2"]) for z in site["zones"]),
         held=tuple(held(i) for i in range(len(zones))),
-        waiting=tuple(i for i, z in enumerate(site["zones"]) if z.get("outside")),
+        waiting={i: [g["gate"] for g in gates].index(z["outside"]) for i, z in enumerate(site["zones"]) if z.get("outside")},
         gates=tuple(g["gate"] for g in gates),
         ends=tuple((index[g["from"]], index[g["to"]]) for g in gates),
         lanes=tuple(int(g["lanes"]) for g in gates),

@@ -29,7 +29,7 @@ from typing import Any, Final
 import numpy as np
 
 from flowwatch.core.settings import Setting
-from flowwatch_sim.laboratory import Day
+from flowwatch_sim.laboratory import HOME_S, Day
 from flowwatch_sim.planned import Planned
 
 Bars = Mapping[str, Sequence[float]]
@@ -70,8 +70,12 @@ def measures(day: Day, planned: Planned, counted: Bars | None = None) -> dict[st
     }
     found |= {f"closed_in/{gate}": minutes for gate, minutes in _shut(day, planned).items()}
     after = day.left_at[day.left_at > planned.lasts_s] - planned.lasts_s
+    if day.still_inside:  # whoever is still there took longer than anybody looked
+        after = np.append(after, [HOME_S] * day.still_inside)
     found["clear_t95"] = float(np.quantile(after, 0.95)) / 60.0 if len(after) else 0.0
     found["clear_t100"] = float(after.max(initial=0.0)) / 60.0
+    found["still_inside"] = float(day.still_inside)
+    found["contradicted"] = float(sum(report.contradicts for report in day.reports))
     found |= {f"stage/{plan}/{stage}": minutes for (plan, stage), minutes in stage_minutes(day, planned.lasts_s).items()}
     known = day.lower >= 0
     inside = known & (day.lower <= day.truth) & (day.truth <= day.upper)

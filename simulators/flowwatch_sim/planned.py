@@ -32,7 +32,7 @@ from flowwatch_sim.demand import Batches, Stream, Visit
 from flowwatch_sim.layout import Layout, layout
 from flowwatch_sim.passages import Passage
 from flowwatch_sim.people import Floats
-from flowwatch_sim.sensing import Trouble
+from flowwatch_sim.troubles import Trouble
 from flowwatch_sim.walking import DIAGRAMS
 from flowwatch_sim.world import Habits
 

@@ -27,7 +27,8 @@ import pyarrow.parquet as pq
 
 from flowwatch import __version__
 from flowwatch.documents import Source
-from flowwatch_sim.laboratory import Day, Laboratory, Sight
+from flowwatch_sim.counters import Sight
+from flowwatch_sim.laboratory import Day, Laboratory
 from flowwatch_sim.measures import Bars, bars, of_day
 from flowwatch_sim.planned import Planned, read_scenario
 from flowwatch_sim.variants import Moved, varied

@@ -75,25 +75,30 @@ class Template(StrEnum):
 
 
 class Sensing(StrEnum):
-    """How well counters count: all of them exactly, or as real devices do."""
+    """How well counters count: exactly, as well as the site's documents say, or as real devices do (`counters.py`)."""
 
     PERFECT = "perfect"
+    DECLARED = "declared"
     REAL = "real"
 
 
 class Wrong(StrEnum):
-    """What may be wrong with a counter, for a while."""
+    """What may be wrong with a counter, for a while (`troubles.py`)."""
 
+    MISSES = "misses"
+    TWICE = "twice"
+    DRIFT = "drift"
+    SWAPPED = "swapped"
     OUTAGE = "outage"
     ZEROS = "zeros"
     STUCK = "stuck"
     RESET = "reset"
-    DUPLICATES = "duplicates"
-    DISORDER = "disorder"
     LATE = "late"
-    SWAPPED = "swapped"
-    MISSES = "misses"
+    BACKLOG = "backlog"
+    DISORDER = "disorder"
+    DUPLICATES = "duplicates"
     CLOCK = "clock"
+    SKEW = "skew"
 
 
 class Disobedience(StrEnum):
@@ -186,8 +191,10 @@ class Fault(Document, frozen=True, kw_only=True):
     wrong: Annotated[Wrong, note("what")]
     at: Annotated[Duration, note("from when on")]
     lasts: Annotated[Period, note("for how long")] = "10m"
-    share: Annotated[Share, note("of the messages (duplicates, disorder) or people (misses)")] = 0.2
-    by: Annotated[Annotated[int, Meta(ge=-86_400, le=86_400, extra={"of": "seconds"})], note("late, clock: seconds")] = 300
+    share: Annotated[Share, note("of the messages (duplicates, disorder) or people (misses, twice, drift)")] = 0.2
+    by: Annotated[
+        Annotated[int, Meta(ge=-86_400, le=86_400, extra={"of": "seconds"})], note("late, clock: seconds; skew: seconds an hour")
+    ] = 300
 
 
 class Gate(Document, frozen=True, kw_only=True):
@@ -240,7 +247,7 @@ class Scenario(Document, frozen=True, kw_only=True):
     lasts: Annotated[Period, note("how long people come; then everybody goes home")]
     every: Annotated[Period, note("how often the engine decides: 10s, if left out")] = "10s"
     inside: Annotated[SomePeople, note("people inside at the start, in the largest zone")] = 0
-    sensing: Annotated[Sensing, note("perfect, or as real devices count")] = Sensing.REAL
+    sensing: Annotated[Sensing, note("perfect, as good as declared, or as real devices count")] = Sensing.REAL
     crowd: Annotated[Crowd, note("how people walk and wait")] = field(default_factory=Crowd)
     streams: Annotated[list[Stream], Meta(min_length=1, max_length=50), note("who comes")]
     operators: Annotated[Operators, note("what the people in charge do")] = field(default_factory=Operators)

@@ -194,7 +194,7 @@ class _Counters:
         ends = {(GATE, i): ends for i, ends in enumerate(layout.ends)} | {(LINK, i): ends for i, ends in enumerate(layout.link_ends)}
         counted = [passages[c["gate"] or c["link"]] for c in record["counters"] if c["zone"] is None]
         fed = {zone for passage in counted for end in ends[passage] if end >= 0 for zone in layout.held[end]}
-        self._waiting = {zones[z["zone"]]: layout.gates.index(z["outside"]) for z in record["zones"] if z.get("outside")}
+        self._waiting = layout.waiting
         self._passers: list[tuple[int, str, int]] = []
         """(place among a site's counters, kind of the passage, its index)."""
         self._cameras: list[tuple[int, int, float]] = []

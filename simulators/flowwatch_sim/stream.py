@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from flowwatch.core.readings import SECOND
-from flowwatch_sim.laboratory import Sight
+from flowwatch_sim.counters import Sight
+from flowwatch_sim.luck import Purpose, generator
 from flowwatch_sim.passages import Between, site_seed
 from flowwatch_sim.people import Ints
 from flowwatch_sim.planned import Planned
@@ -73,10 +74,10 @@ def record(planned: Planned, seed: int, sight: Sight | None = None) -> Recording
 def records(planned: Planned, seed: int, sight: Sight | None = None) -> list[Recording]:
     """One day of each site of a scenario (`record`); counters are numbered through all of them."""
     every, between = planned.every_s, Between(planned.sites, planned.passages, seed)
-    perfect = (sight or planned.scenario.sensing.value) == "perfect"
+    how = sight or planned.scenario.sensing.value
     seen, first = [], 0
     for i, (place, world) in enumerate(zip(planned.sites, between.worlds, strict=True)):
-        seen.append(_Seen(Sensors(place.layout, place.troubles, perfect=perfect, seed=site_seed(seed, i), first=first), world))
+        seen.append(_Seen(Sensors(place.layout, place.troubles, sight=how, seed=site_seed(seed, i), first=first), world))
         first += len(place.layout.site["counters"])
     for k in range(round(planned.lasts_s / every)):
         now = (k + 1) * every
@@ -98,10 +99,11 @@ class _Seen:
     def advance(self, now: float, *, minute: bool) -> None:
         """One step, to `now`; `minute`: it ends one."""
         sensors, world = self._sensors, self._world
-        sensors.see(world.advance(now), world.inside, now)
+        crossings, people = world.advance(now), world.in_zones()
+        sensors.see(crossings, people, now)
         self._rows += [(m.received, m.at, m.counter, m.kind, m.ingress, m.egress, m.headcount) for m in sensors.heard(now)]
         if minute:
-            self._minutes.append(list(world.inside))
+            self._minutes.append(people)
 
     def recording(self) -> Recording:
         """Everything so far."""
@@ -114,7 +116,7 @@ class City:
     """Many sites that play recordings. Those of a scenario of several sites stand next to each other, `together` at a time, in both lists."""
 
     def __init__(self, recordings: Sequence[Recording], sites: int, seed: int, together: int = 1) -> None:
-        luck = np.random.default_rng([seed, 13])
+        luck = generator(seed, Purpose.SHIFTS)
         self.recordings = recordings
         self.day = np.arange(sites) % len(recordings)
         """Which recording each site plays."""

@@ -219,6 +219,13 @@ class World:
         self._now = until
         return self.crossings
 
+    def in_zones(self) -> list[int]:
+        """People in each zone, with those who wait before an entrance in the zone outside it."""
+        people = list(self.inside)
+        for zone, gate in self.layout.waiting.items():
+            people[zone] = self.outside[gate]
+        return people
+
     def _push(self, at: float, what: int, which: int) -> None:
         self._number += 1
         heappush(self._events, (at, self._number, what, which))
