@@ -8,6 +8,7 @@ from typing import Final
 from flowwatch import __version__
 from flowwatch_sim.verification.case import SEED, Case
 from flowwatch_sim.verification.cases import place
+from flowwatch_sim.verification.measured import PROMISE
 
 PASSED: Final = "pass"
 HEAD: Final = """# Verification of the simulator
@@ -54,7 +55,7 @@ def report(cases: Iterable[Case]) -> str:
 def page(rows: Sequence[str]) -> str:
     """The page of some rows."""
     passed = sum(row.endswith(f"| {PASSED} |\n") for row in rows)
-    return HEAD.format(version=__version__, count=len(rows), passed=passed, seed=SEED) + "".join(rows) + TAIL
+    return HEAD.format(version=__version__, count=len(rows), passed=passed, seed=SEED) + "".join(rows) + PROMISE + TAIL
 
 
 def row(case: Case) -> str:
