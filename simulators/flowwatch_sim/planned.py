@@ -25,6 +25,7 @@ from flowwatch.trials.language import Act, Hold
 from flowwatch.trials.rules import does_one_thing, holds_one_thing
 from flowwatch_sim import scenario as language
 from flowwatch_sim.controllers import Disobedience
+from flowwatch_sim.daykinds import days_can_be_told, days_say_something, on_its_day
 from flowwatch_sim.demand import Batches, Stream, Visit
 from flowwatch_sim.layout import Layout, layout
 from flowwatch_sim.people import Floats
@@ -38,7 +39,12 @@ STREET: Final = (1.9, 3.5, 5.2, 7.1, 8.8, 9.5, 9.9, 9.6, 9.0, 7.4, 6.4, 5.2, 3.7
 STREET_FROM: Final = 8
 
 
-RULES: Final[Rules] = {Act: (does_one_thing,), Hold: (holds_one_thing,)}
+RULES: Final[Rules] = {
+    Act: (does_one_thing,),
+    Hold: (holds_one_thing,),
+    language.Scenario: (days_can_be_told,),
+    language.OtherDay: (days_say_something,),
+}
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,8 @@ def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
 
 
 def planned(said: language.Scenario, loaded: Loaded) -> Planned:
-    """A scenario with its site."""
+    """A scenario with its site; its streams are those of the day on which it starts."""
+    said = on_its_day(said)
     here = layout(loaded.site)
     start = moment_us(said.starts, ZoneInfo(str(loaded.site["time_zone"])))
     lasts = _s(said.lasts)
