@@ -128,12 +128,11 @@ def mean_group(excess: float) -> float:
 
 
 def _draw(stream: Stream, number: int, seed: int) -> People:
-    random = {purpose: np.random.default_rng([seed, number, i]) for i, purpose in enumerate(PURPOSES)}
+    random = generators(seed, number)
     times = group_times(stream, random)
     n = len(times)
     sizes = group_sizes(stream.group_excess, n, random["sizes"])
-    gates, shares = np.array(list(stream.entrances), np.int64), np.array(list(stream.entrances.values()))
-    gate = gates[np.searchsorted(np.cumsum(shares / shares.sum())[:-1], random["gates"].random(n), side="right")]
+    gate = chosen_gates(stream, n, random["gates"])
     length = random["stays"].gamma(stream.stay_shape, stream.stay_s / stream.stay_shape, n)
     if stream.home_s is not None:
         home = random["home"].random((n, 2))
@@ -145,7 +144,7 @@ def _draw(stream: Stream, number: int, seed: int) -> People:
     everybody = int(sizes.sum())
     lanes = random["lanes"].gamma(1 / SERVICE_CV**2, SERVICE_CV**2, (everybody, 2))
     return People(
-        came=np.repeat(times, sizes) + _gaps(sizes),
+        came=np.repeat(times, sizes) + gaps(sizes),
         stream=np.full(everybody, number, np.int64),
         gate=np.repeat(gate, sizes),
         stays=[stay for stay, size in zip(stays, sizes.tolist(), strict=True) for _ in range(size)],
@@ -157,7 +156,18 @@ def _draw(stream: Stream, number: int, seed: int) -> People:
     )
 
 
-def _gaps(sizes: Ints) -> Floats:
+def generators(seed: int, number: int) -> dict[str, np.random.Generator]:
+    """A generator for each of `PURPOSES` of a seed's stream by its number."""
+    return {purpose: np.random.default_rng([seed, number, i]) for i, purpose in enumerate(PURPOSES)}
+
+
+def chosen_gates(stream: Stream, n: int, random: np.random.Generator) -> Ints:
+    """(n,) the entrance of each group."""
+    gates, shares = np.array(list(stream.entrances), np.int64), np.array(list(stream.entrances.values()))
+    return np.asarray(gates[np.searchsorted(np.cumsum(shares / shares.sum())[:-1], random.random(n), side="right")])
+
+
+def gaps(sizes: Ints) -> Floats:
     """People of a group come one a second after the other."""
     ends = np.cumsum(sizes)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes), np.float64)
