@@ -25,7 +25,7 @@ GROUP_EXCESS: Final = 1.2
 SERVICE_CV: Final = 0.4
 """Coefficient of variation of the time in a lane (assumed, between 0.3 and 0.6)."""
 UNREST_S: Final = 900.0
-"""How long the rate stays above or below its template before it turns."""
+"""How long the rate stays above or below its template before it turns, unless a stream says otherwise."""
 UNREST: Final = 0.1
 """Coefficient of variation of the rate from one `UNREST_S` to the next: the most that keeps one-minute counts at 2.2 ± 0.2 in quarters of an hour
 that lie askew to its own, at 30 persons/min."""
@@ -72,6 +72,8 @@ class Stream:
     group_excess: float = GROUP_EXCESS
     unrest: float = UNREST
     """Coefficient of variation of the slow changes of the rate."""
+    turns_s: float = UNREST_S
+    """How long the rate stays above or below."""
     patience_s: float = 1200.0
     """Mean of how long they stay outside before they give up (exponential; assumed)."""
     batches: Batches | None = None
@@ -176,9 +178,9 @@ def gaps(sizes: Ints) -> Floats:
 def group_times(stream: Stream, random: Mapping[str, np.random.Generator]) -> Floats:
     """When groups come, ascending seconds: a Poisson process whose rate is the template times its unrest. `random`: by `PURPOSES`."""
     edges = np.arange(len(stream.rate) + 1) * stream.step_s
-    turns = int(np.ceil(edges[-1] / UNREST_S)) + 1
+    turns = int(np.ceil(edges[-1] / stream.turns_s)) + 1
     unrest = random["unrest"].gamma(1 / stream.unrest**2, stream.unrest**2, turns) if stream.unrest > 0 else np.ones(turns)
-    mean = stream.rate * unrest[(edges[:-1] / UNREST_S).astype(np.int64)] / mean_group(stream.group_excess)
+    mean = stream.rate * unrest[(edges[:-1] / stream.turns_s).astype(np.int64)] / mean_group(stream.group_excess)
     expected = np.concatenate([[0.0], np.cumsum(mean)])
     total = float(expected[-1])
     unit = np.cumsum(random["arrivals"].exponential(size=int(total + 10 * sqrt(total) + 30)))

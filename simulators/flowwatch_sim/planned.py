@@ -159,6 +159,7 @@ def _stream(said: language.Stream, here: Layout, begins: float, lasts_s: float) 
         visits=[Visit(zones[v.zone], v.share, _s(v.stay)) for v in said.visits],
         group_excess=said.groups,
         unrest=said.unrest,
+        turns_s=_s(said.turns),
         patience_s=_s(said.patience),
         batches=None if isinstance(said.batches, UnsetType) else Batches(_s(said.batches.every), _s(said.batches.spread)),
         home_s=None if isinstance(home, UnsetType) else _s(home.at),

@@ -170,6 +170,7 @@ class Stream(Document, frozen=True, kw_only=True):
     visits: Annotated[list[Visit], Meta(max_length=20), note("what some see on their way")] = field(default_factory=list)
     groups: Annotated[Parameter, note("parameter of the sizes of groups; 0: everybody alone")] = 1.2
     unrest: Annotated[Parameter, note("coefficient of variation of the slow changes of the rate")] = 0.15
+    turns: Annotated[Period, note("how long the rate stays above or below before it turns; 15m, if left out")] = "15m"
     patience: Annotated[Period, note("how long they wait outside, on the average; 20m, if left out")] = "20m"
     batches: Annotated[Batch, note("they come off trains or coaches")] | UnsetType = UNSET
     home: Annotated[Home, note("when most set out for home")] | UnsetType = UNSET

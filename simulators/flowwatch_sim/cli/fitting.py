@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--hours", metavar="FROM-UNTIL", help="Which hours of a day, such as 9-23 or 18-26; all, from the quietest on, otherwise.")
 @click.option("--keep-out", "kept_out", multiple=True, metavar="DATE", help="A day that is not fitted to, once for each.")
 @click.option("--each", is_flag=True, help="A stream for each entrance instead of one for the site.")
+@click.option("--enclosed", is_flag=True, help="Every way in and out is counted, so that the stay can be told; a site's documents say it.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The scenario's file; standard output otherwise.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.png", help="Draw fit and data (needs matplotlib).")
 @options.lang
@@ -48,6 +49,7 @@ def fit(
     hours: str | None,
     kept_out: Sequence[str],
     each: bool,
+    enclosed: bool,
     out: Path | None,
     plot: Path | None,
     lang: Language,
@@ -79,7 +81,7 @@ def fit(
         counts = read_counts([Source(Opener(name), document, site) for name in archive], document, site)
         place, counts = place_of(counts, root)
         days = _without(split(counts, _zone(time_zone, place, document), clock, country, wanted), kept_out)
-        found = fitted_to(days, place.gates, each=each)
+        found = fitted_to(days, place.gates, each=each, enclosed=enclosed or place.enclosed)
         tested = kept_back(days, place.gates)
     except NoDemandError as error:
         raise CommandError(Exit.USAGE, f"{', '.join(archive)}: {error}") from error

@@ -137,8 +137,8 @@ def _slot(rows: pd.DataFrame, document: Import | None, *, one_each: bool) -> int
 
 
 def _gridded(rows: pd.DataFrame, slot_s: int, left_out: dict[str, int], *, one_each: bool) -> Counts:
-    """A row counts the people up to its time, so one at the end of a slot belongs to that slot."""
-    slot = (rows["at"].to_numpy(np.int64) - 1) // (slot_s * SECOND)
+    """A row counts the people up to its time, so one at the end of a slot belongs to that slot; a person's row is when they passed."""
+    slot = (rows["at"].to_numpy(np.int64) - (0 if one_each else 1)) // (slot_s * SECOND)
     first, width = int(slot.min()), int(slot.max() - slot.min()) + 1
     counters = tuple(sorted(rows["counter"].unique()))
     if len(counters) * width > MOST_CELLS:

@@ -51,7 +51,7 @@ class Days:
     @property
     def hours(self) -> int:
         """How many hours a day has."""
-        return self.into.shape[2] * self.slot_s // 3600
+        return int(self.into.shape[2]) * self.slot_s // 3600
 
     def only(self, chosen: Sequence[int]) -> Days:
         """Some of the days, by their index."""
@@ -136,7 +136,7 @@ def _from_quietest(counts: Counts, zone: ZoneInfo) -> tuple[int, int]:
 
 def _dead(people: Ints, measured: Bools, slot_s: int) -> Bools:
     """Runs of zeros in which other days have `DEAD` people."""
-    counters, days, slots = people.shape
+    counters, days = len(people), int(people.shape[1])
     per_hour = 3600 // slot_s
     cells = people.reshape(counters, days, -1, per_hour)
     alive = cells.sum(axis=3) > 0
@@ -151,5 +151,4 @@ def _dead(people: Ints, measured: Bools, slot_s: int) -> Bools:
             edges = np.flatnonzero(np.diff(zero))
             for since, until in edges.reshape(-1, 2).tolist():
                 dead[c, d, since:until] = so_far[until] - so_far[since] >= DEAD
-    assert slots == dead.shape[2]
     return dead

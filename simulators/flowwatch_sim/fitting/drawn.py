@@ -19,8 +19,17 @@ def stream_of(fit: Fit, fitted: Fitted, kind: DayKind | None) -> Stream:
     """A fitted stream as days are drawn from it; its gates are numbered in the order of its entrances."""
     rate = rates(said(fit, fitted, kind), fit.days.begins, fit.days.hours * 3600.0)
     entrances = {i: people for i, people in enumerate(fitted.entrances.values()) if people > 0}
-    first = dict.fromkeys(entrances, 0)
-    return Stream(fitted.name, rate, STEP_S, entrances, first, 3600.0, group_excess=groups_of(fitted), unrest=unrest_of(fitted))
+    return Stream(
+        name=fitted.name,
+        rate=rate,
+        step_s=STEP_S,
+        entrances=entrances,
+        first=dict.fromkeys(entrances, 0),
+        stay_s=3600.0,
+        group_excess=groups_of(fitted),
+        unrest=unrest_of(fitted),
+        turns_s=fitted.turns_s,
+    )
 
 
 def counts(stream: Stream, gates: int, number: int, seed: int, slot_s: int) -> Ints:

@@ -13,17 +13,22 @@ from typing import Final
 
 import numpy as np
 
+from flowwatch_sim.demand import GROUP_EXCESS, UNREST_S
 from flowwatch_sim.fitting.archive import NoDemandError
 from flowwatch_sim.fitting.days import Days
 from flowwatch_sim.fitting.staying import stay_s
 from flowwatch_sim.fitting.template import spread, weights
-from flowwatch_sim.fitting.variation import Estimate, variation
+from flowwatch_sim.fitting.variation import Estimate, Variation, variation
 from flowwatch_sim.people import Floats
 from flowwatch_sim.scenario import DayKind
 
 MOST_STREAMS: Final = 50
 """As many as a scenario takes."""
 SITE_STREAM: Final = "visitors"
+MOST_GROUPS: Final = 10.0
+"""The largest parameter of groups that a scenario takes."""
+MOST_UNREST: Final = 10.0
+"""The largest unrest that a scenario takes."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ class Fitted:
     entrances: Mapping[str, float]
     ratio: Estimate | None
     unrest: Estimate | None
+    turns_s: float
+    """How long the rate stays above or below: a quarter of an hour, or one slot where people come in pulses."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,11 @@ class Fit:
     streams: tuple[Fitted, ...]
     stay: Estimate | str
     """Seconds, or why it cannot be told (`staying`)."""
+    templates: Mapping[DayKind | None, Floats]
+
+    def offered(self, kind: DayKind | None) -> Floats:
+        """(counters, S) people whom the fit expects at each counter on one kind of day; 0 at one that is at no gate."""
+        return self.templates[kind]
 
     @property
     def usual(self) -> DayKind | None:
@@ -63,8 +75,10 @@ class Fit:
         return DayKind.WORKDAY if DayKind.WORKDAY in kinds else max(sorted(set(kinds), key=str), key=kinds.count)
 
 
-def fit(days: Days, gates: Mapping[str, str], *, each: bool = False) -> Fit:
+def fit(days: Days, gates: Mapping[str, str], *, each: bool = False, enclosed: bool = False) -> Fit:
     """The demand of `days`; `gates`: counter -> the gate at which it counts; `each`: a stream for each of them.
+
+    `enclosed`: these are all the ways in and out, so that the stay can be told.
 
     Raises `NoDemandError` where nobody comes in, and where there are more streams than a scenario takes.
     """
@@ -79,7 +93,11 @@ def fit(days: Days, gates: Mapping[str, str], *, each: bool = False) -> Fit:
         raise NoDemandError("found nobody who comes in, expected people in at some gate")
     if len(streams) > MOST_STREAMS:
         raise NoDemandError(f"found {len(streams)} entrances, expected at most {MOST_STREAMS} for a stream each: fit one for the site")
-    return Fit(days, tuple(streams), stay_s(days, mine))
+    templates = {}
+    for kind, found in hours.items():
+        templates[kind] = np.zeros((len(days.counters), days.into.shape[2]))
+        templates[kind][mine] = [spread(w, days.into.shape[2], days.slot_s) for w in found]
+    return Fit(days, tuple(streams), stay_s(days, mine, enclosed=enclosed), templates)
 
 
 def _hours(days: Days, mine: Sequence[int], kind: DayKind | None) -> Floats:
@@ -111,8 +129,19 @@ def _stream(
         gate = gates[days.counters[c]]
         entrances[gate] = entrances.get(gate, 0.0) + float(offered[k].sum()) / len(days.dates)
     flat = (people.reshape(-1, slots), offered.reshape(-1, slots), measured.reshape(-1, slots))
-    together = variation(people.sum(axis=0), expected.sum(axis=0), measured.any(axis=0), days.slot_s)
-    return Fitted(name, kinds, entrances, variation(*flat, days.slot_s).ratio, together.unrest)
+    together = variation(people.sum(axis=0), expected.sum(axis=0), np.asarray(measured.any(axis=0)), days.slot_s)
+    single = variation(*flat, days.slot_s)
+    if len(entrances) == 1 and single.ratio is not None and single.ratio.value > 1 + MOST_GROUPS:
+        return Fitted(name, kinds, entrances, single.ratio, _pulses(single), float(days.slot_s))
+    return Fitted(name, kinds, entrances, single.ratio, together.unrest, UNREST_S)
+
+
+def _pulses(found: Variation) -> Estimate | None:
+    """The coefficient of variation from one slot to the next that makes counts vary so much, with groups of the usual size besides."""
+    if found.ratio is None or found.level <= 0:
+        return None
+    value = sqrt((found.ratio.value - 1 - GROUP_EXCESS) / found.level)
+    return Estimate(min(value, MOST_UNREST), found.ratio.error / (2 * value * found.level))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +153,8 @@ class Kept:
     """As many times as was expected."""
     hourly: float
     """Absolute errors of hourly totals together, as a share of all people."""
+    size: float
+    """People of the day who are compared."""
 
 
 def kept_back(days: Days, gates: Mapping[str, str]) -> list[Kept]:
@@ -142,5 +173,5 @@ def kept_back(days: Days, gates: Mapping[str, str]) -> list[Kept]:
         expected, found = (rate * exposed[:, d]).sum(axis=0), (people[:, d] * known).sum(axis=0)
         if expected.sum() and found.sum():
             ratio, off = float(found.sum() / expected.sum()), float(np.abs(found - expected).sum() / found.sum())
-            told.append(Kept(days.dates[d].isoformat(), ratio, off))
+            told.append(Kept(days.dates[d].isoformat(), ratio, off, float(found.sum())))
     return told

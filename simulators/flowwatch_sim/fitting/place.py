@@ -24,14 +24,16 @@ class Place:
     gates: Mapping[str, str]
     zone: ZoneInfo | None
     known: bool
-    """The site has documents."""
+    """The site has documents, ..."""
+    enclosed: bool
+    """... and every gate to the street is counted."""
 
 
 def place_of(counts: Counts, root: Path) -> tuple[Place, Counts]:
     """Where the counters stand, and the counts with swapped counters turned round. Raises `DocumentErrors`, `NoDemandError`."""
     files = {site_named_in(site): site for site, _ in find(root)}
     if counts.site not in files:
-        return Place({counter: counter for counter in counts.counters}, None, known=False), counts
+        return Place({counter: counter for counter in counts.counters}, None, known=False, enclosed=False), counts
     record = load(files[counts.site]).site
     outer = {gate["gate"] for gate in record["gates"] if OUTSIDE in (gate["from"], gate["to"])}
     counters: dict[str, Mapping[str, Any]] = {counter["counter"]: counter for counter in record["counters"]}
@@ -42,4 +44,4 @@ def place_of(counts: Counts, root: Path) -> tuple[Place, Counts]:
         raise NoDemandError(f"{told}{did_you_mean(near(name, counters))}")
     swapped = np.array([name in counters and bool(counters[name]["swapped"]) for name in counts.counters])[:, None]
     turned = replace(counts, into=np.where(swapped, counts.out, counts.into), out=np.where(swapped, counts.into, counts.out))
-    return Place(gates, ZoneInfo(str(record["time_zone"])), known=True), turned
+    return Place(gates, ZoneInfo(str(record["time_zone"])), known=True, enclosed=outer <= set(gates.values())), turned

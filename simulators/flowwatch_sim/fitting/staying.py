@@ -1,8 +1,8 @@
 """How long people stay, from who went in and who went out: the area under the cumulative difference, shared by those who came.
 
 That area is what the mean time of going out lies after the mean time of going in, and written so it needs no count of those inside: a counter that
-misses as many either way shifts neither. It holds for a place that is nearly empty when its day begins and ends; elsewhere, and where in and
-out do not match (a street has passers both ways, and nobody stays in it), nothing is said.
+misses as many either way shifts neither. It holds for a place of which every way in and out is counted, and which is nearly empty when its day
+begins and ends. A street has passers both ways and nobody stays in it, which no figure betrays: somebody must say that a place is enclosed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ SURE: Final = 2.0
 """Standard errors that a stay must be away from 0."""
 
 
-def stay_s(days: Days, counters: Sequence[int]) -> Estimate | str:
+def stay_s(days: Days, counters: Sequence[int], *, enclosed: bool) -> Estimate | str:
     """Seconds that people who pass `counters` (by index) stay, on the average of days; or why it cannot be told.
 
-    The reasons are "one_way", "holes", "unlike", "open" and "unsure" (`writing.WHY_NO_STAY` says them).
+    The reasons are "ways", "one_way", "holes", "unlike", "open" and "unsure" (`writing.WHY_NO_STAY` says them).
     """
+    if not enclosed:
+        return "ways"
     if not days.both_ways:
         return "one_way"
     middles = (np.arange(days.into.shape[2]) + 0.5) * days.slot_s

@@ -24,7 +24,7 @@ def summary(fit: Fit, kept: list[Kept], left_out: dict[str, int], lang: Language
     many, every = len(days.counters), days.slot_s // 60
     lines = [
         say(
-            f"{days.site}：{len(days.dates)} 天，{many} 个计数器，每 {every} 分钟一次计数，每日自 {days.begins:02d}:00 起 {days.hours} 小时",
+            f"{days.site}：{len(days.dates)} 天，{many} 个计数器，每 {every} 分钟一次计数，每天从 {days.begins:02d}:00 起 {days.hours} 小时",
             f"{days.site}: {len(days.dates)} days, {many} counters, a count every {every} min, days of {days.hours} h from {days.begins:02d}:00",
         )
     ]
@@ -69,29 +69,31 @@ def _varying(fit: Fit, fitted: Fitted, lang: Language) -> Iterator[str]:
         return zh if lang == "zh" else en
 
     if ratio is None:
-        yield say(f"同行规模参数 {groups:g}（假设：计数间隔太长）", f"groups {groups:g} (assumed: counts are too long to tell)")
+        yield say(f"同行规模参数 {groups:g}（假设：数据不足以拟合）", f"groups {groups:g} (assumed: the counts cannot tell)")
     else:
         yield say(
             f"同行规模参数 {groups:g}（{fit.days.slot_s // 60} 分钟计数的方差/均值 {ratio.value:.2f} ± {ratio.error:.2f}）",
             f"groups {groups:g} (variance/mean of {fit.days.slot_s // 60}-min counts {ratio.value:.2f} ± {ratio.error:.2f})",
         )
-    error = "" if turns is None or isnan(turns.error) else f" ± {turns.error:.3f}"
     yield say("，", ", ")
     if turns is None:
         yield say(f"波动系数 {unrest:g}（假设）", f"unrest {unrest:g} (assumed)")
     else:
-        yield say(f"波动系数 {unrest:g}{error}", f"unrest {unrest:g}{error}")
+        error = "" if isnan(turns.error) else f" ± {turns.error:.3f}"
+        minutes = round(fitted.turns_s / 60)
+        yield say(f"波动系数 {unrest:g}{error}（每 {minutes} 分钟一变）", f"unrest {unrest:g}{error} every {minutes} min")
 
 
 def _kept(kept: list[Kept], lang: Language) -> list[str]:
     """How well days are foreseen by the others of their kind."""
     if not kept:
         return ["没有同类的另一天可作检验" if lang == "zh" else "no day has another of its kind to be tested by"]
-    worst = max(kept, key=lambda k: abs(k.people - 1))
-    off, hourly = sum(abs(k.people - 1) for k in kept) / len(kept), sum(k.hourly for k in kept) / len(kept)
+    worst = max(kept, key=lambda k: abs(1 - 1 / k.people) * k.size)
+    whole = sum(k.size for k in kept)
+    off, hourly = sum(abs(1 - 1 / k.people) * k.size for k in kept) / whole, sum(k.hourly * k.size for k in kept) / whole
     days = len(kept)
     if lang == "zh":
-        foreseen = f"逐日检验（各日以其余同类日预测，{days} 天）：全日人数平均误差 {off:.0%}，逐小时误差 {hourly:.0%}"
+        foreseen = f"逐日检验（各日以其余同类日预测，{days} 天）：全日人数误差 {off:.0%}，逐小时人数误差 {hourly:.0%}"
         return [f"{foreseen}；误差最大的是 {worst.day}，实际为预测的 {worst.people:.2f} 倍"]
-    foreseen = f"each day foreseen by the others of its kind ({days} days): people off by {off:.0%} on the average, hours by {hourly:.0%}"
+    foreseen = f"each day foreseen by the others of its kind ({days} days): people off by {off:.0%}, hours by {hourly:.0%}"
     return [f"{foreseen}; worst {worst.day}, {worst.people:.2f} times as many as foreseen"]

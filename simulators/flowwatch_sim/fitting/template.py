@@ -46,7 +46,15 @@ def interpolation(slots: int, slot_s: int) -> Floats:
 
 
 def spread(w: Floats, slots: int, slot_s: int) -> Floats:
-    """(S,) people that weights `w` (persons an hour) give each slot; hours that are NaN lie between their neighbours."""
+    """(S,) people that weights `w` (persons an hour) give each slot.
+
+    Hours that are NaN lie between their neighbours, as those that a scenario leaves out do; before the first that is known and after the last
+    nobody comes.
+    """
     known = np.flatnonzero(~np.isnan(w))
-    filled = np.interp(np.arange(len(w)), known, w[known]) if len(known) else np.zeros(len(w))
-    return np.asarray(interpolation(slots, slot_s) @ filled * slot_s / 3600)
+    if not len(known):
+        return np.zeros(slots)
+    hour = (np.arange(slots) + 0.5) * slot_s / 3600
+    filled = np.interp(np.arange(len(w)), known, w[known])
+    there = (hour > known[0]) & (hour < known[-1] + 1)
+    return np.where(there, interpolation(slots, slot_s) @ filled * slot_s / 3600, 0.0)

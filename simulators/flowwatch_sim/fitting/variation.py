@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from flowwatch.core.readings import Bools
 from flowwatch_sim.demand import UNREST_S
@@ -36,6 +37,8 @@ class Variation:
 
     ratio: Estimate | None
     """Variance by mean of counts of one slot, within quarters of an hour."""
+    level: float
+    """Persons in a slot where people are: the mean square by the mean."""
     unrest: Estimate | None
     """Coefficient of variation of the rate from one quarter of an hour to the next."""
 
@@ -45,35 +48,39 @@ def variation(people: Floats, expected: Floats, measured: Bools, slot_s: int) ->
     per_hour = 3600 // slot_s
     within = int(UNREST_S // slot_s)
     ratio = unrest = None
+    level = 0.0
     if within >= 2:
         windows = [_windows(a, per_hour, within) for a in (people, expected, measured)]
-        ratio = _jackknife(_short(*windows), _ratio)
+        pieces, level = _short(*windows)
+        ratio = _jackknife(pieces, _ratio)
     block = max(within, 1)
     if ratio is not None or within == 1 or slot_s == 2 * UNREST_S:
         blocks = [_windows(a, per_hour, block) for a in (people, expected, measured)]
-        complete = blocks[2].all(axis=3)
+        complete: Bools = np.asarray(blocks[2].all(axis=3))
         sums = [np.where(complete, a.sum(axis=3), 0.0) for a in blocks[:2]]
         excess = 1.0 if ratio is None else ratio.value
         turns = max(1.0, block * slot_s / UNREST_S)
-        unrest = _jackknife(_long(sums[0], sums[1], complete, excess, turns), _cv)
-    return Variation(ratio, unrest)
+        unrest = _root(_jackknife(_long(sums[0], sums[1], complete, excess, turns), _square))
+    return Variation(ratio, level, unrest)
 
 
-def _windows(a: Floats, per_hour: int, size: int) -> Floats:
+def _windows(a: npt.NDArray[Any], per_hour: int, size: int) -> npt.NDArray[Any]:
     """(N, hours, windows in an hour, size)."""
     hours = a.reshape(len(a), -1, per_hour)
     many = per_hour // size
-    return np.asarray(hours[:, :, : many * size].reshape(len(a), hours.shape[1], many, size))
+    return hours[:, :, : many * size].reshape(len(a), hours.shape[1], many, size)
 
 
-def _short(people: Floats, expected: Floats, measured: Floats) -> Floats:
-    """(pieces, 2) sums of variances and of means of the windows."""
+def _short(people: Floats, expected: Floats, measured: Bools) -> tuple[Floats, float]:
+    """(pieces, 2) sums of variances and of means of the windows; and the level of `Variation`."""
     level, good = _level(expected, measured.all(axis=3))
     z = np.divide(people, level, out=np.zeros(people.shape), where=level > 0)
-    return _pieces(np.where(good, z.var(axis=3, ddof=1), 0.0).sum(axis=2), np.where(good, z.mean(axis=3), 0.0).sum(axis=2))
+    variance, mean = np.where(good, z.var(axis=3, ddof=1), 0.0), np.where(good, z.mean(axis=3), 0.0)
+    squares = float((mean**2 - variance / z.shape[3]).sum())
+    return _pieces(variance.sum(axis=2), mean.sum(axis=2)), max(0.0, squares) / max(float(mean.sum()), 1e-9)
 
 
-def _long(people: Floats, expected: Floats, complete: Floats, excess: float, turns: float) -> Floats:
+def _long(people: Floats, expected: Floats, complete: Bools, excess: float, turns: float) -> Floats:
     """(pieces, 2) sums of what unrest adds to the variance of quarters within hours, and of squares of their means."""
     level, good = _level(expected, complete.all(axis=2))
     z = np.divide(people, level, out=np.zeros(people.shape), where=level > 0)
@@ -85,7 +92,7 @@ def _long(people: Floats, expected: Floats, complete: Floats, excess: float, tur
     return _pieces(added, np.where(good, mean**2 - variance / many, 0.0))
 
 
-def _level(expected: Floats, complete: Floats) -> tuple[Floats, Floats]:
+def _level(expected: Floats, complete: Any) -> tuple[Floats, Bools]:
     """What is expected in the last axis's parts, as multiples of their mean; and where all of it is measured and people are expected."""
     mean = expected.mean(axis=-1, keepdims=True)
     level = np.divide(expected, mean, out=np.zeros(expected.shape), where=mean > 0)
@@ -103,8 +110,16 @@ def _ratio(sums: Floats) -> float:
     return float(sums[0] / sums[1]) if sums[1] > 0 else 1.0
 
 
-def _cv(sums: Floats) -> float:
-    return sqrt(max(0.0, float(sums[0] / sums[1]))) if sums[1] > 0 else 0.0
+def _square(sums: Floats) -> float:
+    return float(sums[0] / sums[1]) if sums[1] > 0 else 0.0
+
+
+def _root(square: Estimate | None) -> Estimate | None:
+    """The root of a square that may have come out below 0, which is then 0 give or take the root of the square's own error."""
+    if square is None:
+        return None
+    value = sqrt(max(0.0, square.value))
+    return Estimate(value, square.error / (2 * value) if value > sqrt(abs(square.error)) / 2 else sqrt(abs(square.error)))
 
 
 def _jackknife(pieces: Floats, of: Callable[[Floats], float]) -> Estimate | None:

@@ -15,14 +15,12 @@ import numpy as np
 
 from flowwatch.words import Language
 from flowwatch_sim import scenario as language
-from flowwatch_sim.demand import GROUP_EXCESS
-from flowwatch_sim.fitting.fit import Fit, Fitted, Kind
+from flowwatch_sim.demand import GROUP_EXCESS, UNREST_S
+from flowwatch_sim.fitting.fit import MOST_GROUPS, Fit, Fitted, Kind
 from flowwatch_sim.fitting.variation import Estimate
 from flowwatch_sim.scenario import DayKind
 from flowwatch_sim.statistics import CONFIDENCE, student_quantile
 
-MOST_GROUPS: Final = 10.0
-"""The largest parameter of groups that a scenario takes."""
 STAY: Final = "60m"
 """Where an archive says nothing of it (assumed)."""
 UNREST: Final = 0.15
@@ -40,6 +38,7 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "sun": ("周日", "Sunday"),
 }
 WHY_NO_STAY: Final[Mapping[str, tuple[str, str]]] = {
+    "ways": ("未说明所有进出口均有计数（--enclosed）", "nobody said that every way in and out is counted (--enclosed)"),
     "one_way": ("计数只有一个方向", "people are counted one way only"),
     "holes": ("没有一天的数据足够完整", "no day was measured completely enough"),
     "unlike": ("进、出人数相差过大", "as many do not go out as come in"),
@@ -50,7 +49,9 @@ WHY_NO_STAY: Final[Mapping[str, tuple[str, str]]] = {
 
 def groups_of(fitted: Fitted) -> float:
     """The parameter of groups: what short counts vary more than by chance, as far as a scenario takes it."""
-    return GROUP_EXCESS if fitted.ratio is None else round(min(max(fitted.ratio.value - 1, 0.0), MOST_GROUPS), 2)
+    if fitted.ratio is None or fitted.turns_s != UNREST_S:
+        return GROUP_EXCESS
+    return round(min(max(fitted.ratio.value - 1, 0.0), MOST_GROUPS), 2)
 
 
 def unrest_of(fitted: Fitted) -> float:
@@ -61,7 +62,15 @@ def unrest_of(fitted: Fitted) -> float:
 def said(fit: Fit, fitted: Fitted, kind: DayKind | None) -> language.Stream:
     """The stream of a scenario on one kind of day."""
     found = fitted.kinds[kind]
-    return language.Stream(stream=fitted.name, people=max(1, round(found.people.value)), hours=_hours(fit, found), stay=STAY)
+    return language.Stream(
+        stream=fitted.name,
+        people=max(1, round(found.people.value)),
+        hours=_hours(fit, found),
+        stay=STAY,
+        groups=groups_of(fitted),
+        unrest=unrest_of(fitted),
+        turns=f"{round(fitted.turns_s)}s",
+    )
 
 
 def interval(estimate: Estimate, n: int) -> tuple[float, float] | None:
@@ -158,7 +167,7 @@ def _stream(fit: Fit, fitted: Fitted, lang: Language) -> list[str]:
         lines.append(f"      {kind}:   # {_people(found, kind, lang)}")
         lines += [f"        people: {max(1, round(found.people.value))}", f"        hours: {_mapping(_hours(fit, found))}"]
     whole = sum(fitted.entrances.values())
-    shares = {gate: round(people / whole * 100, 3) for gate, people in fitted.entrances.items()}
+    shares = {gate: round(people / whole * 100, 3) for gate, people in fitted.entrances.items() if people > 0}
     ratio = 1.0 if fitted.ratio is None else fitted.ratio.value
     off = sqrt(ratio * sum(s / 100 * (1 - s / 100) for s in shares.values()) / max(1.0, whole * len(fit.days.dates))) * 100
     said_shares = _say(lang, f"各入口占比（%），随机误差合计约 ±{off:.2f}", f"percent; by chance ± {off:.2f} in all")
@@ -166,6 +175,7 @@ def _stream(fit: Fit, fitted: Fitted, lang: Language) -> list[str]:
         f"    entrances: {_mapping(shares)}   # {said_shares}",
         f"    groups: {groups_of(fitted):g}   # {_groups(fit, fitted, lang)}",
         f"    unrest: {unrest_of(fitted):g}   # {_unrest(fitted, lang)}",
+        *([] if fitted.turns_s == UNREST_S else [f"    turns: {round(fitted.turns_s)}s"]),
         f"    {_stay(fit, lang)}",
     ]
     return lines
@@ -188,16 +198,22 @@ def _people(kind: Kind, which: DayKind | None, lang: Language) -> str:
 
 def _groups(fit: Fit, fitted: Fitted, lang: Language) -> str:
     if fitted.ratio is None:
-        return _say(lang, "假设：计数间隔太长，无法拟合", "ASSUMED: counts are too long to tell")
+        return _say(lang, "假设：数据不足以拟合", "ASSUMED: the counts cannot tell")
     value, minutes = fitted.ratio, fit.days.slot_s // 60
     told = _say(
         lang,
         f"{minutes} 分钟计数的方差为均值的 {value.value:.2f} 倍（标准误 {value.error:.2f}）",
         f"{minutes}-min counts vary {value.value:.2f} times their mean (standard error {value.error:.2f})",
     )
-    if value.value - 1 > MOST_GROUPS:
+    if fitted.turns_s != UNREST_S:
         told += _say(
-            lang, f"；超出可设上限 {MOST_GROUPS:g}，或为成批到达", f"; more than groups can say ({MOST_GROUPS:g}): perhaps batches"
+            lang, "；多于同行所能解释，归入下一行的波动，本值为假设", "; more than groups say, so the next line says it and this is ASSUMED"
+        )
+    elif value.value - 1 > MOST_GROUPS:
+        told += _say(
+            lang,
+            f"；超出上限 {MOST_GROUPS:g}，或为成批到达：可用 --each 逐个入口拟合",
+            f"; more than groups say ({MOST_GROUPS:g}), perhaps pulses: fit entrances one by one with --each",
         )
     elif value.value < 1:
         told += _say(lang, "；比随机到达更均匀，故取 0", "; less than chance has, so 0")
@@ -206,9 +222,10 @@ def _groups(fit: Fit, fitted: Fitted, lang: Language) -> str:
 
 def _unrest(fitted: Fitted, lang: Language) -> str:
     if fitted.unrest is None:
-        return _say(lang, "假设：计数间隔太长，无法拟合", "ASSUMED: counts are too long to tell")
+        return _say(lang, "假设：数据不足以拟合", "ASSUMED: the counts cannot tell")
     error = "–" if isnan(fitted.unrest.error) else f"{fitted.unrest.error:.3f}"
-    return _say(lang, f"相邻刻钟之间的波动，标准误 {error}", f"from one quarter of an hour to the next, standard error {error}")
+    minutes = round(fitted.turns_s / 60)
+    return _say(lang, f"每 {minutes} 分钟一变，标准误 {error}", f"from one {minutes} min to the next, standard error {error}")
 
 
 def _stay(fit: Fit, lang: Language) -> str:
