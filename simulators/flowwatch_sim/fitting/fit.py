@@ -18,7 +18,7 @@ from flowwatch_sim.fitting.archive import NoDemandError
 from flowwatch_sim.fitting.days import Days
 from flowwatch_sim.fitting.staying import stay_s
 from flowwatch_sim.fitting.template import spread, weights
-from flowwatch_sim.fitting.variation import Estimate, Variation, variation
+from flowwatch_sim.fitting.variation import Estimate, variation
 from flowwatch_sim.people import Floats
 from flowwatch_sim.scenario import DayKind
 
@@ -132,16 +132,18 @@ def _stream(
     together = variation(people.sum(axis=0), expected.sum(axis=0), np.asarray(measured.any(axis=0)), days.slot_s)
     single = variation(*flat, days.slot_s)
     if len(entrances) == 1 and single.ratio is not None and single.ratio.value > 1 + MOST_GROUPS:
-        return Fitted(name, kinds, entrances, single.ratio, _pulses(single), float(days.slot_s))
+        return Fitted(name, kinds, entrances, single.ratio, _pulses(single.ratio, expected), float(days.slot_s))
     return Fitted(name, kinds, entrances, single.ratio, together.unrest, UNREST_S)
 
 
-def _pulses(found: Variation) -> Estimate | None:
-    """The coefficient of variation from one slot to the next that makes counts vary so much, with groups of the usual size besides."""
-    if found.ratio is None or found.level <= 0:
-        return None
-    value = sqrt((found.ratio.value - 1 - GROUP_EXCESS) / found.level)
-    return Estimate(min(value, MOST_UNREST), found.ratio.error / (2 * value * found.level))
+def _pulses(ratio: Estimate, expected: Floats) -> Estimate:
+    """The coefficient of variation from one slot to the next that makes counts vary so much, with groups of the usual size besides.
+
+    What varies with the rate adds to the variance by the square of what is expected, so the mean square of that by its mean is the scale.
+    """
+    scale = float((expected**2).sum() / expected.sum())
+    value = sqrt((ratio.value - 1 - GROUP_EXCESS) / scale)
+    return Estimate(min(value, MOST_UNREST), ratio.error / (2 * value * scale))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,6 @@ class Variation:
 
     ratio: Estimate | None
     """Variance by mean of counts of one slot, within quarters of an hour."""
-    level: float
-    """Persons in a slot where people are: the mean square by the mean."""
     unrest: Estimate | None
     """Coefficient of variation of the rate from one quarter of an hour to the next."""
 
@@ -48,11 +46,9 @@ def variation(people: Floats, expected: Floats, measured: Bools, slot_s: int) ->
     per_hour = 3600 // slot_s
     within = int(UNREST_S // slot_s)
     ratio = unrest = None
-    level = 0.0
     if within >= 2:
         windows = [_windows(a, per_hour, within) for a in (people, expected, measured)]
-        pieces, level = _short(*windows)
-        ratio = _jackknife(pieces, _ratio)
+        ratio = _jackknife(_short(*windows), _ratio)
     block = max(within, 1)
     if ratio is not None or within == 1 or slot_s == 2 * UNREST_S:
         blocks = [_windows(a, per_hour, block) for a in (people, expected, measured)]
@@ -61,7 +57,7 @@ def variation(people: Floats, expected: Floats, measured: Bools, slot_s: int) ->
         excess = 1.0 if ratio is None else ratio.value
         turns = max(1.0, block * slot_s / UNREST_S)
         unrest = _root(_jackknife(_long(sums[0], sums[1], complete, excess, turns), _square))
-    return Variation(ratio, level, unrest)
+    return Variation(ratio, unrest)
 
 
 def _windows(a: npt.NDArray[Any], per_hour: int, size: int) -> npt.NDArray[Any]:
@@ -71,13 +67,12 @@ def _windows(a: npt.NDArray[Any], per_hour: int, size: int) -> npt.NDArray[Any]:
     return hours[:, :, : many * size].reshape(len(a), hours.shape[1], many, size)
 
 
-def _short(people: Floats, expected: Floats, measured: Bools) -> tuple[Floats, float]:
-    """(pieces, 2) sums of variances and of means of the windows; and the level of `Variation`."""
+def _short(people: Floats, expected: Floats, measured: Bools) -> Floats:
+    """(pieces, 2) sums of variances and of means of the windows."""
     level, good = _level(expected, measured.all(axis=3))
     z = np.divide(people, level, out=np.zeros(people.shape), where=level > 0)
     variance, mean = np.where(good, z.var(axis=3, ddof=1), 0.0), np.where(good, z.mean(axis=3), 0.0)
-    squares = float((mean**2 - variance / z.shape[3]).sum())
-    return _pieces(variance.sum(axis=2), mean.sum(axis=2)), max(0.0, squares) / max(float(mean.sum()), 1e-9)
+    return _pieces(variance.sum(axis=2), mean.sum(axis=2))
 
 
 def _long(people: Floats, expected: Floats, complete: Bools, excess: float, turns: float) -> Floats:
