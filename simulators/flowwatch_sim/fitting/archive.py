@@ -63,6 +63,7 @@ def read_counts(sources: Sequence[Source], document: Import | None, site: str | 
         raise NoDemandError("found headcounts (counts: absolute), expected counts of people who pass: in and out, or running totals")
     rows = _of_site(rows, site or (None if document is None else document.site_name))
     one_each = document is not None and not isinstance(document.direction, UnsetType) and isinstance(document.people, UnsetType)
+    slot_s = _slot(rows, document, one_each=one_each)
     if not one_each:
         rows = _stepwise(rows, left_out)
     bad = (rows["in"] < 0) | (rows["out"] < 0)
@@ -70,7 +71,7 @@ def read_counts(sources: Sequence[Source], document: Import | None, site: str | 
     rows = rows[~bad]
     if not len(rows):
         raise NoDemandError("found no row that counts people from the row before, expected two rows of a counter at least")
-    return _gridded(rows, _slot(rows, document, one_each=one_each), left_out, one_each=one_each)
+    return _gridded(rows, slot_s, left_out, one_each=one_each)
 
 
 def _rows(sources: Sequence[Source], left_out: dict[str, int]) -> pd.DataFrame:
@@ -106,12 +107,13 @@ def _of_site(rows: pd.DataFrame, site: str | None) -> pd.DataFrame:
     chosen = sites[0] if site is None else site
     if chosen not in sites:
         raise NoDemandError(f"found no counter of {quoted(chosen)}, expected {listed(sites)}{did_you_mean(near(chosen, sites))}")
-    return rows.assign(site=names[0], counter=names[2])[names[0] == chosen]
+    ways = rows["in"].isna() * 2 + rows["out"].isna()
+    found = rows.assign(site=names[0], counter=names[2], way=ways)[names[0] == chosen]
+    return found.sort_values(["counter", "way", "at"], kind="stable")
 
 
 def _stepwise(rows: pd.DataFrame, left_out: dict[str, int]) -> pd.DataFrame:
     """One row a counter, direction and time, counting from the row before: totals become differences."""
-    rows = rows.assign(way=rows["in"].isna() * 2 + rows["out"].isna()).sort_values(["counter", "at"], kind="stable")
     twice = rows.duplicated(["counter", "way", "at"])
     _note(left_out, "same_counter_and_time", int(twice.sum()))
     rows = rows[~twice]

@@ -19,7 +19,8 @@ from flowwatch_sim.fitting.variation import Estimate
 UNLIKE: Final = 0.2
 """In and out of a day may differ by this share, as counters miss people."""
 EMPTY: Final = 0.1
-"""Of the busiest hour's people, how many the first hour may bring in, and the last hour take out with it, in a place that empties."""
+"""Of the busiest hour's people, how many may go out in the first hour and come in in the last, of a place that empties; and half as many as may
+come in in the first."""
 COMPLETE: Final = 0.9
 """Of a day's slots, that must be measured."""
 SURE: Final = 2.0
@@ -47,7 +48,7 @@ def stay_s(days: Days, counters: Sequence[int], *, enclosed: bool) -> Estimate |
             why = "unlike"
             continue
         most = max(float(into.reshape(-1, per_hour).sum(axis=1).max()), float(out.reshape(-1, per_hour).sum(axis=1).max()))
-        if max(into[:per_hour].sum(), out[:per_hour].sum(), into[-per_hour:].sum()) > EMPTY * most:
+        if max(into[:per_hour].sum() / 2, out[:per_hour].sum(), into[-per_hour:].sum()) > EMPTY * most:
             why = "open"
             continue
         went_in, went_out = (float((people * middles).sum() / people.sum()) for people in (into, out))

@@ -44,17 +44,21 @@ PROMISE: Final = f"""
 Amsterdam 2025 (four days, 37 counters, two directions, every 3 min) are not shipped, and `tests/simulators/test_fit.py` holds the figures where they
 are. Hours from {HOURS[0]} to {HOURS[-1] + 1} h; {SIMULATED_DAYS} simulated days of each kind of day.
 
-| fitted to | held against | figure | tolerance |
-|---|---|---|---|
-| all four days | the same days | people in each hour, all directions together | ± {HOURLY:.0%} |
-| | | people by hour and direction, sum of absolute errors / people | ≤ {HOURLY_EACH:.0%} |
-| | | variance/mean of 3-min counts within quarters of an hour, pooled | ± {BURSTS:.0%} |
-| | | the same by direction, of those with {BUSY:g} people or more in 3 min | ± {BURSTS_EACH:.0%} in {BURSTS_SHARE:.0%} of them |
-| two workdays | the third, each in turn | people of the day | ± {KEPT_DAY:.0%} |
-| | | people by hour, all directions together, sum of absolute errors / people | ≤ {KEPT_HOURLY:.0%} |
-| | | people by hour and direction, the same | ≤ {KEPT_HOURLY_EACH:.0%} |
-| | | variance/mean of 3-min counts, pooled | ± {KEPT_BURSTS:.0%} |
+| fitted to | held against | figure | tolerance | came out |
+|---|---|---|---|---|
+| all four days | the same days | people in each hour, all directions together | ± {HOURLY:.0%} | 4.0 % at most |
+| | | people by hour and direction, sum of absolute errors / people | ≤ {HOURLY_EACH:.0%} | 2.9 % |
+| | | variance/mean of 3-min counts within quarters of an hour, pooled | ± {BURSTS:.0%} | -1.1 % |
+| | | the same by direction, of those with {BUSY:g} people or more in 3 min | ± {BURSTS_EACH:.0%} in {BURSTS_SHARE:.0%} of them | in 97 % of 66 |
+| two workdays | the third, each in turn (20, 21, 22 August) | people of the day | ± {KEPT_DAY:.0%} | +17 %, -1 %, -13 % |
+| | | people by hour, all directions together, sum of absolute errors / people | ≤ {KEPT_HOURLY:.0%} | 17 %, 7 %, 13 % |
+| | | people by hour and direction, the same | ≤ {KEPT_HOURLY_EACH:.0%} | 39 %, 19 %, 24 % |
+| | | variance/mean of 3-min counts, pooled | ± {KEPT_BURSTS:.0%} | +6 %, +5 %, -6 % |
 
-Saturday has no second day of its kind: what workdays say of it is told and not judged. Hours that a counter spent dead (zeros where other days have
-hundreds) are left out on both sides.
+The tolerances were not moved, the method was: groups alone cannot say how ferries land people (variance/mean 40 to 180, where streets have 4 to
+13), so a stream may have `turns`; and the first form made such pulses too strong, which showed as + 60 % pooled and 74 % of directions. What
+the given days show is therefore partly what they were used for; the kept days are the test, and the first of them only just holds.
+
+Saturday has no second day of its kind: workdays foresee 29 % fewer people for it, which is told and not judged. Hours that a counter spent dead
+(zeros where other days have hundreds) are left out on both sides.
 """
