@@ -285,7 +285,14 @@ def test_what_is_written_runs_at_a_known_site_and_on_every_kind_of_day(archive: 
         assert planned.streams[0].rate.sum() == pytest.approx(expected, rel=0.03)
     assert planned.scenario.calendar == "CN"
     assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
-    run("run", out, "--runs", "1", "--processes", "1")
+
+
+@pytest.mark.slow
+def test_what_is_written_can_be_lived_through(archive: Path, tmp_path: Path) -> None:
+    out = tmp_path / "fitted.yaml"
+    run("fit", archive, "--hours", "9-12", "--out", out)
+    told, _ = run("run", out, "--runs", "1", "--processes", "1")
+    assert "yuyuan-fitted at yuyuan" in told
 
 
 def test_a_stream_for_each_entrance_and_days_that_are_kept_out(archive: Path) -> None:
