@@ -5,22 +5,29 @@ An hour in which counters were dead is drawn as what the others say: as many tim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from flowwatch.core.readings import Bools
 from flowwatch.titles import Language
+from flowwatch_sim.demand import UNREST_S
+from flowwatch_sim.fitting.drawn import counts, stream_of
 from flowwatch_sim.fitting.fit import Fit
 from flowwatch_sim.fitting.template import spread
-from flowwatch_sim.fitting.writing import groups_of, kind_name
+from flowwatch_sim.fitting.writing import kind_name
 from flowwatch_sim.people import Floats
 from flowwatch_sim.report.ink import GRID, INK, OF_SETUP, SOFT, Paper
+from flowwatch_sim.scenario import DayKind
 
 WIDE_IN: Final = 4.2
 HIGH_IN: Final = 3.4
 MOST_KINDS: Final = 4
 DPI: Final = 150
+DRAWN_DAYS: Final = 7
+"""Of each stream, on the kinds of the first days of the archive."""
 LEAST: Final = 0.2
 """Persons in a slot, of a counter that is drawn."""
 
@@ -37,7 +44,7 @@ def draw(fit: Fit, file: Path, language: Language) -> None:
             _hours(part, fit, kind, paper)
         most = max(part.get_ylim()[1] for part in parts[: len(kinds)])
         for part in parts[: len(kinds)]:
-            part.set_ylim(0, most)
+            part.set_ylim(0, most * 1.2)
         if varied:
             _scatter(parts[-1], fit, paper)
         figure.savefig(file, format="png", metadata={"Software": None})
@@ -81,27 +88,17 @@ def _measured(fit: Fit, d: int) -> Floats:
 
 
 def _scatter(part: Any, fit: Fit, paper: Paper) -> None:
-    """A point a counter: the mean of its counts within quarters of an hour, and their variance."""
+    """A point a counter: the mean of its counts within quarters of an hour, and their variance; a ring an entrance of simulated days."""
     days = fit.days
-    size = 900 // days.slot_s
     minutes = days.slot_s // 60
-    per_hour = 3600 // days.slot_s
-    cells = days.into.reshape(len(days.counters), -1, per_hour)[:, :, : per_hour // size * size]
-    there = days.measured.reshape(len(days.counters), -1, per_hour)[:, :, : per_hour // size * size]
-    windows = cells.reshape(len(days.counters), -1, size).astype(float)
-    whole = there.reshape(windows.shape).all(axis=2)
-    counted = np.maximum(whole.sum(axis=1), 1)
-    mean = (windows.mean(axis=2) * whole).sum(axis=1) / counted
-    variance = (windows.var(axis=2, ddof=1) * whole).sum(axis=1) / counted
-    seen = (mean > LEAST) & (variance > 0)
-    part.loglog(
-        mean[seen], variance[seen], "o", color=INK, markersize=4, alpha=0.75, label=_say(paper, "计数器（实测）", "counters, measured")
-    )
-    span = np.array([mean[seen].min(), mean[seen].max()]) if seen.any() else np.array([1.0, 10.0])
-    ratio = 1 + float(np.average([groups_of(s) for s in fit.streams], weights=[sum(s.entrances.values()) for s in fit.streams]))
-    part.loglog(
-        span, ratio * span, color=OF_SETUP[0], linewidth=1.6, label=_say(paper, f"拟合：{ratio:.2f} 倍", f"fitted: {ratio:.2f} times")
-    )
+    mean, variance = _moments(days.into.astype(float), days.measured, days.slot_s)
+    part.loglog(mean, variance, "o", color=INK, markersize=4, alpha=0.75, label=_say(paper, "计数器（实测）", "counters, measured"))
+    chosen = days.kinds[:DRAWN_DAYS]
+    drawn = np.concatenate([_drawn(fit, i, chosen) for i in range(len(fit.streams))])
+    again = _moments(drawn, np.ones(drawn.shape, np.bool_), days.slot_s)
+    told = _say(paper, f"入口（模拟 {len(chosen)} 天）", f"entrances, {len(chosen)} days simulated")
+    part.loglog(*again, "o", color=OF_SETUP[0], markersize=6.5, markerfacecolor="none", label=told)
+    span = np.array([mean.min(initial=1.0), mean.max(initial=1.0)])
     part.loglog(
         span, span, color=SOFT, linestyle=(0, (4, 2)), linewidth=1.0, label=_say(paper, "纯随机（泊松）", "by chance alone (Poisson)")
     )
@@ -113,6 +110,25 @@ def _scatter(part: Any, fit: Fit, paper: Paper) -> None:
     part.set_xlabel(_say(paper, "均值（人）", "mean, persons"))
     part.set_ylabel(_say(paper, "方差（刻钟内）", "variance within quarters of an hour"))
     _plain(part)
+
+
+def _drawn(fit: Fit, i: int, kinds: Sequence[DayKind | None]) -> Floats:
+    """(entrances, days, S) people of simulated days of a stream."""
+    fitted, slot_s = fit.streams[i], fit.days.slot_s
+    days = [counts(stream_of(fit, fitted, kind), len(fitted.entrances), i, seed, slot_s) for seed, kind in enumerate(kinds)]
+    return np.stack(days, axis=1).astype(float)
+
+
+def _moments(people: Floats, measured: Bools, slot_s: int) -> tuple[Floats, Floats]:
+    """Mean and variance of counts within quarters of an hour, of each of those who have any."""
+    size, per_hour = int(UNREST_S) // slot_s, 3600 // slot_s
+    cut = [a.reshape(len(a), -1, per_hour)[:, :, : per_hour // size * size].reshape(len(a), -1, size) for a in (people, measured)]
+    whole = cut[1].all(axis=2)
+    counted = np.maximum(whole.sum(axis=1), 1)
+    mean = (cut[0].mean(axis=2) * whole).sum(axis=1) / counted
+    variance = (cut[0].var(axis=2, ddof=1) * whole).sum(axis=1) / counted
+    seen = (mean > LEAST) & (variance > 0)
+    return mean[seen], variance[seen]
 
 
 def _plain(part: Any) -> None:

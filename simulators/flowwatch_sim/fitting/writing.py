@@ -122,6 +122,14 @@ def _comments(fit: Fit, source: str, lang: Language) -> list[str]:
     for kind in dict.fromkeys(days.kinds):
         dates = [day for day, found in zip(days.dates, days.kinds, strict=True) if found is kind]
         lines.append(f"{kind_name(kind, lang)}{_say(lang, '：', ': ')}{_dates(dates)}")
+        hidden = np.all([np.isnan(fitted.kinds[kind].hours) for fitted in fit.streams], axis=0)
+        if hidden.any():
+            told = ", ".join(f"{(days.begins + i) % 24:02d}:00" for i in np.flatnonzero(hidden).tolist())
+            zh, en = (
+                f"{kind_name(kind, lang)}未测得的小时（首尾按无人计）：{told}",
+                f"hours of a {kind_name(kind, lang)} not measured: {told}",
+            )
+            lines.append(_say(lang, zh, f"{en} (nobody comes before the first and after the last that was)"))
     if days.left_out:
         lines.append(_say(lang, f"数据不足、未采用：{_dates(days.left_out)}", f"left out, too little measured: {_dates(days.left_out)}"))
     if days.outage_hours:
@@ -170,9 +178,9 @@ def _stream(fit: Fit, fitted: Fitted, lang: Language) -> list[str]:
     shares = {gate: round(people / whole * 100, 3) for gate, people in fitted.entrances.items() if people > 0}
     ratio = 1.0 if fitted.ratio is None else fitted.ratio.value
     off = sqrt(ratio * sum(s / 100 * (1 - s / 100) for s in shares.values()) / max(1.0, whole * len(fit.days.dates))) * 100
-    said_shares = _say(lang, f"各入口占比（%），随机误差合计约 ±{off:.2f}", f"percent; by chance ± {off:.2f} in all")
+    said_shares = _say(lang, f"各入口占比（%），随机误差合计约 ±{off:.2f} 个百分点", f"percent; by chance ± {off:.2f} in all")
     lines += [
-        f"    entrances: {_mapping(shares)}   # {said_shares}",
+        f"    entrances: {_mapping(shares)}{f'   # {said_shares}' if len(shares) > 1 else ''}",
         f"    groups: {groups_of(fitted):g}   # {_groups(fit, fitted, lang)}",
         f"    unrest: {unrest_of(fitted):g}   # {_unrest(fitted, lang)}",
         *([] if fitted.turns_s == UNREST_S else [f"    turns: {round(fitted.turns_s)}s"]),
@@ -207,7 +215,9 @@ def _groups(fit: Fit, fitted: Fitted, lang: Language) -> str:
     )
     if fitted.turns_s != UNREST_S:
         told += _say(
-            lang, "；多于同行所能解释，归入下一行的波动，本值为假设", "; more than groups say, so the next line says it and this is ASSUMED"
+            lang,
+            "；结伴同行不足以解释，改由下一行的波动表示，本值为假设",
+            "; more than groups say, so the next line says it and this is ASSUMED",
         )
     elif value.value - 1 > MOST_GROUPS:
         told += _say(
