@@ -23,7 +23,7 @@ def clock(document: Mapping[str, Any], plan: Mapping[str, Any], leaf: Mapping[st
     if leaf["kind"] == "time":
         return _in_window(document, int(leaf["from_s"]) * SECOND, int(leaf["until_s"]) * SECOND, at)
     local = at + utc_offset(document, at) - int(leaf["business_day_s"]) * SECOND
-    return any(_is(kind, local // DAY, plan["days"]) for kind in leaf["days"]), min(at + DAY - local % DAY, _next_shift(document, at))
+    return any(is_kind(kind, local // DAY, plan["days"]) for kind in leaf["days"]), min(at + DAY - local % DAY, _next_shift(document, at))
 
 
 def _in_window(document: Mapping[str, Any], since: int, until: int, at: int) -> tuple[bool, int]:
@@ -38,7 +38,7 @@ def _next_shift(document: Mapping[str, Any], at: int) -> int:
     return min((since for since, _ in document["offsets"] if since > at), default=FOREVER)
 
 
-def _is(kind: str, day: int, days: Mapping[str, Any]) -> bool:
+def is_kind(kind: str, day: int, days: Mapping[str, Any]) -> bool:
     """Whether business day number `day` is of a `kind`: a weekday's name, workday, weekend, holiday, or a dated event of the plan."""
     weekday = (day + _FIRST_WEEKDAY) % 7
     if kind in WEEKDAYS:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from flowwatch_sim.demand import UNREST_S, Stream, mean_group
+from flowwatch_sim.demand import Stream, mean_group
 from flowwatch_sim.people import Floats
 
 LARGEST_GROUP: Final = 8
@@ -102,9 +102,9 @@ def _unrest(stream: Stream, replicates: int, random: np.random.Generator) -> Flo
     steps = len(stream.rate)
     if stream.unrest <= 0:
         return np.ones((replicates, steps))
-    turns = int(np.ceil(steps * stream.step_s / UNREST_S)) + 1
+    turns = int(np.ceil(steps * stream.step_s / stream.turns_s)) + 1
     drawn = random.gamma(1 / stream.unrest**2, stream.unrest**2, (replicates, turns))
-    return drawn[:, np.minimum((np.arange(steps) * stream.step_s / UNREST_S).astype(np.int64), turns - 1)]
+    return drawn[:, np.minimum((np.arange(steps) * stream.step_s / stream.turns_s).astype(np.int64), turns - 1)]
 
 
 def _batched(stream: Stream, people: Floats) -> Floats:

@@ -25,7 +25,7 @@ GROUP_EXCESS: Final = 1.2
 SERVICE_CV: Final = 0.4
 """Coefficient of variation of the time in a lane (assumed, between 0.3 and 0.6)."""
 UNREST_S: Final = 900.0
-"""How long the rate stays above or below its template before it turns."""
+"""How long the rate stays above or below its template before it turns, unless a stream says otherwise."""
 UNREST: Final = 0.1
 """Coefficient of variation of the rate from one `UNREST_S` to the next: the most that keeps one-minute counts at 2.2 ± 0.2 in quarters of an hour
 that lie askew to its own, at 30 persons/min."""
@@ -72,6 +72,8 @@ class Stream:
     group_excess: float = GROUP_EXCESS
     unrest: float = UNREST
     """Coefficient of variation of the slow changes of the rate."""
+    turns_s: float = UNREST_S
+    """How long the rate stays above or below."""
     patience_s: float = 1200.0
     """Mean of how long they stay outside before they give up (exponential; assumed)."""
     batches: Batches | None = None
@@ -128,7 +130,7 @@ def mean_group(excess: float) -> float:
 
 
 def _draw(stream: Stream, number: int, seed: int) -> People:
-    random = {purpose: np.random.default_rng([seed, number, i]) for i, purpose in enumerate(PURPOSES)}
+    random = generators(seed, number)
     times = group_times(stream, random)
     return drawn(stream, number, random, times, group_sizes(stream.group_excess, len(times), random["sizes"]))
 
@@ -136,8 +138,7 @@ def _draw(stream: Stream, number: int, seed: int) -> People:
 def drawn(stream: Stream, number: int, random: Mapping[str, np.random.Generator], times: Floats, sizes: Ints) -> People:
     """Groups of a stream that come at `times` (seconds, infinite where nobody knows yet), with everything but that drawn for them."""
     n = len(times)
-    gates, shares = np.array(list(stream.entrances), np.int64), np.array(list(stream.entrances.values()))
-    gate = gates[np.searchsorted(np.cumsum(shares / shares.sum())[:-1], random["gates"].random(n), side="right")]
+    gate = chosen_gates(stream, n, random["gates"])
     length = random["stays"].gamma(stream.stay_shape, stream.stay_s / stream.stay_shape, n)
     if stream.home_s is not None:
         home = random["home"].random((n, 2))
@@ -149,7 +150,7 @@ def drawn(stream: Stream, number: int, random: Mapping[str, np.random.Generator]
     everybody = int(sizes.sum())
     lanes = random["lanes"].gamma(1 / SERVICE_CV**2, SERVICE_CV**2, (everybody, 2))
     return People(
-        came=np.repeat(times, sizes) + _gaps(sizes),
+        came=np.repeat(times, sizes) + gaps(sizes),
         stream=np.full(everybody, number, np.int64),
         gate=np.repeat(gate, sizes),
         stays=[stay for stay, size in zip(stays, sizes.tolist(), strict=True) for _ in range(size)],
@@ -161,7 +162,18 @@ def drawn(stream: Stream, number: int, random: Mapping[str, np.random.Generator]
     )
 
 
-def _gaps(sizes: Ints) -> Floats:
+def generators(seed: int, number: int) -> dict[str, np.random.Generator]:
+    """A generator for each of `PURPOSES` of a seed's stream by its number."""
+    return {purpose: np.random.default_rng([seed, number, i]) for i, purpose in enumerate(PURPOSES)}
+
+
+def chosen_gates(stream: Stream, n: int, random: np.random.Generator) -> Ints:
+    """(n,) the entrance of each group."""
+    gates, shares = np.array(list(stream.entrances), np.int64), np.array(list(stream.entrances.values()))
+    return np.asarray(gates[np.searchsorted(np.cumsum(shares / shares.sum())[:-1], random.random(n), side="right")])
+
+
+def gaps(sizes: Ints) -> Floats:
     """People of a group come one a second after the other."""
     ends = np.cumsum(sizes)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes), np.float64)
@@ -170,9 +182,9 @@ def _gaps(sizes: Ints) -> Floats:
 def group_times(stream: Stream, random: Mapping[str, np.random.Generator]) -> Floats:
     """When groups come, ascending seconds: a Poisson process whose rate is the template times its unrest. `random`: by `PURPOSES`."""
     edges = np.arange(len(stream.rate) + 1) * stream.step_s
-    turns = int(np.ceil(edges[-1] / UNREST_S)) + 1
+    turns = int(np.ceil(edges[-1] / stream.turns_s)) + 1
     unrest = random["unrest"].gamma(1 / stream.unrest**2, stream.unrest**2, turns) if stream.unrest > 0 else np.ones(turns)
-    mean = stream.rate * unrest[(edges[:-1] / UNREST_S).astype(np.int64)] / mean_group(stream.group_excess)
+    mean = stream.rate * unrest[(edges[:-1] / stream.turns_s).astype(np.int64)] / mean_group(stream.group_excess)
     expected = np.concatenate([[0.0], np.cumsum(mean)])
     total = float(expected[-1])
     unit = np.cumsum(random["arrivals"].exponential(size=int(total + 10 * sqrt(total) + 30)))

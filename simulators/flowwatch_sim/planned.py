@@ -28,6 +28,7 @@ from flowwatch.trials.rules import does_one_thing, holds_one_thing
 from flowwatch_sim import scenario as language
 from flowwatch_sim.controllers import Disobedience
 from flowwatch_sim.coupled import Coupled, Place, coupled
+from flowwatch_sim.daykinds import days_can_be_told, days_say_something, on_its_day
 from flowwatch_sim.demand import Batches, Stream, Visit
 from flowwatch_sim.layout import Layout, layout
 from flowwatch_sim.passages import Passage
@@ -42,7 +43,12 @@ STREET: Final = (1.9, 3.5, 5.2, 7.1, 8.8, 9.5, 9.9, 9.6, 9.0, 7.4, 6.4, 5.2, 3.7
 STREET_FROM: Final = 8
 
 
-RULES: Final[Rules] = {Act: (does_one_thing,), Hold: (holds_one_thing,)}
+RULES: Final[Rules] = {
+    Act: (does_one_thing,),
+    Hold: (holds_one_thing,),
+    language.Scenario: (days_can_be_told,),
+    language.OtherDay: (days_say_something,),
+}
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,8 @@ def _documents(said: language.Scenario, text: Source, root: Path, plan: str | No
 
 
 def planned(said: language.Scenario, loaded: Loaded) -> Planned:
-    """A scenario with its site."""
+    """A scenario with its site; its streams are those of the day on which it starts."""
+    said = on_its_day(said)
     here = layout(loaded.site)
     start = moment_us(said.starts, ZoneInfo(str(loaded.site["time_zone"])))
     lasts = _s(said.lasts)
@@ -208,6 +215,7 @@ def _stream(said: language.Stream, here: Layout, begins: float, lasts_s: float) 
         visits=[Visit(zones[v.zone], v.share, _s(v.stay)) for v in said.visits],
         group_excess=said.groups,
         unrest=said.unrest,
+        turns_s=_s(said.turns),
         patience_s=_s(said.patience),
         batches=None if isinstance(said.batches, UnsetType) else Batches(_s(said.batches.every), _s(said.batches.spread)),
         home_s=None if isinstance(home, UnsetType) else _s(home.at),

@@ -23,6 +23,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from flowwatch.documents.words import (
     CounterOrAny,
+    Country,
     Document,
     Duration,
     GateOrOthers,
@@ -72,6 +73,21 @@ class Template(StrEnum):
 
     STREET = "street"
     EVEN = "even"
+
+
+class DayKind(StrEnum):
+    """A kind of day, the most particular first (`daykinds.py`)."""
+
+    HOLIDAY = "holiday"
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+    WEEKEND = "weekend"
+    WORKDAY = "workday"
 
 
 class Sensing(StrEnum):
@@ -140,12 +156,24 @@ class Shock(Document, frozen=True, kw_only=True):
     factor: Annotated[Parameter, note("how many times as many come as otherwise")]
 
 
+class OtherDay(Document, frozen=True, kw_only=True):
+    """What is different of a stream on one kind of day."""
+
+    people: Annotated[People, note("how many come then, on the average; as many as otherwise, if left out")] | UnsetType = UNSET
+    hours: Annotated[dict[Hour, Weight], Meta(max_length=36), note("hour of the day -> weight; as otherwise, if left out")] = field(
+        default_factory=dict
+    )
+
+
 class Stream(Document, frozen=True, kw_only=True):
     """One kind of visitor."""
 
     stream: Annotated[Name, note("its name")]
     people: Annotated[People, note("how many come, on the average")]
     hours: Annotated[dict[Hour, Weight], Meta(max_length=36), note("hour of the day -> weight; the hours between are in between")] = field(
+        default_factory=dict
+    )
+    days: Annotated[dict[DayKind, OtherDay], note("kind of day -> what is different on it; the date of starts picks one")] = field(
         default_factory=dict
     )
     template: Annotated[Template, note("the shape of the day, if no hours are given: street, if left out")] = Template.STREET
@@ -156,6 +184,7 @@ class Stream(Document, frozen=True, kw_only=True):
     visits: Annotated[list[Visit], Meta(max_length=20), note("what some see on their way")] = field(default_factory=list)
     groups: Annotated[Parameter, note("parameter of the sizes of groups; 0: everybody alone")] = 1.2
     unrest: Annotated[Parameter, note("coefficient of variation of the slow changes of the rate")] = 0.15
+    turns: Annotated[Period, note("how long the rate stays above or below before it turns; 15m, if left out")] = "15m"
     patience: Annotated[Period, note("how long they wait outside, on the average; 20m, if left out")] = "20m"
     batches: Annotated[Batch, note("they come off trains or coaches")] | UnsetType = UNSET
     home: Annotated[Home, note("when most set out for home")] | UnsetType = UNSET
@@ -243,6 +272,7 @@ class Scenario(Document, frozen=True, kw_only=True):
     title: Annotated[Text, note("its title")]
     site: Annotated[Name, note("a site of the documents")]
     plan: Annotated[Name, note("a folder of plans under rules/; the plans in force, if left out")] | UnsetType = UNSET
+    calendar: Annotated[Country, note("whose public holidays count: a country code such as CN")] | UnsetType = UNSET
     starts: Annotated[Moment, note("when, on the clocks of the site")]
     lasts: Annotated[Period, note("how long people come; then everybody goes home")]
     every: Annotated[Period, note("how often the engine decides: 10s, if left out")] = "10s"

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from flowwatch_sim.verification import draws, gates, presence, walking
+from flowwatch_sim.verification import draws, fitting, gates, presence, walking
 from flowwatch_sim.verification.case import Case
 
-CASES: Final[tuple[Callable[[], Case], ...]] = (*walking.CASES, *gates.CASES, *presence.CASES, *draws.CASES)
-SLOW: Final = frozenset((*gates.SLOW, *presence.SLOW, *draws.SLOW))
+CASES: Final[tuple[Callable[[], Case], ...]] = (*walking.CASES, *gates.CASES, *presence.CASES, *draws.CASES, *fitting.CASES)
+SLOW: Final = frozenset((*gates.SLOW, *presence.SLOW, *draws.SLOW, *fitting.SLOW))
 """Those that take more than a few seconds."""
 
 
