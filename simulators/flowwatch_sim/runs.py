@@ -3,6 +3,7 @@
 A folder of results holds
 
     manifest.json     what was run: names, versions, the hash of everything that went in
+    scenario.yaml     the scenario, as it was
     days.parquet      one row a day and measure: plan, sight, seed, measure, value
     curves.parquet    one row a day and minute: plan, sight, seed, minute, people waiting outside, people in each zone
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -33,6 +34,8 @@ from flowwatch_sim.planned import Planned, read_scenario
 from flowwatch_sim.variants import Moved, vary
 from flowwatch_sim.variants import name as moved_name
 
+MANIFEST: Final = "manifest.json"
+SCENARIO: Final = "scenario.yaml"
 TOGETHER: Final = 10
 """Days that one process lives through side by side: enough to share the engine, few enough to spread over cores."""
 Progress = Callable[[int], None]
@@ -98,16 +101,23 @@ def _minutes(day: Day) -> list[list[int]]:
     return table
 
 
-def run(setups: Sequence[Setup], seeds: Sequence[int], folder: Path, processes: int = 1, done: Progress = lambda _: None) -> list[Result]:
+def run(
+    setups: Sequence[Setup],
+    seeds: Sequence[int],
+    folder: Path,
+    processes: int = 1,
+    done: Progress = lambda _: None,
+    over: Bars | None = None,
+) -> list[Result]:
     """All seeds of all setups, in the order of both; `done` hears how many days more are there. What `folder` already has is not run again.
 
-    People are counted over the bars of all setups in each of them, so that two plans can be held against the same bar.
+    People are counted over the bars of all setups in each of them, so that two plans can be held against the same bar; or over those in `over`.
     """
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     found: dict[tuple[int, int], Result] = {}
     todo: list[tuple[int, tuple[int, ...]]] = []
-    over = bars(*(setup.planned() for setup in setups))
+    over = bars(*(setup.planned() for setup in setups)) if over is None else over
     digests = [_digest(setup, over) for setup in setups]
     for i, digest in enumerate(digests):
         missing = []
@@ -159,8 +169,10 @@ def _kept(file: Path) -> Result | None:
         return None
 
 
-def write(folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: Sequence[Result]) -> dict[str, Any]:
-    """The tables and the manifest; gives the manifest."""
+def write(
+    folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: Sequence[Result], more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The tables, the scenario and the manifest (`more` belongs to it, too); gives the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     planned = setups[0].planned()
     rows = [(r.plan, r.sight, r.seed, name, value) for r in results for name, value in sorted(r.measures.items())]
@@ -185,12 +197,16 @@ def write(folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: 
         "setups": [
             {
                 "plan": s.name,
+                "folder": s.plan,
+                "moved": [list(bar) for bar in s.moved],
                 "sight": s.sight or planned.scenario.sensing.value,
+                "sensing": s.sight,
                 "documents": s.planned().loaded.version,
                 "digest": s.digest(),
             }
             for s in setups
         ],
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    } | dict(more or {})
+    (folder / SCENARIO).write_bytes(setups[0].text.data)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest

@@ -9,6 +9,7 @@ import rich_click as click
 
 from flowwatch.cli import options
 from flowwatch.cli.progress import progress
+from flowwatch_sim.cli.reporting import need_plots
 
 if TYPE_CHECKING:
     from flowwatch.words import Language
@@ -30,6 +31,7 @@ def animate(scenario: Path, documents: Path | None, plan: str | None, seed: int,
     from flowwatch_sim.planned import read_scenario
     from flowwatch_sim.shelf import found
 
+    need_plots()
     planned = read_scenario(source(found(scenario)), shipped() if documents is None else documents, plan)
     with progress("living through the day", round(planned.lasts_s / planned.every_s), "ticks") as advance:
         (day,) = Laboratory(planned, [seed]).run(advance)

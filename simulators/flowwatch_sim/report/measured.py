@@ -43,6 +43,7 @@ KINDS: Final = {
     "congested": Measure("{0}：拥挤时间占比（IMO：密度大于 4 人/m²）", "{0}: time congested (IMO: over 4/m²)", _SHARE, 1, percent=True),
     "queue_most": Measure("场外排队最多", "Longest queue outside", _PEOPLE, 0),
     "queue_p95": Measure("场外排队，95% 的时间不多于", "Queue outside, not exceeded 95 % of the time", _PEOPLE, 0),
+    "queue_time": Measure("场外等候总时长（含放弃者）", "Time waited outside, all together, who gave up included", "person-min", 0),
     "wait_mean": Measure("入场者平均等候", "Wait of those who got in, mean", _MINUTES, 1),
     "wait_p95": Measure("95% 的入场者等候不超过", "Wait that 95 % of them stay within", _MINUTES, 1),
     "wait_most": Measure("最长等候", "Longest wait", _MINUTES, 1),
@@ -94,7 +95,18 @@ def groups(matter: Matter) -> Iterator[tuple[str, list[str]]]:
     """Titles of the groups with their measures, in the order of reading, as far as there are any."""
     say_ = matter.say
     crowding = [name for zone in matter.zones for name in _of_zone(matter, zone)]
-    outside = ["queue_most", "queue_p95", "wait_mean", "wait_p95", "wait_most", "came", "entered", "turned_away", "turned_away_share"]
+    outside = [
+        "queue_most",
+        "queue_p95",
+        "queue_time",
+        "wait_mean",
+        "wait_p95",
+        "wait_most",
+        "came",
+        "entered",
+        "turned_away",
+        "turned_away_share",
+    ]
     control = ["switches", "alerts", *_gates(matter)]
     for head, names in (
         (say_("场内拥挤程度", "Crowding inside"), crowding),
@@ -138,7 +150,7 @@ def _gates(matter: Matter) -> list[str]:
     rows = matter.table.rows
     most = {name: max((m for m in rows[name].means if m is not None), default=0.0) for name in rows if name.startswith("closed_in/")}
     shown = sorted((name for name in most if most[name] > 0), key=lambda name: -most[name])[:MOST_GATES]
-    return [name for name in most if name in shown]
+    return [name for gate in matter.first.layout.gates if (name := f"closed_in/{gate}") in shown]
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------------------------------

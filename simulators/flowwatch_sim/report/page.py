@@ -13,6 +13,7 @@ from pathlib import Path
 from flowwatch.documents import shipped
 from flowwatch.titles import Language
 from flowwatch_sim.comparing import Comparison
+from flowwatch_sim.kept import shown_name
 from flowwatch_sim.report.answer import answer, certainty, question
 from flowwatch_sim.report.charts import Charts
 from flowwatch_sim.report.ink import OF_SETUP
@@ -21,7 +22,6 @@ from flowwatch_sim.report.matter import Matter
 from flowwatch_sim.report.measured import NOTHING, change, figure, groups, interval, never_over, number, title, unit
 from flowwatch_sim.report.style import CSS
 from flowwatch_sim.runs import Result, Setup
-from flowwatch_sim.shelf import folder, names
 from flowwatch_sim.statistics import Verdict
 
 Replay = Callable[[Setup, int], str]
@@ -35,9 +35,15 @@ VERDICTS = {
 
 def replay(setup: Setup, seed: int) -> str:
     """The command line that runs one day again; with other bars, beside the day of the plan as it stands and those of the next seed."""
-    file = Path(setup.text.name)
-    scenario = file.stem if file.stem in names() and file.resolve() == (folder() / file.name).resolve() else setup.text.name
-    words = ["flowwatch-sim", "compare" if setup.moved else "run", scenario, "--seed", str(seed), "--runs", "2" if setup.moved else "1"]
+    words = [
+        "flowwatch-sim",
+        "compare" if setup.moved else "run",
+        shown_name(setup.text),
+        "--seed",
+        str(seed),
+        "--runs",
+        "2" if setup.moved else "1",
+    ]
     words += [] if setup.plan is None else ["--plan", setup.plan]
     words += ["--bars", ",".join(f"{stage}={people}" for stage, people in setup.moved)] if setup.moved else []
     words += [] if setup.sight is None else ["--sensing", setup.sight]
