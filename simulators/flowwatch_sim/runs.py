@@ -41,7 +41,7 @@ TOGETHER: Final = 10
 Progress = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Setup:
     """One scenario under one set of plans, with one kind of counters."""
 
@@ -55,6 +55,15 @@ class Setup:
     def planned(self) -> Planned:
         """The scenario made ready, once a process. Raises `DocumentErrors`, `BadBarsError`."""
         return _planned(self)
+
+    def __repr__(self) -> str:
+        return f"<{Path(self.text.name).stem} under {self.name}{'' if self.sight is None else f', {self.sight} counters'}>"
+
+    def with_bars(self, **people: int) -> Setup:
+        """The same with other bars of the main plan: stage=people. Raises `BadBarsError` for what is no plan, or an unsafe one."""
+        moved = replace(self, moved=tuple(people.items()))
+        moved.planned()
+        return moved
 
     @property
     def name(self) -> str:
@@ -74,7 +83,7 @@ def _planned(setup: Setup) -> Planned:
     return replace(planned, loaded=vary(planned.loaded, setup.moved)) if setup.moved else planned
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """What is kept of one day: its measures, and its minutes as a table (minute, queue, people in each zone)."""
 
@@ -83,6 +92,9 @@ class Result:
     seed: int
     measures: dict[str, float]
     minutes: list[list[int]]
+
+    def __repr__(self) -> str:
+        return f"<day of seed {self.seed} under {self.plan}, {self.sight} counters: {len(self.measures)} measures, {len(self.minutes)} minutes>"
 
 
 def live(setup: Setup, seeds: Sequence[int], over: Bars | None = None, days_done: Progress = lambda _: None) -> list[Result]:

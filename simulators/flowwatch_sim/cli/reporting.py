@@ -40,12 +40,12 @@ def report(folder: Path, documents: Path | None, chosen: Sequence[str], to: Path
     names = [f"{setup.name}, {results[k * days].sight}" if _twice(setup, setups) else setup.name for k, setup in enumerate(setups)]
     for name in chosen:
         if name not in names:
-            told = f"found {quoted(name)}, expected one of {listed(names)}{did_you_mean(near(name, names))}"
+            told = f"found {quoted(name)}, expected {listed(names)}{did_you_mean(near(name, names))}"
             raise CommandError(Exit.USAGE, f"--setup: {told}")
     kept = [names.index(name) for name in chosen] or list(range(len(names)))
     if len(kept) > len(LETTERS):
         raise CommandError(
-            Exit.USAGE, f"found {len(kept)} setups, a page has room for {len(LETTERS)}: choose with --setup among {listed(names)}"
+            Exit.USAGE, f"found {len(kept)} setups, a page has room for {len(LETTERS)}: choose with --setup, {listed(names)}"
         )
     shown = [result for k in kept for result in results[k * days : (k + 1) * days]]
     write_page(to or folder / "report.html", [setups[k] for k in kept], shown, lang)

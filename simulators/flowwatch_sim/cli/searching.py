@@ -132,7 +132,7 @@ def _aim(minimise: str, limits: Sequence[str], planned: Planned) -> Aim:
     for text in limits:
         zone, _, people = text.partition("=")
         if zone not in zones:
-            told = f"found {quoted(text)}, expected a zone and people such as {zones[0]}=3000; zones are {listed(list(zones))}"
+            told = f"found {quoted(text)}, expected a zone and people such as {zones[0]}=3000; the zone is {listed(list(zones))}"
             raise CommandError(Exit.USAGE, f"--most: {told}{did_you_mean(near(zone, zones))}")
         if not people.isdecimal() or not int(people):
             raise CommandError(Exit.USAGE, f"--most: found {quoted(text)}, expected people such as {zone}=3000")

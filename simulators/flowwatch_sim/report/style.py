@@ -22,6 +22,7 @@ p { margin: 0 0 6pt; overflow-wrap: anywhere; }
 .question { font-size: 12pt; margin-bottom: 8pt; }
 .answer { border-left: 3.5pt solid var(--ink); background: var(--pale); padding: 8pt 12pt 3pt; margin: 0 0 8pt; break-inside: avoid; }
 .answer p { font-size: 11pt; margin-bottom: 4pt; }
+.answer .lead { font-weight: 700; }
 .note, figcaption, .small { color: var(--soft); font-size: 9pt; line-height: 1.45; }
 ul.note { margin: 0; padding-left: 13pt; }
 figure { margin: 0 0 10pt; break-inside: avoid; }
