@@ -35,7 +35,7 @@ UNITS = {
 def rows(search: Search, found: Sequence[Confirmed]) -> list[dict[str, Any]]:
     """All candidates, the bars in force first; figures that nobody has are None."""
     of = {one.bars: one for one in found}
-    table = [_row(search, search.base.moved, None, of[search.base.moved])]
+    table = [_row(search, search.base.moved, search.now, of[search.base.moved])]
     return table + [_row(search, c.bars, c, of.get(c.bars)) for c in search.candidates]
 
 
@@ -65,6 +65,7 @@ def write(folder: Path, search: Search, chosen: Sequence[Candidate], results: Se
         "grid": {span.stage: [span.low, span.high, span.step] for span in search.grid.spans},
         "candidates": len(search.candidates),
         "screened_days": DAYS,
+        "peaks_raised_by": search.allowed,
     }
     runs.write(folder, setups, search.seeds, results, {"search": asked})
     table = rows(search, found)

@@ -97,6 +97,10 @@ class Search:
         self.base, self.grid, self.aim, self.seeds = base, grid, aim, list(seeds)
         self.folder, self.processes = folder, processes
         self.candidates: list[Candidate] = []
+        self.now: Candidate | None = None
+        """The bars in force, once they were screened."""
+        self.allowed: dict[str, float] = {}
+        """Zone with a limit -> people that its mean peak is raised by, once the bars in force were screened."""
         self._over = bars_of(base.planned())
         self._stages_known()
 
@@ -122,15 +126,14 @@ class Search:
     def screen(self, alone: Sequence[Result], proposals: Proposals, advance: Callable[[int], None] = lambda _: None) -> list[Candidate]:
         """All candidates; `alone` are the days of the bars in force, and `advance` hears how many candidates more are known."""
         (mine,) = self._tried([self.base])
-        limits, allowed = self.aim.most, {}
-        for zone in limits:
-            allowed[zone] = upper_bound([day.measures[f"peak/{zone}"] for day in alone]) - mine.mean(f"peak/{zone}")
-        self.candidates = []
+        for zone in self.aim.most:
+            self.allowed[zone] = upper_bound([day.measures[f"peak/{zone}"] for day in alone]) - mine.mean(f"peak/{zone}")
+        self.now, self.candidates = self._candidate(self.base.moved, None, mine), []
         while asked := proposals.ask():
             setups, refused = self._sound(asked)
             tried = dict(zip(setups, self._tried(list(setups.values())), strict=True)) if setups else {}
             for bars in asked:
-                candidate = self._candidate(bars, refused.get(bars), tried.get(bars), allowed)
+                candidate = self._candidate(bars, refused.get(bars), tried.get(bars))
                 self.candidates.append(candidate)
                 proposals.learn(bars, 0.0 if candidate.cost is None else candidate.cost, candidate.beyond)
             advance(len(asked))
@@ -150,11 +153,11 @@ class Search:
                 setups[bars] = setup
         return setups, refused
 
-    def _candidate(self, bars: Moved, refused: str | None, tried: Tryout | None, allowed: Mapping[str, float]) -> Candidate:
+    def _candidate(self, bars: Moved, refused: str | None, tried: Tryout | None) -> Candidate:
         if tried is None:
             return Candidate(bars, refused, None, {}, REFUSED)
         peaks = {zone: tried.mean(f"peak/{zone}") for zone in self.aim.most}
-        beyond = max((peaks[zone] + allowed[zone]) / limit - 1 for zone, limit in self.aim.most.items())
+        beyond = max((peaks[zone] + self.allowed[zone]) / limit - 1 for zone, limit in self.aim.most.items())
         return Candidate(bars, None, tried.mean(self.aim.minimise), peaks, beyond)
 
     def _tried(self, setups: Sequence[Setup]) -> list[Tryout]:

@@ -153,7 +153,7 @@ def _tell(job: Search, found: Sequence[Confirmed]) -> None:
     click.echo(
         f"{len(screened)} candidates screened, {refused} refused by the safety analysis, {len(found) - 1} confirmed on {len(job.seeds)} days; {what}:"
     )
-    head = ["bars", "a day", "difference", "95 % of all together"]
+    head = ["bars", "a day", "difference", "95 % interval"]
     head += [f"{zone} ≤ {limit:,}" for zone, limit in job.aim.most.items()]
     lines = []
     for one in found:
