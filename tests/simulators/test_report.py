@@ -159,6 +159,44 @@ def test_the_answer_says_what_was_planted(language: Language, expected: str) -> 
     assert third
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "B (1,500/30,000): fewer people inside at the peak, a heavier burden outside; one has to be weighed against the other."),
+        ("zh", "B（1,500/30,000）：场内峰值降低，场外负担加重，须权衡取舍。"),
+    ],
+)
+def test_one_line_says_who_gains_and_who_pays(language: Language, told: str) -> None:
+    assert re.sub(r"\([\d,/]+\)|（[\d,/]+）", "", answer.lead(Matter(*two(), language), 1)) == re.sub(r"\([\d,/]+\)|（[\d,/]+）", "", told)
+    assert "weighed" not in answer.lead(same("en"), 1)
+    assert answer.lead(same("en"), 1).endswith("no difference shown inside, none shown outside.")
+
+
+def test_minutes_that_are_less_than_one_are_told_in_seconds() -> None:
+    days = [replace(day, measures=day.measures | {"clear_t95": 3.0 + 0.1 * (day.plan == "yuyuan-2018")}) for day in two()[1]]
+    ((*_, third),) = answer.answer(Matter(two()[0], days, "zh"))
+    assert "离场慢 6 秒（95% 区间 6 至 6）" in third
+
+
+def test_gates_that_were_closed_alike_are_told_together() -> None:
+    shut = {f"closed_in/gate-{n}": 40.0 if n in (1, 4, 6) else 50.0 if n == 8 else 0.0 for n in range(1, 9)}
+    read = Reader(report.page([setup()], [replace(day, measures=day.measures | shut) for day in two()[1][:6]], "en")).text
+    assert re.search(r"\(gate-1\) and 2 others: closed to entry", read)
+    assert re.search(r"\(gate-8\): closed to entry", read)
+    assert "gate-4" not in read
+
+
+def test_a_zone_where_nobody_ever_was_has_a_sentence_and_no_chart() -> None:
+    days = [replace(day, measures=day.measures | {"peak/bridge": 0.0}) for day in two()[1][:6]]
+    told = report.page([setup()], days, "zh")
+    assert told.count("<svg") == page("zh", "one").count("<svg") - 1
+    assert "九曲桥：始终无人。" in told
+
+
+def test_a_plan_that_stayed_in_one_stage_has_a_sentence_and_no_bars() -> None:
+    assert "九曲桥分区方案：始终为“双向通行”。" in page("zh", "one")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_where_zero_lies_in_the_interval_no_direction_is_told(language: Language) -> None:
     results = [*whole_days("yuyuan", SEEDS, noise=400), *whole_days("yuyuan-2018", SEEDS, noise=400)]

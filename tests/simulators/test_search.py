@@ -231,3 +231,33 @@ def test_a_limit_that_means_nothing_is_refused_with_the_near_miss(tmp_path: Path
     result = CliRunner().invoke(main, ["search", str(file), "--bar", GRID, *(("--most", limit) if limit else ())])
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+@pytest.mark.slow
+def test_a_search_ends_with_a_table_a_sentence_and_the_command_for_the_page(tmp_path: Path) -> None:
+    file, out = tmp_path / "short.yaml", tmp_path / "out"
+    file.write_bytes(SHORT)
+    words = [
+        "search",
+        str(file),
+        "--bar",
+        "three_in_five_out=200:400:100",
+        "--most",
+        "mall=700",
+        "--confirm",
+        "1",
+        "--runs",
+        "59",
+        "--processes",
+        "1",
+    ]
+    first = CliRunner().invoke(main, [*words, "--out", str(out)])
+    assert first.exit_code == 0, first.output
+    lines = first.stdout.splitlines()
+    assert lines[0].startswith("3 candidates screened, 0 refused by the safety analysis, 1 confirmed on 59 days")
+    assert lines[2].startswith("in force")
+    assert lines[-1] == f"the whole comparison: flowwatch-sim report {out}"
+    kept = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    again = CliRunner().invoke(main, [*words, "--out", str(out)])
+    assert again.stdout == first.stdout
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == kept

@@ -52,6 +52,8 @@ _SAID: Final = {
     ),
 }
 """Measure -> less and more in Chinese, less and more in English; {n} {u}: how much."""
+KNOWN: Final = 0.9
+"""Share of the time that the true figure should lie inside the band, at least (assumed: what an officer can still rely on)."""
 _NAMED: Final = {
     "peak": ("{0}峰值", "the peak at {0}"),
     "turned_away": ("未能入场人数", "the number turned away"),
@@ -137,10 +139,9 @@ def _amount(matter: Matter, measure: str, difference: Difference) -> _Amount:
     places = decimals(measure, difference) if not short else 1 if not low <= 0 <= high and min(abs(low), abs(high)) < 0.5 else 0
     ends = [number(end, places) for end in sorted((abs(low), abs(high)))]
     to = matter.say(" 至 ", " to ")
+    unit = matter.say(*UNITS[kind(measure).unit]).replace("person-min", "person-minutes")
     signed = to.join(number(end, places, signed=True) for end in (low, high))
-    return _Amount(
-        number(abs(mean), places), to.join(ends), signed, matter.say("秒", "s") if short else matter.say(*UNITS[kind(measure).unit])
-    )
+    return _Amount(number(abs(mean), places), to.join(ends), signed, matter.say("秒", "s") if short else unit)
 
 
 def lead(matter: Matter, i: int) -> str:
@@ -155,7 +156,7 @@ def lead(matter: Matter, i: int) -> str:
     told = matter.say(_INSIDE[frozenset(inside)][0], _INSIDE[frozenset(inside)][1])
     out = matter.say(_OUTSIDE[frozenset(outside)][0], _OUTSIDE[frozenset(outside)][1])
     against = {*inside, *outside} == {Verdict.BETTER, Verdict.WORSE}
-    weigh = matter.say("，须权衡取舍", ": a choice between the two") if against else ""
+    weigh = matter.say("，须权衡取舍", "; one has to be weighed against the other") if against else ""
     return matter.say(f"{_apart(matter.called(i)).strip()}：{told}，{out}{weigh}。", f"{matter.called(i)}: {told}, {out}{weigh}.")
 
 
@@ -268,4 +269,28 @@ def certainty(matter: Matter) -> list[str]:
                     f"{called}: with 95 % confidence, the peak at {zone} stays at or below {peak} people on 95 % of days.",
                 )
             )
+    return [*told, *_limits_broken(matter), *_unknown(matter)]
+
+
+def _limits_broken(matter: Matter) -> list[str]:
+    """On how many days the people that the scenario expects at most in a zone were exceeded, where they were."""
+    say, table, told = matter.say, matter.table, []
+    for zone, most in matter.first.scenario.expect.most.items():
+        over = [sum(peak > most for peak in of.values(f"peak/{zone}") or ()) for of in table.days]
+        n, name = len(table.seeds), matter.names[0].zone(zone)
+        days = say("，", ", ").join(f"{matter.letters[i]} {many}" if matter.several else str(many) for i, many in enumerate(over))
+        if any(over):
+            zh = f"模拟场景要求{name}不超过 {most:,} 人；{n} 天中超出的天数：{days}。"
+            told.append(say(zh, f"The scenario expects at most {most:,} people at {name}; days above that, of {n}: {days}."))
     return told
+
+
+def _unknown(matter: Matter) -> list[str]:
+    """A warning where the plans decided on figures that were wrong more often than `KNOWN` allows."""
+    row = matter.table.rows.get("band")
+    share = min((mean for mean in row.means if mean is not None), default=1.0) if row is not None else 1.0
+    if share >= KNOWN:
+        return []
+    zh = f"方案依据的计数有误差：实际人数仅在 {share:.0%} 的时间内落在人数区间内。取舍阈值之前，宜先安排定时人工清点（operators: round）再作比较。"
+    en = f"The plans decided on counts that err: the true figure was inside the band only {100 * share:.0f} % of the time. Before bars are judged, "
+    return [matter.say(zh, en + "compare again with people counted by hand every so often (operators: round).")]

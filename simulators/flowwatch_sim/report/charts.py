@@ -19,7 +19,7 @@ WIDE_IN: Final = 7.1
 ENOUGH: Final = 20
 """Days from which on 5 % and 95 % of them mean something; of fewer, the least and the most are shown."""
 IN_ROW: Final = 3
-PANEL_IN: Final = 1.65
+PANEL_IN: Final = 1.35
 LINE_IN: Final = 0.165
 """Between two lines of a key."""
 APART: Final = 0.075
