@@ -258,17 +258,17 @@ def certainty(matter: Matter) -> list[str]:
             )
         )
     else:
-        rows = matter.table.rows
-        for i in range(len(matter.setups)):
-            bound = rows[f"peak/{matter.main_zone}"].bounds[i]
-            peak = figure(f"peak/{matter.main_zone}", bound)
-            zone, called = matter.names[0].zone(matter.main_zone), matter.called(i)
-            told.append(
-                say(
-                    f"{called}：95% 的日子（置信度 95%），{zone}峰值不超过 {peak} 人。",
-                    f"{called}: with 95 % confidence, the peak at {zone} stays at or below {peak} people on 95 % of days.",
-                )
+        measure = f"peak/{matter.main_zone}"
+        bounds = [figure(measure, bound) for bound in matter.table.rows[measure].bounds]
+        zone, letters = matter.names[0].zone(matter.main_zone), matter.letters if matter.several else [""]
+        zh = "，".join(f"{letter} {bound} 人".strip() for letter, bound in zip(letters, bounds, strict=True))
+        en = ", ".join(f"{letter} {bound}".strip() for letter, bound in zip(letters, bounds, strict=True))
+        told.append(
+            say(
+                f"{zone}峰值在 95% 的日子不会超过的上界（置信度 95%）：{zh}。",
+                f"With 95 % confidence, the peak at {zone} stays on 95 % of days at or below: {en} people.",
             )
+        )
     return [*told, *_limits_broken(matter), *_unknown(matter)]
 
 
