@@ -13,15 +13,16 @@ from typing import Literal
 
 import pytest
 
-from flowwatch.documents import shipped
+from flowwatch.documents import Source, shipped
 from flowwatch_sim import report
 from flowwatch_sim.comparing import Table, compare
 from flowwatch_sim.report import answer, measured
+from flowwatch_sim.report.certainty import certainty
 from flowwatch_sim.report.inputs import spans
 from flowwatch_sim.report.matter import Matter
 from flowwatch_sim.runs import Result, Setup
 from flowwatch_sim.statistics import Difference
-from tests.simulators.made import setup, whole_days
+from tests.simulators.made import SCENARIO, setup, whole_days
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: charts need flowwatch-crowd[plots]")
 
@@ -252,10 +253,22 @@ def test_titles_of_the_site_and_its_plans_are_escaped_too(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_says_how_many_days_a_bound_needs_or_gives_it(language: Language) -> None:
-    assert "59" in " ".join(answer.certainty(Matter(*two(), language)))
+    assert "59" in " ".join(certainty(Matter(*two(), language)))
     results = whole_days("yuyuan", range(1, 60))
-    told = " ".join(answer.certainty(Matter([setup()], results, language)))
+    told = " ".join(certainty(Matter([setup()], results, language)))
     assert f"{max(day.measures['peak/mall'] for day in results):,.0f}" in told
+
+
+def test_limits_that_did_not_hold_and_counts_that_erred_are_told() -> None:
+    limited = SCENARIO.replace("ZH", "高峰").replace("EN", "Rush") + "expect: {most: {mall: 2000}}\n"
+    one = replace(setup(), text=Source("rush.yaml", limited.encode()))
+    days = [replace(day, measures=day.measures | {"band": 0.6}) for day in two()[1][:6]]
+    over = sum(day.measures["peak/mall"] > 2000 for day in days)
+    assert over
+    told = " ".join(certainty(Matter([one], days, "en")))
+    assert f"expects at most 2,000 people at Yuyuan mall; days above that, of 6: {over}." in told
+    assert "inside the band only 60 % of the time" in told
+    assert "only" not in " ".join(certainty(Matter([setup()], list(two()[1][:6]), "en")))
 
 
 def test_the_worst_day_can_be_run_again() -> None:

@@ -14,7 +14,8 @@ from flowwatch.documents import shipped
 from flowwatch.titles import Language
 from flowwatch_sim.comparing import Comparison
 from flowwatch_sim.kept import shown_name
-from flowwatch_sim.report.answer import answer, certainty, lead, question
+from flowwatch_sim.report.answer import answer, lead, question
+from flowwatch_sim.report.certainty import certainty
 from flowwatch_sim.report.charts import Charts
 from flowwatch_sim.report.ink import OF_SETUP
 from flowwatch_sim.report.inputs import limits, rows
