@@ -42,7 +42,7 @@ def _bar(what: str, total: int | None, unit: str, stream: TextIO) -> Iterator[Ad
 
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f} {unit}/s")
+            return Text("" if speed is None else pace(speed, unit))
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(file=stream), redirect_stdout=sys.stdout.isatty(), transient=True) as bar:
@@ -81,9 +81,20 @@ class Lines:
         line = f"{self._what}: {self._done:,} {self._unit}"
         if self._total is not None:
             line += f" of {self._total:,}"
-        line += f", {rate:,.0f} {self._unit}/s"
+        line += f", {pace(rate, self._unit)}"
         left = (self._total or 0) - self._done
         if left > 0 and rate > 0:
             line += f", {left / rate:,.0f} s left"
         self._stream.write(line + "\n")
         self._stream.flush()
+
+
+def pace(per_s: float, unit: str) -> str:
+    """How fast work goes, in a number that says something: what takes long is told by the minute.
+
+    >>> pace(1234.0, "rows"), pace(2.0, "days"), pace(0.3, "days")
+    ('1,234 rows/s', '2.0 days/s', '18 days/min')
+    """
+    if per_s < 1:
+        return f"{60 * per_s:,.0f} {unit}/min"
+    return f"{per_s:,.{0 if per_s >= 10 else 1}f} {unit}/s"

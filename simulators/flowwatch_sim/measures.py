@@ -5,6 +5,7 @@ minutes_over/<zone>/<bar>   minutes with more than so many people; person_minute
 density_p95/<zone>          persons/m² that 95 % of the minutes stay under
 congested/<zone>            share of the time above 4 persons/m² (IMO MSC.1/Circ.1533; more than 0.1 is significant)
 queue_most, queue_p95       people waiting outside, all entrances together
+queue_time                  people-minutes waited outside, those who gave up included
 wait_mean, wait_p95, wait_most   minutes outside, of those who got in
 turned_away, turned_away_share   people who came and did not get in
 came, entered               people
@@ -58,6 +59,7 @@ def measures(day: Day, planned: Planned, counted: Bars | None = None) -> dict[st
     found |= {
         "queue_most": float(queue.max(initial=0)),
         "queue_p95": float(np.quantile(queue, 0.95)) if len(queue) else 0.0,
+        "queue_time": float(queue.sum() * step_min),
         "wait_mean": float(waits.mean()) if len(waits) else 0.0,
         "wait_p95": float(np.quantile(waits, 0.95)) if len(waits) else 0.0,
         "wait_most": float(waits.max(initial=0.0)),

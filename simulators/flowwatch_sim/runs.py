@@ -3,6 +3,7 @@
 A folder of results holds
 
     manifest.json     what was run: names, versions, the hash of everything that went in
+    scenario.yaml     the scenario, as it was
     days.parquet      one row a day and measure: plan, sight, seed, measure, value
     curves.parquet    one row a day and minute: plan, sight, seed, minute, people waiting outside, people in each zone
 
@@ -14,9 +15,9 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flowwatch import __version__
+from flowwatch.core.engine import ENGINE_VERSION
 from flowwatch.documents import Source
 from flowwatch_sim.counters import Sight
 from flowwatch_sim.laboratory import Day, Laboratory
@@ -34,12 +36,14 @@ from flowwatch_sim.planned import Planned, read_scenario
 from flowwatch_sim.variants import Moved, varied
 from flowwatch_sim.variants import name as moved_name
 
+MANIFEST: Final = "manifest.json"
+SCENARIO: Final = "scenario.yaml"
 TOGETHER: Final = 10
 """Days that one process lives through side by side: enough to share the engine, few enough to spread over cores."""
 Progress = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Setup:
     """One scenario under one set of plans, with one kind of counters."""
 
@@ -54,6 +58,15 @@ class Setup:
         """The scenario made ready, once a process. Raises `DocumentErrors`, `BadBarsError`."""
         return _planned(self)
 
+    def __repr__(self) -> str:
+        return f"<{Path(self.text.name).stem} under {self.name}{'' if self.sight is None else f', {self.sight} counters'}>"
+
+    def with_bars(self, **people: int) -> Setup:
+        """The same with other bars of the main plan: stage=people. Raises `BadBarsError` for what is no plan, or an unsafe one."""
+        moved = replace(self, moved=tuple(people.items()))
+        moved.planned()
+        return moved
+
     @property
     def name(self) -> str:
         """What its rows are called: the folder of plans or "in-force", and the bars that were moved."""
@@ -62,7 +75,14 @@ class Setup:
     def digest(self) -> str:
         """The hash of everything that decides the days but the seed."""
         planned = self.planned()
-        went_in = [__version__, self.text.data.hex(), planned.version, self.sight or planned.scenario.sensing.value]
+        went_in = [
+            __version__,
+            str(ENGINE_VERSION),
+            np.__version__,
+            self.text.data.hex(),
+            planned.version,
+            self.sight or planned.scenario.sensing.value,
+        ]
         return hashlib.sha256("\n".join(went_in).encode()).hexdigest()
 
 
@@ -72,7 +92,7 @@ def _planned(setup: Setup) -> Planned:
     return varied(planned, setup.moved)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """What is kept of one day: its measures, and its minutes as a table (minute, queue, people in each zone)."""
 
@@ -81,6 +101,9 @@ class Result:
     seed: int
     measures: dict[str, float]
     minutes: list[list[int]]
+
+    def __repr__(self) -> str:
+        return f"<day of seed {self.seed} under {self.plan}, {self.sight} counters: {len(self.measures)} measures, {len(self.minutes)} minutes>"
 
 
 def live(setup: Setup, seeds: Sequence[int], over: Bars | None = None, days_done: Progress = lambda _: None) -> list[Result]:
@@ -102,25 +125,32 @@ def _minutes(days: Sequence[Day]) -> list[list[int]]:
     return table
 
 
-def run(setups: Sequence[Setup], seeds: Sequence[int], folder: Path, processes: int = 1, done: Progress = lambda _: None) -> list[Result]:
+def run(
+    setups: Sequence[Setup],
+    seeds: Sequence[int],
+    folder: Path,
+    processes: int = 1,
+    done: Progress = lambda _: None,
+    over: Bars | None = None,
+) -> list[Result]:
     """All seeds of all setups, in the order of both; `done` hears how many days more are there. What `folder` already has is not run again.
 
-    People are counted over the bars of all setups in each of them, so that two plans can be held against the same bar.
+    People are counted over the bars of all setups in each of them, so that two plans can be held against the same bar; or over those in `over`.
     """
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     found: dict[tuple[int, int], Result] = {}
     todo: list[tuple[int, tuple[int, ...]]] = []
-    over = bars(*(setup.planned() for setup in setups))
+    over = bars(*(setup.planned() for setup in setups)) if over is None else over
     digests = [_digest(setup, over) for setup in setups]
-    for i, digest in enumerate(digests):
+    for i, (setup, digest) in enumerate(zip(setups, digests, strict=True)):
         missing = []
         for seed in seeds:
             kept = _kept(parts / f"{digest[:16]}-{seed}.json")
             if kept is None:
                 missing.append(seed)
             else:
-                found[i, seed] = kept
+                found[i, seed] = replace(kept, plan=setup.name)  # the same day, whatever its setup was called
         todo += [(i, tuple(missing[k : k + TOGETHER])) for k in range(0, len(missing), TOGETHER)]
     done(len(found))
     for i, results in _spread(setups, todo, over, processes):
@@ -163,8 +193,10 @@ def _kept(file: Path) -> Result | None:
         return None
 
 
-def write(folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: Sequence[Result]) -> dict[str, Any]:
-    """The tables and the manifest; gives the manifest."""
+def write(
+    folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: Sequence[Result], more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The tables, the scenario and the manifest (`more` belongs to it, too); gives the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     planned = setups[0].planned()
     rows = [(r.plan, r.sight, r.seed, name, value) for r in results for name, value in sorted(r.measures.items())]
@@ -183,18 +215,23 @@ def write(folder: Path, setups: Sequence[Setup], seeds: Sequence[int], results: 
         "scenario": planned.scenario.scenario,
         "site": "+".join(place.scenario.site for place in planned.sites),
         "flowwatch": __version__,
+        "engine": ENGINE_VERSION,
         "numpy": np.__version__,
         "seeds": list(seeds),
         "walking": planned.habits.diagram.name,
         "setups": [
             {
                 "plan": s.name,
+                "folder": s.plan,
+                "moved": [list(bar) for bar in s.moved],
                 "sight": s.sight or planned.scenario.sensing.value,
+                "sensing": s.sight,
                 "documents": s.planned().version,
                 "digest": s.digest(),
             }
             for s in setups
         ],
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    } | dict(more or {})
+    (folder / SCENARIO).write_bytes(setups[0].text.data)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest

@@ -51,9 +51,19 @@ class Routine:
 
 
 class Screening:
-    """A fluid and an engine with a site for each of its replicates; `record` is the compiled site with its plans, `start_us` when it begins (UTC)."""
+    """A fluid and an engine with a site for each of its replicates; `record` is the compiled site with its plans, `start_us` when it begins (UTC).
 
-    def __init__(self, record: Mapping[str, Any], fluid: Fluid, start_us: int, routine: Routine | None = None) -> None:
+    `plans`: (R,) the plans of each replicate, where they are not those of the record.
+    """
+
+    def __init__(
+        self,
+        record: Mapping[str, Any],
+        fluid: Fluid,
+        start_us: int,
+        routine: Routine | None = None,
+        plans: Sequence[Sequence[Mapping[str, Any]]] | None = None,
+    ) -> None:
         self.fluid, self.routine, self.start_us = fluid, routine or Routine(), start_us
         r = fluid.replicates
         self.sites = [f"{record['site']}-{i + 1:04d}" for i in range(r)]
@@ -62,7 +72,7 @@ class Screening:
         """(when, replicate, plan, stage) of every stage that the plans went to; None: the plan is no longer in force."""
         self._row = {site: i for i, site in enumerate(self.sites)}
         self._counters = _Counters(record, fluid)
-        self._engine = _Replicas(self._counters.record, self.sites)
+        self._engine = _Replicas(self._counters.record, self.sites, plans)
         self._gates = {name: i for i, name in enumerate(fluid.layout.gates)}
         self._links = {name: i for i, name in enumerate(fluid.layout.links)}
         self._zones = [(i, name) for i, name in enumerate(fluid.layout.zones) if i not in fluid.layout.waiting]
@@ -164,12 +174,16 @@ class Screening:
 
 
 class _Replicas(Engine):
-    """An engine that begins with one record, which `documents` has checked, under many names. It reports no minutes, for they decide nothing."""
+    """An engine that begins with one record, which `documents` has checked, under many names, each with plans of its own where there are such.
 
-    def __init__(self, record: Mapping[str, Any], sites: Sequence[str]) -> None:
+    It reports no minutes, for they decide nothing.
+    """
+
+    def __init__(self, record: Mapping[str, Any], sites: Sequence[str], plans: Sequence[Sequence[Mapping[str, Any]]] | None = None) -> None:
         super().__init__(PARTITION)
         self._version = hashlib.sha256(canonical(dict(record))).hexdigest()[:12]
-        self._waiting = {site: {**record, "site": site} for site in sites}
+        own = [record["plans"]] * len(sites) if plans is None else plans
+        self._waiting = {site: {**record, "site": site, "plans": list(mine)} for site, mine in zip(sites, own, strict=True)}
 
     def _take_controls(self, tick: int, why: dict[int, Why]) -> list[Action]:
         if self._waiting:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import atan, comb, cos, erfc, exp, gamma, isfinite, pi, sin, sqrt
+from math import atan, cos, erfc, exp, gamma, isfinite, lgamma, log, pi, sin, sqrt
 from statistics import fmean, stdev
 from typing import Final
 
@@ -69,7 +69,8 @@ def upper_bound(values: Sequence[float], share: float = 0.95, confidence: float 
     """
     n, below = len(values), 0.0
     for r in range(1, n + 1):
-        below += comb(n, r - 1) * share ** (r - 1) * (1 - share) ** (n - r + 1)
+        ways = lgamma(n + 1) - lgamma(r) - lgamma(n - r + 2)
+        below += exp(ways + (r - 1) * log(share) + (n - r + 1) * log(1 - share))
         if below >= confidence:
             return sorted(values)[r - 1]
     raise ValueError(

@@ -26,6 +26,11 @@ Moved = tuple[tuple[str, int], ...]
 class BadBarsError(ValueError):
     """The bars mean nothing for this plan, or make it unsafe; the message says what was found and what was expected."""
 
+    def __init__(self, message: str, *, unknown: bool = True) -> None:
+        super().__init__(message)
+        self.unknown = unknown
+        """Whether other people for the same stages would be no better: they have no such bars."""
+
 
 def read_moved(text: str) -> Moved:
     """The bars in a text such as "three_in_five_out=1200,exit_only=2600". Raises `BadBarsError`.
@@ -81,7 +86,7 @@ def vary(loaded: Loaded, bars: Moved) -> Loaded:
             _move(leaf, people)
     faults = [finding.en for finding in analyse(record).faults]
     if faults:
-        raise BadBarsError(f"{name(bars)}: {faults[0]}")
+        raise BadBarsError(f"{name(bars)}: {faults[0]}", unknown=False)
     payload = canonical(record)
     return Loaded(json.loads(payload), payload, hashlib.sha256(payload).hexdigest()[:12])
 

@@ -43,6 +43,14 @@ def test_work_of_unknown_size_promises_no_end() -> None:
     assert out.getvalue() == "ingest: 1,000 rows, 100 rows/s\n"
 
 
+def test_slow_work_is_told_by_the_minute() -> None:
+    out, clock = io.StringIO(), Clock()
+    lines = Lines("national-day", 120, "days", out, clock)
+    clock.now += 40
+    lines.advance(10)
+    assert out.getvalue() == "national-day: 10 days of 120, 15 days/min, 440 s left\n"
+
+
 def test_nothing_is_said_twice() -> None:
     out, clock = io.StringIO(), Clock()
     lines = Lines("ingest", 3_000, "rows", out, clock)

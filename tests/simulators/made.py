@@ -52,6 +52,7 @@ def _whole_day(plan: str, seed: int, lower: float, noise: float) -> Result:
     measures |= {
         "queue_most": 90 + 40 * waits,
         "queue_p95": 80 + 30 * waits,
+        "queue_time": 900 * waits,
         "wait_mean": waits,
         "wait_p95": 3 * waits,
         "wait_most": 9 * waits,

@@ -33,7 +33,7 @@ def test_a_run_sums_up_its_days_and_writes_tables_once(rush: Path, tmp_path: Pat
     out, _ = run("run", rush, "--runs", 2, "--processes", 1, "--out", tmp_path / "out")
     assert "most people in mall" in out
     files = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir() if file.is_file()}
-    assert set(files) == {"manifest.json", "days.parquet", "curves.parquet"}
+    assert set(files) == {"manifest.json", "scenario.yaml", "days.parquet", "curves.parquet"}
     again, told = run("run", rush, "--runs", 2, "--processes", 1, "--out", tmp_path / "out")
     assert again == out
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir() if file.is_file()} == files

@@ -13,15 +13,16 @@ from typing import Literal
 
 import pytest
 
-from flowwatch.documents import shipped
+from flowwatch.documents import Source, shipped
 from flowwatch_sim import report
 from flowwatch_sim.comparing import Table, compare
 from flowwatch_sim.report import answer, measured
+from flowwatch_sim.report.certainty import certainty
 from flowwatch_sim.report.inputs import spans
 from flowwatch_sim.report.matter import Matter
 from flowwatch_sim.runs import Result, Setup
 from flowwatch_sim.statistics import Difference
-from tests.simulators.made import setup, whole_days
+from tests.simulators.made import SCENARIO, setup, whole_days
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed: charts need flowwatch-crowd[plots]")
 
@@ -159,6 +160,44 @@ def test_the_answer_says_what_was_planted(language: Language, expected: str) -> 
     assert third
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "B (1,500/30,000): fewer people inside at the peak, a heavier burden outside; one has to be weighed against the other."),
+        ("zh", "B（1,500/30,000）：场内峰值降低，场外负担加重，须权衡取舍。"),
+    ],
+)
+def test_one_line_says_who_gains_and_who_pays(language: Language, told: str) -> None:
+    assert re.sub(r"\([\d,/]+\)|（[\d,/]+）", "", answer.lead(Matter(*two(), language), 1)) == re.sub(r"\([\d,/]+\)|（[\d,/]+）", "", told)
+    assert "weighed" not in answer.lead(same("en"), 1)
+    assert answer.lead(same("en"), 1).endswith("no difference shown inside, none shown outside.")
+
+
+def test_minutes_that_are_less_than_one_are_told_in_seconds() -> None:
+    days = [replace(day, measures=day.measures | {"clear_t95": 3.0 + 0.1 * (day.plan == "yuyuan-2018")}) for day in two()[1]]
+    ((*_, third),) = answer.answer(Matter(two()[0], days, "zh"))
+    assert "离场慢 6 秒（95% 区间 6 至 6）" in third
+
+
+def test_gates_that_were_closed_alike_are_told_together() -> None:
+    shut = {f"closed_in/gate-{n}": 40.0 if n in (1, 4, 6) else 50.0 if n == 8 else 0.0 for n in range(1, 9)}
+    read = Reader(report.page([setup()], [replace(day, measures=day.measures | shut) for day in two()[1][:6]], "en")).text
+    assert re.search(r"\(gate-1\) and 2 others: closed to entry", read)
+    assert re.search(r"\(gate-8\): closed to entry", read)
+    assert "gate-4" not in read
+
+
+def test_a_zone_where_nobody_ever_was_has_a_sentence_and_no_chart() -> None:
+    days = [replace(day, measures=day.measures | {"peak/bridge": 0.0}) for day in two()[1][:6]]
+    told = report.page([setup()], days, "zh")
+    assert told.count("<svg") == page("zh", "one").count("<svg") - 1
+    assert "九曲桥：始终无人。" in told
+
+
+def test_a_plan_that_stayed_in_one_stage_has_a_sentence_and_no_bars() -> None:
+    assert "九曲桥分区方案：始终为“双向通行”。" in page("zh", "one")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_where_zero_lies_in_the_interval_no_direction_is_told(language: Language) -> None:
     results = [*whole_days("yuyuan", SEEDS, noise=400), *whole_days("yuyuan-2018", SEEDS, noise=400)]
@@ -214,10 +253,22 @@ def test_titles_of_the_site_and_its_plans_are_escaped_too(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_says_how_many_days_a_bound_needs_or_gives_it(language: Language) -> None:
-    assert "59" in " ".join(answer.certainty(Matter(*two(), language)))
+    assert "59" in " ".join(certainty(Matter(*two(), language)))
     results = whole_days("yuyuan", range(1, 60))
-    told = " ".join(answer.certainty(Matter([setup()], results, language)))
+    told = " ".join(certainty(Matter([setup()], results, language)))
     assert f"{max(day.measures['peak/mall'] for day in results):,.0f}" in told
+
+
+def test_limits_that_did_not_hold_and_counts_that_erred_are_told() -> None:
+    limited = SCENARIO.replace("ZH", "高峰").replace("EN", "Rush") + "expect: {most: {mall: 2000}}\n"
+    one = replace(setup(), text=Source("rush.yaml", limited.encode()))
+    days = [replace(day, measures=day.measures | {"band": 0.6}) for day in two()[1][:6]]
+    over = sum(day.measures["peak/mall"] > 2000 for day in days)
+    assert over
+    told = " ".join(certainty(Matter([one], days, "en")))
+    assert f"expects at most 2,000 people at Yuyuan mall; days above that, of 6: {over}." in told
+    assert "inside the band only 60 % of the time" in told
+    assert "only" not in " ".join(certainty(Matter([setup()], list(two()[1][:6]), "en")))
 
 
 def test_the_worst_day_can_be_run_again() -> None:

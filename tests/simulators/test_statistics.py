@@ -42,3 +42,4 @@ def test_too_few_runs_are_refused_with_how_many_it_takes() -> None:
 def test_the_bound_of_many_runs_is_not_their_worst() -> None:
     assert upper_bound([float(i) for i in range(59)]) == 58.0
     assert 950 < upper_bound([float(i) for i in range(1000)]) < 970
+    assert 4750 < upper_bound([float(i) for i in range(5000)]) < 4790

@@ -9,6 +9,7 @@ import rich_click as click
 
 from flowwatch.cli import options
 from flowwatch.cli.progress import progress
+from flowwatch_sim.cli.reporting import need_plots
 
 if TYPE_CHECKING:
     from flowwatch.words import Language
@@ -31,6 +32,7 @@ def animate(scenario: Path, documents: Path | None, plan: str | None, site: str 
     from flowwatch_sim.planned import read_scenario
     from flowwatch_sim.shelf import found, site_of
 
+    need_plots()
     planned = read_scenario(source(found(scenario)), shipped() if documents is None else documents, plan)
     shown = site_of(planned, site)
     with progress("living through the day", round(planned.lasts_s / planned.every_s), "ticks") as advance:

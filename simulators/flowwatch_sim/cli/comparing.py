@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +13,13 @@ from flowwatch.cli import options
 from flowwatch.cli.exits import CommandError, Exit
 from flowwatch.cli.output import table
 from flowwatch.cli.progress import progress
+from flowwatch_sim.cli.reporting import need_plots, write_page
 
 if TYPE_CHECKING:
     from flowwatch.words import Language
     from flowwatch_sim.runs import Result, Setup
 
-SHOWN = ("queue_most", "wait_mean", "wait_p95", "turned_away", "turned_away_share", "switches", "clear_t100", "band")
+SHOWN = ("queue_most", "queue_time", "wait_mean", "wait_p95", "turned_away", "turned_away_share", "switches", "clear_t100", "band")
 """Measures of the table, after peaks and minutes over bars."""
 
 
@@ -59,6 +59,8 @@ def compare(
     """
     from flowwatch_sim.shelf import single
 
+    if report is not None:
+        need_plots()
     setups = _setups(scenario, documents, plans, sights, list(moved))
     if len(setups) < 2:
         raise CommandError(Exit.USAGE, "found one plan, expected several: --plan twice, --bars, or --sensing twice")
@@ -67,17 +69,14 @@ def compare(
     results = _lived(scenario, setups, range(seed, seed + runs), processes, out)
     _tell(setups, results)
     if report is not None:
-        from flowwatch_sim.report import write
-
-        write(report, setups, results, lang)
-        click.echo(f"report: {report}", err=True)
+        write_page(report, setups, results, lang)
 
 
 @click.command()
 @click.argument("scenario", type=click.Path(dir_okay=False, path_type=Path))
 @options.documents
 @click.option(
-    "--bar", "grid", multiple=True, required=True, metavar="STAGE=FROM:TO:STEP", help="Bars of a stage to try, once for each stage."
+    "--bar", "spans", multiple=True, required=True, metavar="STAGE=FROM:TO[:STEP]", help="Bars of a stage to try, once for each stage."
 )
 @click.option("--runs", type=click.IntRange(2, 10_000), default=20, show_default=True, help="How many days of each.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed; the others follow it.")
@@ -86,14 +85,21 @@ def compare(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Where tables and manifest go; days found there are not run again."
 )
 def sweep(
-    scenario: Path, documents: Path | None, grid: Sequence[str], runs: int, seed: int, processes: int | None, out: Path | None
+    scenario: Path, documents: Path | None, spans: Sequence[str], runs: int, seed: int, processes: int | None, out: Path | None
 ) -> None:
     """All combinations of bars on a SCENARIO, against the plan as it stands. What the safety analysis refuses is named and left out."""
+    from dataclasses import replace
+
+    from flowwatch_sim.grid import read_grid
     from flowwatch_sim.variants import BadBarsError
 
     setups = _setups(scenario, documents, (), (), [])
-    for combination in itertools.product(*(_steps(text) for text in grid)):
-        (tried,) = _setups(scenario, documents, (), (), [",".join(combination)])[1:]
+    try:
+        grid = read_grid(spans)
+    except BadBarsError as error:
+        raise CommandError(Exit.USAGE, f"--bar: {error}") from error
+    for bars in grid:
+        tried = replace(setups[0], moved=bars)
         try:
             tried.planned()
         except BadBarsError as error:
@@ -101,14 +107,6 @@ def sweep(
         else:
             setups.append(tried)
     _tell(setups, _lived(scenario, setups, range(seed, seed + runs), processes, out))
-
-
-def _steps(text: str) -> list[str]:
-    stage, _, span = text.partition("=")
-    parts = span.split(":")
-    if not stage or len(parts) != 3 or not all(p.isdecimal() for p in parts) or int(parts[2]) < 1 or int(parts[0]) > int(parts[1]):
-        raise CommandError(Exit.USAGE, f'--bar: found "{text}", expected a stage and people from, to and step such as busy=1200:1800:100')
-    return [f"{stage}={people}" for people in range(int(parts[0]), int(parts[1]) + 1, int(parts[2]))]
 
 
 def _setups(scenario: Path, documents: Path | None, plans: Sequence[str], sights: Sequence[str], moved: Sequence[str]) -> list[Setup]:

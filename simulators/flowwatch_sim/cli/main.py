@@ -6,7 +6,7 @@ import rich_click as click
 
 import flowwatch
 from flowwatch.cli.main import Root
-from flowwatch_sim.cli import animating, comparing, emitting, fitting, running
+from flowwatch_sim.cli import animating, comparing, emitting, fitting, reporting, running, searching
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,5 +24,7 @@ main.add_command(running.run)
 main.add_command(emitting.emit)
 main.add_command(comparing.compare)
 main.add_command(comparing.sweep)
+main.add_command(searching.search)
+main.add_command(reporting.report)
 main.add_command(animating.animate)
 main.add_command(fitting.fit)

@@ -13,6 +13,7 @@ from flowwatch.cli import options
 from flowwatch.cli.exits import Exit, leave
 from flowwatch.cli.output import line, table
 from flowwatch.cli.progress import progress
+from flowwatch_sim.cli.reporting import need_plots, write_page
 
 if TYPE_CHECKING:
     from flowwatch.words import Language
@@ -72,6 +73,8 @@ def run(
     from flowwatch_sim.expectations import broken
     from flowwatch_sim.shelf import found, single
 
+    if report is not None:
+        need_plots()
     file, root = found(scenario), shipped() if documents is None else documents
     sight = sensing if sensing in ("perfect", "real") else None
     setups = [days.Setup(source(file), root, plan, sight) for plan in plans or (None,)]  # type: ignore[arg-type]
@@ -88,10 +91,7 @@ def run(
         mine = results[i * len(seeds) : (i + 1) * len(seeds)]
         _tell(place, mine, as_json=as_json)
     if report is not None:
-        from flowwatch_sim.report import write
-
-        write(report, setups, results, lang)
-        click.echo(f"report: {report}", err=True)
+        write_page(report, setups, results, lang)
     failed = [b for i, place in enumerate(planned) for r in results[i * len(seeds) : (i + 1) * len(seeds)] for b in broken(r, place)]
     for b in failed:
         click.echo(f"{file.name}: seed {b.seed}: {b.key}: expected {b.expected}, found {b.found}", err=True)

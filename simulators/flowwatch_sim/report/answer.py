@@ -32,11 +32,11 @@ _SAID: Final = {
         "the longest queue is {n} people shorter",
         "the longest queue is {n} people longer",
     ),
-    "wait_mean": (
-        "入场者平均少等 {n} 分钟",
-        "入场者平均多等 {n} 分钟",
-        "those who get in wait {n} min less on average",
-        "those who get in wait {n} min longer on average",
+    "queue_time": (
+        "所有人的场外等候时间合计少 {n} {u}",
+        "所有人的场外等候时间合计多 {n} {u}",
+        "all people together wait {n} {u} less",
+        "all people together wait {n} {u} more",
     ),
     "switches": (
         "通道口每天少转换 {n} 次",
@@ -45,18 +45,18 @@ _SAID: Final = {
         "there are {n} more changes of gates a day",
     ),
     "clear_t95": (
-        "散场时 95% 的人离场快 {n} 分钟",
-        "散场时 95% 的人离场慢 {n} 分钟",
-        "after the end 95 % are out {n} min sooner",
-        "after the end 95 % are out {n} min later",
+        "散场时 95% 的人离场快 {n} {u}",
+        "散场时 95% 的人离场慢 {n} {u}",
+        "after the end 95 % are out {n} {u} sooner",
+        "after the end 95 % are out {n} {u} later",
     ),
 }
-"""Measure -> less and more in Chinese, less and more in English."""
+"""Measure -> less and more in Chinese, less and more in English; {n} {u}: how much."""
 _NAMED: Final = {
     "peak": ("{0}峰值", "the peak at {0}"),
     "turned_away": ("未能入场人数", "the number turned away"),
     "queue_most": ("场外最长排队", "the longest queue"),
-    "wait_mean": ("平均等候时间", "the mean wait"),
+    "queue_time": ("场外等候总时长", "the time that all together wait"),
     "switches": ("通道口转换次数", "the number of changes of gates"),
     "clear_t95": ("散场用时", "the time until 95 % are out"),
 }
@@ -87,7 +87,7 @@ def answer(matter: Matter) -> list[list[str]]:
 def _of(matter: Matter, i: int) -> list[str]:
     say, name, base = matter.say, matter.called(i), matter.called(0)
     inside = _joined(matter, [_clause(matter, i, f"peak/{matter.main_zone}"), _clause(matter, i, "turned_away")])
-    outside = _joined(matter, [_clause(matter, i, "queue_most"), _clause(matter, i, "wait_mean")])
+    outside = _joined(matter, [_clause(matter, i, "queue_most"), _clause(matter, i, "queue_time")])
     control = _joined(matter, [_clause(matter, i, "switches"), _clause(matter, i, "clear_t95")])
     return [
         say(f"与{_apart(base)}相比，采用{_apart(name)}时{inside}。", f"Under {name}, compared with {base}, {inside}."),
@@ -106,30 +106,70 @@ def _clause(matter: Matter, i: int, measure: str) -> _Clause:
     verdict = row.verdicts[i - 1]
     if difference.low == difference.high == 0:
         return _Clause(Verdict.OPEN, matter.say(f"{named}每天都相同", f"{named} is the same on every day"))
+    much = _amount(matter, measure, difference)
     if verdict is Verdict.OPEN or verdict is None:
-        ends = _ends(matter, measure, difference, bare=False)
-        unit = matter.say(*UNITS[kind(measure).unit])
         told = matter.say(
-            f"{named}未见差异（差值的 95% 区间为 {ends} {unit}）", f"no difference is shown in {named} (95 % interval {ends} {unit})"
+            f"{named}未见差异（差值的 95% 区间为 {much.signed} {much.unit}）",
+            f"no difference is shown in {named} (95 % interval {much.signed} {much.unit})",
         )
         return _Clause(Verdict.OPEN, told)
     less_zh, more_zh, less_en, more_en = _SAID[head]
     less = difference.mean < 0
-    n = number(abs(difference.mean), decimals(measure, difference))
-    said = matter.say(less_zh if less else more_zh, less_en if less else more_en).replace("{n}", n).replace("{0}", zone)
-    ends = _ends(matter, measure, difference, bare=True)
-    return _Clause(verdict, said + matter.say(f"（95% 区间 {ends}）", f" (95 % interval {ends})"))
+    said = matter.say(less_zh if less else more_zh, less_en if less else more_en).replace("{n}", much.mean).replace("{u}", much.unit)
+    return _Clause(verdict, said.replace("{0}", zone) + matter.say(f"（95% 区间 {much.bare}）", f" (95 % interval {much.bare})"))
 
 
-def _ends(matter: Matter, measure: str, difference: Difference, *, bare: bool) -> str:
-    """The interval's ends; `bare`: without signs, the smaller one first, where words say the direction."""
-    places = decimals(measure, difference)
-    if bare:
-        low, high = sorted((abs(difference.low), abs(difference.high)))
-        return matter.say(f"{number(low, places)} 至 {number(high, places)}", f"{number(low, places)} to {number(high, places)}")
-    low, high = difference.low, difference.high
-    signed = [number(end, places, signed=True) for end in (low, high)]
-    return matter.say(" 至 ", " to ").join(signed)
+@dataclass(frozen=True, slots=True)
+class _Amount:
+    """A difference in words: without its sign, and the ends of its interval without signs, the smaller first, or with them."""
+
+    mean: str
+    bare: str
+    signed: str
+    unit: str
+
+
+def _amount(matter: Matter, measure: str, difference: Difference) -> _Amount:
+    """As it is read: minutes that are less than one are seconds."""
+    short = UNITS[kind(measure).unit] == UNITS["min"] and max(abs(difference.low), abs(difference.high)) < 1
+    times = 60 if short else 1
+    mean, low, high = (times * value for value in (difference.mean, difference.low, difference.high))
+    places = decimals(measure, difference) if not short else 1 if not low <= 0 <= high and min(abs(low), abs(high)) < 0.5 else 0
+    ends = [number(end, places) for end in sorted((abs(low), abs(high)))]
+    to = matter.say(" 至 ", " to ")
+    unit = matter.say(*UNITS[kind(measure).unit]).replace("person-min", "person-minutes")
+    signed = to.join(number(end, places, signed=True) for end in (low, high))
+    return _Amount(number(abs(mean), places), to.join(ends), signed, matter.say("秒", "s") if short else unit)
+
+
+def lead(matter: Matter, i: int) -> str:
+    """What a plan comes to in one line: crowding inside and the burden outside, each by its verdicts."""
+    rows = matter.table.rows
+
+    def verdicts(*measures: str) -> set[Verdict]:
+        found = {rows[name].verdicts[i - 1] for name in measures if name in rows}
+        return {verdict for verdict in found if verdict not in (None, Verdict.OPEN)}
+
+    inside, outside = verdicts(f"peak/{matter.main_zone}"), verdicts("turned_away", "queue_time")
+    told = matter.say(_INSIDE[frozenset(inside)][0], _INSIDE[frozenset(inside)][1])
+    out = matter.say(_OUTSIDE[frozenset(outside)][0], _OUTSIDE[frozenset(outside)][1])
+    against = {*inside, *outside} == {Verdict.BETTER, Verdict.WORSE}
+    weigh = matter.say("，须权衡取舍", "; one has to be weighed against the other") if against else ""
+    return matter.say(f"{_apart(matter.called(i)).strip()}：{told}，{out}{weigh}。", f"{matter.called(i)}: {told}, {out}{weigh}.")
+
+
+_BETTER, _WORSE = frozenset({Verdict.BETTER}), frozenset({Verdict.WORSE})
+_INSIDE: Final = {
+    _BETTER: ("场内峰值降低", "fewer people inside at the peak"),
+    _WORSE: ("场内峰值升高", "more people inside at the peak"),
+    frozenset[Verdict](): ("场内峰值未见差异", "no difference shown inside"),
+}
+_OUTSIDE: Final = {
+    _BETTER: ("场外负担减轻", "a lighter burden outside"),
+    _WORSE: ("场外负担加重", "a heavier burden outside"),
+    _BETTER | _WORSE: ("场外有得有失", "better and worse outside"),
+    frozenset[Verdict](): ("场外未见差异", "none shown outside"),
+}
 
 
 def _joined(matter: Matter, clauses: Sequence[_Clause]) -> str:
@@ -180,51 +220,3 @@ def _alone(matter: Matter) -> list[str]:
         ),
     ]
     return [sentence(text, matter.language) for text in sentences]
-
-
-def certainty(matter: Matter) -> list[str]:
-    """How much may be made of so many days: what intervals are, and what a statement on the worst day takes."""
-    say, n = matter.say, len(matter.table.seeds)
-    told = []
-    if matter.several and n > 1:
-        told.append(
-            say(
-                f"各方案经历相同的 {n} 个模拟日（同样的游客、同样的随机数），逐日相减；区间内含 0 时，不作优劣判断。",
-                f"All plans lived through the same {n} simulated days, with the same visitors and the same chances; differences are taken day by "
-                "day, and nothing is called better or worse while its interval contains 0.",
-            )
-        )
-        told.append(
-            say(
-                "每个区间各按 95% 计算；指标较多，其中约二十分之一可能只是偶然不含 0。",
-                "Each interval is at 95 % for itself; of many measures, about one in twenty leaves 0 out by chance.",
-            )
-        )
-    elif matter.several:
-        told.append(
-            say(
-                "只有一个模拟日，无法作差异判断；至少需要两个。",
-                "There is a single simulated day: nothing can be said of differences, which takes two at least.",
-            )
-        )
-    needs = matter.table.bound_needs
-    if needs:
-        told.append(
-            say(
-                f"共 {n} 个模拟日，不足以给出 95% 的日子（置信度 95%）不会超过的上界，该上界需要 {needs} 个。",
-                f"A bound that 95 % of days stay below with 95 % confidence takes {needs} days; there {'is' if n == 1 else 'are'} {n}.",
-            )
-        )
-    else:
-        rows = matter.table.rows
-        for i in range(len(matter.setups)):
-            bound = rows[f"peak/{matter.main_zone}"].bounds[i]
-            peak = figure(f"peak/{matter.main_zone}", bound)
-            zone, called = matter.names[0].zone(matter.main_zone), matter.called(i)
-            told.append(
-                say(
-                    f"{called}：95% 的日子（置信度 95%），{zone}峰值不超过 {peak} 人。",
-                    f"{called}: with 95 % confidence, the peak at {zone} stays at or below {peak} people on 95 % of days.",
-                )
-            )
-    return told

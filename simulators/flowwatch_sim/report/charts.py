@@ -19,7 +19,7 @@ WIDE_IN: Final = 7.1
 ENOUGH: Final = 20
 """Days from which on 5 % and 95 % of them mean something; of fewer, the least and the most are shown."""
 IN_ROW: Final = 3
-PANEL_IN: Final = 1.65
+PANEL_IN: Final = 1.35
 LINE_IN: Final = 0.165
 """Between two lines of a key."""
 APART: Final = 0.075
@@ -215,7 +215,7 @@ class Charts:
     def _stage_rows(self) -> list[_Row]:
         """The stages of plans in force, in their order; before those of each plan its title, where there are several."""
         matter, found, seen = self.matter, list[_Row](), set[tuple[str, str]]()
-        plans = [(i, plan) for i in range(len(matter.setups)) for plan in matter.in_force(i)]
+        plans = [(i, plan) for i in range(len(matter.setups)) for plan in matter.in_force(i) if plan["plan"] not in matter.unmoved]
         heads = dict.fromkeys(plan["plan"] for _, plan in plans)
         for head in heads:
             if len(heads) > 1:

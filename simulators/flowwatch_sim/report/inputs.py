@@ -140,6 +140,8 @@ def _stream(stream: Stream, matter: Matter) -> str:
         for visit in stream.visits
     ]
     told = say("，", ", ").join([size, stay, wait, *visits])
+    if len(matter.first.scenario.streams) == 1:
+        return told
     return say(f"{stream.stream}：{told}", f"{stream.stream}: {told}")
 
 

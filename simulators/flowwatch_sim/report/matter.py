@@ -59,7 +59,7 @@ class Matter:
         if language == self.language:
             return self
         other = copy(self)
-        for kept in ("labels", "zones"):
+        for kept in ("labels", "zones", "empty", "unmoved"):
             other.__dict__.pop(kept, None)
         other.language, other.names = language, [Names(planned.loaded.site, language) for planned in self.planned]
         return other
@@ -125,7 +125,36 @@ class Matter:
         whole = [z for i, z in enumerate(layout.zones) if len(layout.held[i]) == 1 and i not in layout.waiting]
         whole.sort(key=lambda zone: -layout.area[layout.zones.index(zone)])
         barred = [z for z in layout.zones if z not in whole and any(self.bars(i, z) for i in range(len(self.setups)))]
-        return [*whole, *barred][:MOST_ZONES]
+        told = [*whole, *barred]
+        return [*told[:1], *(zone for zone in told[1:] if not self._never_in(zone))][:MOST_ZONES]
+
+    @cached_property
+    def empty(self) -> list[str]:
+        """Zones with bars in which nobody ever was; nothing more is told of them."""
+        return [
+            zone for zone in self.first.layout.zones if self._never_in(zone) and any(self.bars(i, zone) for i in range(len(self.setups)))
+        ]
+
+    def _never_in(self, zone: str) -> bool:
+        row = self.table.rows.get(f"peak/{zone}")
+        return row is not None and all(span in (None, (0.0, 0.0)) for span in row.spans)
+
+    @cached_property
+    def unmoved(self) -> dict[str, tuple[str, str]]:
+        """Plan beside the main one -> (its title, that of its stage), where it never left that stage under any setup."""
+        found: dict[str, set[str]] = {}
+        for of in self.table.days:
+            for day in of.results:
+                for name, minutes in day.measures.items():
+                    if name.startswith("stage/") and minutes:
+                        found.setdefault(name.split("/")[1], set()).add(name.split("/")[2])
+        mains = {plan["plan"] for planned in self.planned for plan in planned.loaded.site["plans"][:1]}
+        every = [{plan["plan"] for plan in self.in_force(i)} for i in range(len(self.setups))]
+        still = {plan: next(iter(stages)) for plan, stages in found.items() if len(stages) == 1 and plan not in mains}
+        named = self.names[0]
+        return {
+            plan: (named.plan(plan), named.stage(stage, plan)) for plan, stage in still.items() if all(plan in these for these in every)
+        }
 
     @property
     def main_zone(self) -> str:

@@ -43,6 +43,7 @@ KINDS: Final = {
     "congested": Measure("{0}：拥挤时间占比（IMO：密度大于 4 人/m²）", "{0}: time congested (IMO: over 4/m²)", _SHARE, 1, percent=True),
     "queue_most": Measure("场外排队最多", "Longest queue outside", _PEOPLE, 0),
     "queue_p95": Measure("场外排队，95% 的时间不多于", "Queue outside, not exceeded 95 % of the time", _PEOPLE, 0),
+    "queue_time": Measure("场外等候总时长（含放弃者）", "Time waited outside, all together, who gave up included", "person-min", 0),
     "wait_mean": Measure("入场者平均等候", "Wait of those who got in, mean", _MINUTES, 1),
     "wait_p95": Measure("95% 的入场者等候不超过", "Wait that 95 % of them stay within", _MINUTES, 1),
     "wait_most": Measure("最长等候", "Longest wait", _MINUTES, 1),
@@ -72,7 +73,7 @@ def title(measure: str, matter: Matter) -> str:
     head, *of = measure.split("/")
     match head:
         case "closed_in":
-            args = [matter.names[0].gate(of[0])]
+            args = [_gates_named(matter, alike(matter, measure))]
         case "stage":
             args = [matter.names[0].stage(of[1], of[0])]
         case _ if of:
@@ -85,6 +86,14 @@ def title(measure: str, matter: Matter) -> str:
     return text
 
 
+def _gates_named(matter: Matter, of: list[str]) -> str:
+    """One gate, or the first of several with how many there are besides."""
+    first, more = matter.names[0].gate(of[0].partition("/")[2]), len(of) - 1
+    if not more:
+        return first
+    return matter.say(f"{first}等 {more + 1} 个通道口", f"{first} and {more} {'other' if more == 1 else 'others'}")
+
+
 def unit(measure: str, language: Language) -> str:
     """The unit that stands in a column of its own."""
     return say(language, *UNITS.get(kind(measure).unit, ("", "")))
@@ -94,7 +103,18 @@ def groups(matter: Matter) -> Iterator[tuple[str, list[str]]]:
     """Titles of the groups with their measures, in the order of reading, as far as there are any."""
     say_ = matter.say
     crowding = [name for zone in matter.zones for name in _of_zone(matter, zone)]
-    outside = ["queue_most", "queue_p95", "wait_mean", "wait_p95", "wait_most", "came", "entered", "turned_away", "turned_away_share"]
+    outside = [
+        "queue_most",
+        "queue_p95",
+        "queue_time",
+        "wait_mean",
+        "wait_p95",
+        "wait_most",
+        "came",
+        "entered",
+        "turned_away",
+        "turned_away_share",
+    ]
     control = ["switches", "alerts", *_gates(matter)]
     for head, names in (
         (say_("场内拥挤程度", "Crowding inside"), crowding),
@@ -116,7 +136,13 @@ def _of_zone(matter: Matter, zone: str) -> list[str]:
         if not under(matter, f"minutes_over/{zone}/{bar:g}")
         for name in ("minutes_over", "person_minutes_over")
     ]
-    return [f"peak/{zone}", f"density_p95/{zone}", f"congested/{zone}", *over]
+    congested = [] if under(matter, f"congested/{zone}") else [f"congested/{zone}"]
+    return [f"peak/{zone}", f"density_p95/{zone}", *congested, *over]
+
+
+def never_congested(matter: Matter) -> bool:
+    """Whether no zone that is told of was ever congested."""
+    return all(under(matter, f"congested/{zone}") for zone in matter.zones)
 
 
 def under(matter: Matter, measure: str) -> bool:
@@ -134,11 +160,22 @@ def never_over(matter: Matter) -> Iterator[tuple[str, list[float]]]:
 
 
 def _gates(matter: Matter) -> list[str]:
-    """Gates that were ever closed to entry, in their order."""
+    """Gates that were ever closed to entry, in their order; of those that were closed the same minutes on every day the first."""
     rows = matter.table.rows
     most = {name: max((m for m in rows[name].means if m is not None), default=0.0) for name in rows if name.startswith("closed_in/")}
     shown = sorted((name for name in most if most[name] > 0), key=lambda name: -most[name])[:MOST_GATES]
-    return [name for name in most if name in shown]
+    ordered = [name for gate in matter.first.layout.gates if (name := f"closed_in/{gate}") in shown]
+    return [name for name in ordered if alike(matter, name)[0] == name]
+
+
+def alike(matter: Matter, name: str) -> list[str]:
+    """The gates' measures that are the same as this one on every day of every setup, in the order of the gates; itself too."""
+
+    def values(measure: str) -> list[list[float] | None]:
+        return [of.values(measure) for of in matter.table.days]
+
+    mine = values(name)
+    return [other for gate in matter.first.layout.gates if values(other := f"closed_in/{gate}") == mine]
 
 
 # -- numbers ----------------------------------------------------------------------------------------------------------------------------

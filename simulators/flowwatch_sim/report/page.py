@@ -13,15 +13,16 @@ from pathlib import Path
 from flowwatch.documents import shipped
 from flowwatch.titles import Language
 from flowwatch_sim.comparing import Comparison
-from flowwatch_sim.report.answer import answer, certainty, question
+from flowwatch_sim.kept import shown_name
+from flowwatch_sim.report.answer import answer, lead, question
+from flowwatch_sim.report.certainty import certainty
 from flowwatch_sim.report.charts import Charts
 from flowwatch_sim.report.ink import OF_SETUP
 from flowwatch_sim.report.inputs import limits, rows
 from flowwatch_sim.report.matter import Matter
-from flowwatch_sim.report.measured import NOTHING, change, figure, groups, interval, never_over, number, title, unit
+from flowwatch_sim.report.measured import NOTHING, change, figure, groups, interval, never_congested, never_over, number, title, unit
 from flowwatch_sim.report.style import CSS
 from flowwatch_sim.runs import Result, Setup
-from flowwatch_sim.shelf import folder, names
 from flowwatch_sim.statistics import Verdict
 
 Replay = Callable[[Setup, int], str]
@@ -35,9 +36,15 @@ VERDICTS = {
 
 def replay(setup: Setup, seed: int) -> str:
     """The command line that runs one day again; with other bars, beside the day of the plan as it stands and those of the next seed."""
-    file = Path(setup.text.name)
-    scenario = file.stem if file.stem in names() and file.resolve() == (folder() / file.name).resolve() else setup.text.name
-    words = ["flowwatch-sim", "compare" if setup.moved else "run", scenario, "--seed", str(seed), "--runs", "2" if setup.moved else "1"]
+    words = [
+        "flowwatch-sim",
+        "compare" if setup.moved else "run",
+        shown_name(setup.text),
+        "--seed",
+        str(seed),
+        "--runs",
+        "2" if setup.moved else "1",
+    ]
     words += [] if setup.plan is None else ["--plan", setup.plan]
     words += ["--bars", ",".join(f"{stage}={people}" for stage, people in setup.moved)] if setup.moved else []
     words += [] if setup.sight is None else ["--sensing", setup.sight]
@@ -85,8 +92,9 @@ class _Page:
     def _verdict(self) -> Iterator[str]:
         yield f"<h2>{self.say('问题', 'The question')}</h2>\n<p class='question'>{escape(question(self.matter))}</p>"
         yield f"<h2>{self.say('结论', 'The answer')}</h2>"
-        for sentences in answer(self.matter):
-            yield "<div class='answer'>" + "".join(f"<p>{escape(text)}</p>" for text in sentences) + "</div>"
+        for i, sentences in enumerate(answer(self.matter), 1):
+            first = f"<p class='lead'>{escape(lead(self.matter, i))}</p>" if self.matter.several else ""
+            yield f"<div class='answer'>{first}" + "".join(f"<p>{escape(text)}</p>" for text in sentences) + "</div>"
         yield "<ul class='note'>" + "".join(f"<li>{escape(text)}</li>" for text in certainty(self.matter)) + "</ul>"
 
     def _plans(self) -> Iterator[str]:
@@ -129,6 +137,8 @@ class _Page:
         )
         yield f"<h2>{say('场外排队', 'The queue outside')}</h2>" + self._figure("", charts.outside(), told)
         told = say("平均每天分钟数；方块为预警级别颜色。", "Mean minutes a day; squares have the colour of the warning level.")
+        for plan, stage in self.matter.unmoved.values():
+            told += say(f"{plan}：始终为{called.quoted(stage)}。", f" {plan}: {called.quoted(stage)} all the time.")
         yield f"<h2>{say('各管控阶段时长', 'Time in each stage')}</h2>" + self._figure("", charts.stages(), told)
 
     def _figure(self, heading: str, svg: str, caption: str) -> str:
@@ -155,6 +165,14 @@ class _Page:
             for name in told_of:
                 yield self._row(matter.table.rows[name])
         yield "</tbody></table>"
+        if never_congested(matter):
+            told = say(
+                "各区域平均密度任何时候都未超过 4 人/m²（IMO 拥挤判据）。", "No zone was ever over 4 people/m² (IMO's mark of congestion)."
+            )
+            yield f"<p class='note'>{escape(told)}</p>"
+        for zone in matter.empty:
+            told = say(f"{matter.names[0].zone(zone)}：始终无人。", f"{matter.names[0].zone(zone)}: nobody at any time.")
+            yield f"<p class='note'>{escape(told)}</p>"
         for zone, bars in never_over(matter):
             those = matter.names[0].listed([number(bar, 0) for bar in bars], say(" 或 ", "or"))
             told = say(

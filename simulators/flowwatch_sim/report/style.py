@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 CSS: Final = """
-@page { size: A4; margin: 15mm 15mm 16mm; }
+@page { size: A4; margin: 12mm 15mm 13mm; }
 :root { --ink: #1f2933; --soft: #616e7c; --line: #d5dbe1; --pale: #f5f7f9; }
 * { box-sizing: border-box; }
 html { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
@@ -22,6 +22,7 @@ p { margin: 0 0 6pt; overflow-wrap: anywhere; }
 .question { font-size: 12pt; margin-bottom: 8pt; }
 .answer { border-left: 3.5pt solid var(--ink); background: var(--pale); padding: 8pt 12pt 3pt; margin: 0 0 8pt; break-inside: avoid; }
 .answer p { font-size: 11pt; margin-bottom: 4pt; }
+.answer .lead { font-weight: 700; }
 .note, figcaption, .small { color: var(--soft); font-size: 9pt; line-height: 1.45; }
 ul.note { margin: 0; padding-left: 13pt; }
 figure { margin: 0 0 10pt; break-inside: avoid; }
@@ -50,5 +51,5 @@ pre { background: var(--pale); padding: 5pt 8pt; margin: 2pt 0 6pt; white-space:
 .limits { break-inside: avoid; }
 .limits ul { margin: 0; padding-left: 13pt; font-size: 9.5pt; line-height: 1.45; }
 .inputs th { white-space: nowrap; }
-@media print { body { padding: 0; width: auto; } h2 { margin-top: 15pt; } }
+@media print { body { padding: 0; width: auto; } h2 { margin-top: 11pt; } }
 """
