@@ -64,10 +64,11 @@ GONE: Final = 1.5
 def figures(curves: Curves) -> dict[str, float]:
     """What a rush came to."""
     times, came, passed, waiting = (np.asarray(curves[name], np.float64) for name in ("times", "came", "passed", "waiting"))
-    queue = np.flatnonzero(waiting > GONE)
-    gone = float(times[min(queue[-1] + 1, len(times) - 1)]) if len(queue) else 0.0
+    longest = int(np.argmax(waiting))
+    after = np.flatnonzero(waiting[longest:] <= GONE)
+    gone = float(times[longest + after[0]]) if len(after) else float(times[-1])
     number = np.arange(0.5, min(passed[-1], np.interp(gone, times, came)), 1.0)
-    waits = _when(number, passed, times) - _when(number, came, times) if len(queue) else np.zeros(1)
+    waits = _when(number, passed, times) - _when(number, came, times) if gone else np.zeros(1)
     return {
         "longest queue": float(waiting.max()),
         "empty after, s": gone,
@@ -123,11 +124,13 @@ def room_with_gate(rush: Rush) -> Layout:
     return place({"room": 1e6}, {"gate": Door("room", lanes=1, per_min=60 * rush.per_s, entrance=True)})
 
 
-def job(rush: Rush, step_s: float, gate: str, *, calibrated: bool = False) -> dict[str, Any]:
-    """The same rush for a peer in a process of its own."""
+def job(rush: Rush, step_s: float, forecourt: tuple[float, float] | None, *, calibrated: bool = False) -> dict[str, Any]:
+    """The same rush for PedNStream; `forecourt`: metres of the link behind which the gate stands, None for a gate at the origin."""
     rates = np.where(np.arange(int(rush.lasts_s / step_s)) * step_s < rush.come_s, rush.come_per_s, 0.0).tolist()
-    told = {"per_s": rush.per_s, "come_s": rush.come_s, "shut_s": rush.shut_s, "lasts_s": rush.lasts_s, "rates": rates}
-    return told | {"job": "rush", "step_s": step_s, "gate": gate, "calibrated": calibrated}
+    told: dict[str, Any] = {"per_s": rush.per_s, "come_s": rush.come_s, "shut_s": rush.shut_s, "lasts_s": rush.lasts_s, "rates": rates}
+    length, width = forecourt or (60.0, 20.0)
+    told |= {"gate": "forecourt" if forecourt else "origin", "forecourt": {"length": length, "width": width}}
+    return told | {"job": "rush", "step_s": step_s, "calibrated": calibrated}
 
 
 # -- a grid -------------------------------------------------------------------------------------------------------------------------------

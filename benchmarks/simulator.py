@@ -46,6 +46,11 @@ from flowwatch_sim.walking import DIAGRAMS, free_speeds
 from flowwatch_sim.world import World
 
 DAY_AIM_S, REPLICATES_AIM_S, REPORT_AIM_S, EMIT_AIM = 5.0, 60.0, 300.0, 200_000.0
+PEDNSTREAM: Final = (
+    *((None, 10.0, False), ((30.0, 5.0), 10.0, False)),
+    *(((60.0, 20.0), 10.0, False), ((60.0, 20.0), 60.0, False), ((60.0, 20.0), 60.0, True)),
+)
+"""(metres of the forecourt, None for a gate at the origin; seconds a step; whether the gate is widened to pass its rate)."""
 SIDES: Final = (3, 5, 7, 10)
 WALKERS: Final = 14_400
 PEOPLE: Final = (7_500, 15_000, 30_000, 60_000, 120_000)
@@ -114,16 +119,16 @@ def planned(large: Large) -> Planned:
 def answers(asked: Asked) -> str:
     """The tables of both rushes."""
     parts = [asked.peers.title("pednstream")]
-    ways = (("origin", 10.0, False), ("forecourt", 10.0, False), ("forecourt", 60.0, False), ("forecourt", 60.0, True))
     for rush in rushes.RUSHES:
         names = [*rush.expected, "lost"]
         rows = [["expected", *(f"{rush.expected.get(name, 0):,.0f}" for name in names)]]
         runs = {"flowwatch, fluid": rushes.in_fluid(rush), "flowwatch, persons": rushes.by_persons(rush)}
-        for gate, step, calibrated in ways:
-            found = asked.peers.run("pednstream", rushes.job(rush, step, gate, calibrated=calibrated))
+        for forecourt, step, calibrated in PEDNSTREAM:
+            found = asked.peers.run("pednstream", rushes.job(rush, step, forecourt, calibrated=calibrated))
             if found is not None:
+                where = f"forecourt {forecourt[0]:.0f} x {forecourt[1]:.0f} m" if forecourt else "gate at the origin"
                 widened = f", gate widened to {found['width_m']:.2f} m" if calibrated else ""
-                runs[f"PedNStream, gate at the {gate}, steps of {step:.0f} s{widened}"] = found
+                runs[f"PedNStream, {where}, steps of {step:.0f} s{widened}"] = found
         for name, curves in runs.items():
             got = rushes.figures(curves)
             rows.append([name, *(f"{got[figure]:,.0f}" for figure in names)])

@@ -4,9 +4,9 @@ PedNStream is a Link Transmission Model: links in both directions with a triangu
 gates as widths. It is set up with 1.1 m/s, 2 and 6 persons/m², people who come evenly, and one destination for the rush.
 
 A gate there is a width, so the gate's rate is width x 1.1 m/s x 2 persons/m². It may stand in two places. At the *origin* (`back_gate_width` of the
-first link) people who find no room are not kept, for a node's demand of a step is offered once. Behind a *forecourt* (`front_gate_width` of a link
-of 60 m x 20 m, which holds 7,200) a queue stands on the link. `calibrated` makes the width such that the queue of the rush passes at the rate asked
-for, because what passes is less than the width says: people leave by chance and in whole persons.
+first link) people who find no room are not kept, for a node's demand of a step is offered once. Behind a *forecourt* (`front_gate_width` of a first
+link that has room for all) a queue stands on the link. `calibrated` makes the width such that a queue passes at the rate asked for, because what
+passes is less than the width says: people leave by chance, in whole persons, and from a link that is not dense no faster than others come onto it.
 
 Knows nothing of flowwatch.
 """
@@ -23,7 +23,6 @@ import pednstream.utils.functions  # type: ignore[import-not-found]  # noqa: F40
 from pednstream.ltm.network import Network  # type: ignore[import-not-found]
 
 LINK: Final = {"length": 20.0, "width": 4.0, "free_flow_speed": 1.1, "k_critical": 2.0, "k_jam": 6.0}
-FORECOURT: Final = {"length": 60.0, "width": 20.0}
 SEED: Final = 1
 
 
@@ -40,41 +39,55 @@ def _calibration(job: dict[str, Any], width: float) -> float:
     low, high = 1.0, 2.0
     until = int(job["come_s"] / job["step_s"])
     since = until - int(1800 / job["step_s"])
+    always_open = job | {"shut_s": 0.0, "rates": [2 * job["per_s"] if rate else 0.0 for rate in job["rates"]]}
     for _ in range(10):
         middle = (low + high) / 2
-        passed = _rush(job, width * middle)["passed"]
+        passed = _loaded(always_open, width * middle).cumulative_outflow
         low, high = (middle, high) if passed[until] - passed[since] < job["per_s"] * 1800 else (low, middle)
     return high
 
 
 def _rush(job: dict[str, Any], width: float) -> dict[str, Any]:
-    step, steps, at_origin = job["step_s"], int(job["lasts_s"] / job["step_s"]), job["gate"] == "origin"
-    come = _whole(np.array(job["rates"]) * step)
+    """The curves at the gate. Who would be through it in the same run with the gate wide open has come to it; the clock begins when the first has."""
+    step, at_origin = job["step_s"], job["gate"] == "origin"
+    offered = np.append(0, np.cumsum(_come(job)))
+    free = _loaded(job | {"shut_s": 0.0}, job["forecourt"]["width"])
+    walk = 0.0 if at_origin else step * (int(np.argmax(free.cumulative_outflow > 0)) - int(np.argmax(offered > 0)))
+    link = _loaded(job | {"shut_s": job["shut_s"] + walk if job["shut_s"] else 0.0}, width)
+    came = offered if at_origin else free.cumulative_outflow
+    passed = link.cumulative_inflow if at_origin else link.cumulative_outflow
+    waiting = np.zeros(len(came)) if at_origin else np.maximum(came - passed, 0)
+    curves = {"came": came.tolist(), "passed": passed.tolist(), "waiting": waiting.tolist()}
+    times = np.maximum(np.arange(len(came)) * step - walk, 0.0)
+    return {"times": times.tolist(), "lost": float(offered[-1] - link.cumulative_inflow[-1]), "width_m": width, **curves}
+
+
+def _come(job: dict[str, Any]) -> Any:
+    return _whole(np.array(job["rates"]) * job["step_s"])
+
+
+def _loaded(job: dict[str, Any], width: float) -> Any:
+    """The link with the gate, after a rush."""
+    step, steps = job["step_s"], len(job["rates"])
+    come = _come(job)
 
     def evenly(origin_id: int, params: object) -> Any:  # noqa: ARG001
         return np.append(come, 0)
 
     np.random.seed(SEED)  # noqa: NPY002 - PedNStream draws from numpy's global generator
-    links = {"0_1": dict(FORECOURT), "1_2": dict(FORECOURT)}
+    links = {"0_1": dict(job["forecourt"]), "1_2": dict(job["forecourt"])}
     params = {"simulation_steps": steps, "unit_time": step, "default_link": LINK, "links": links, "seed": SEED}
     params["demand"] = {"origin_0": {"pattern": "evenly"}}
     network = Network(_line(3), params, [0], [2], demand_pattern=[evenly], od_flows={(0, 2): 1}, verbose=False)
     link = network.links[0, 1]
     for k in range(1, steps + 1):
         open_width = 0.0 if k * step <= job["shut_s"] else width
-        if at_origin:
+        if job["gate"] == "origin":
             link.back_gate_width = open_width
         else:
             link.front_gate_width = open_width
         network.network_loading(k)
-    offered = np.append(0, np.cumsum(come))
-    walk = 0 if at_origin else round(FORECOURT["length"] / LINK["free_flow_speed"] / step)
-    came = np.concatenate([np.zeros(walk), offered])[: steps + 1]
-    passed = link.cumulative_inflow if at_origin else link.cumulative_outflow
-    waiting = np.zeros(steps + 1) if at_origin else np.maximum(came - passed, 0)
-    lost = float(offered[-1] - link.cumulative_inflow[-1])
-    curves = {"came": came.tolist(), "passed": passed.tolist(), "waiting": waiting.tolist()}
-    return {"times": (np.arange(steps + 1) * step).tolist(), "lost": lost, "width_m": width, **curves}
+    return link
 
 
 def grid(job: dict[str, Any]) -> dict[str, Any]:

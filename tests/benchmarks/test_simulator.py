@@ -46,7 +46,7 @@ def test_people_get_across_the_grid(end: str) -> None:
 
 def test_a_peer_gets_the_rush_as_it_is_lived_through_here() -> None:
     (rush, _) = rushes.RUSHES
-    told = rushes.job(rush, 10.0, "origin")
+    told = rushes.job(rush, 10.0, None)
     assert sum(told["rates"]) * 10.0 == rush.come_per_s * rush.come_s
 
 
@@ -56,7 +56,7 @@ def test_a_peer_that_is_missing_is_left_out_and_said_so() -> None:
         assert peers.run("pednstream", {}) is None
         assert "left out" in peers.title("pednstream")
     asked = simulator.Asked(interpreter.at(None), 1, 0)
-    assert "PedNStream, gate" not in simulator.answers(asked)
+    assert "PedNStream, " not in simulator.answers(asked)
     assert "JuPedSim |" not in simulator.plaza(asked)
 
 
