@@ -138,7 +138,7 @@ def answers(asked: Asked) -> str:
 
 def network(asked: Asked) -> str:
     """The table of grids."""
-    head = ["places, directed links", "simulator", "made, s", "an hour, s", "link-steps/s", "came", "got there"]
+    head = ["places, directed links", "simulator", "made, s", "an hour, s", "link-steps/s", "offered", "got there"]
     rows = []
     for n in SIDES:
         runs: dict[str, tuple[float, Callable[[], dict[str, float] | None]]] = {
