@@ -20,6 +20,8 @@ from flowwatch_sim.stream import City
 
 STEP_US: Final = SECOND
 """How much of the city's time goes in one batch."""
+BATCH: Final = 10_000
+"""About how many readings go in one batch where no pace is kept: enough that a batch costs little beside its readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def send(
     began = clock()
     readings = late = 0
     most, until = 0.0, 0
-    for until, batch in city.steps(STEP_US):
+    step_us = STEP_US if speed is not None else max(STEP_US, city.lasts_us * BATCH // max(1, len(city)))
+    for until, batch in city.steps(step_us):
         if speed is not None:
             due = began + until / SECOND / speed
             lag = clock() - due

@@ -192,7 +192,8 @@ class Fluid:
         at += entered.reshape(self.replicates, -1) @ self._entry
         at += self._stay()
         self._set_out(at)
-        done = at @ self._landed
+        done = np.zeros((self.replicates, self._people.shape[1] + len(self.outer)))
+        done[:, self._done] = at[:, self._landed]
         self._people += done[:, : self._people.shape[1]]
         self._stranded = at * self._stuck
         self._walkers.set_off(at, passes, self._crowd, self._steps)
@@ -330,9 +331,10 @@ class Fluid:
         for row, junction, share in entry:
             self._entry[row, junction] = share
         landings = [routes.landing(junction) for junction in range(junctions)]
-        m, n = self._people.shape[1], len(self.outer)
+        m = self._people.shape[1]
         done = [-1 if errand is None else errand.compartment if errand.gate < 0 else m + errand.gate for errand in landings]
-        self._landed = one_hot(done, m + n)
+        self._landed: Ints = np.flatnonzero(np.array(done) >= 0)
+        self._done: Ints = np.array(done, np.int64)[self._landed]
         zones = len(self.layout.zones)
         self._of_junction = one_hot([z for _, z in routes.junctions], zones)
         self._of_compartment = one_hot(zone, zones)

@@ -34,20 +34,17 @@ class Lines:
 
     def send(self, batch: Batch, start_us: int) -> None:
         """Write the lines."""
-        times: dict[int, str] = {}
-        lines: list[str] = []
+        heads, absolute, cumulative = self._heads, int(Kind.ABSOLUTE), int(Kind.CUMULATIVE)
+        times = {at: (_EPOCH + timedelta(microseconds=start_us + at)).isoformat().replace("+00:00", "Z") for at in set(batch.at.tolist())}
         columns = (batch.site, batch.counter, batch.kind, batch.at, batch.ingress, batch.egress, batch.headcount)
-        for site, counter, kind, at, ingress, egress, headcount in zip(*(c.tolist() for c in columns), strict=True):
-            text = times.get(at)
-            if text is None:
-                text = times[at] = (_EPOCH + timedelta(microseconds=start_us + at)).isoformat().replace("+00:00", "Z")
-            if kind == Kind.ABSOLUTE:
-                tail = f'","inside":{headcount}}}\n'
-            elif kind == Kind.CUMULATIVE:
-                tail = f'","in_total":{ingress},"out_total":{egress}}}\n'
-            else:
-                tail = f'","in":{ingress},"out":{egress}}}\n'
-            lines.append(self._heads[site][counter] + text + tail)
+        lines = [
+            f'{heads[site][counter]}{times[at]}","inside":{headcount}}}\n'
+            if kind == absolute
+            else f'{heads[site][counter]}{times[at]}","in_total":{ingress},"out_total":{egress}}}\n'
+            if kind == cumulative
+            else f'{heads[site][counter]}{times[at]}","in":{ingress},"out":{egress}}}\n'
+            for site, counter, kind, at, ingress, egress, headcount in zip(*(c.tolist() for c in columns), strict=True)
+        ]
         self._file.write("".join(lines).encode())
 
     def close(self) -> None:

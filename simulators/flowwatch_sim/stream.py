@@ -28,6 +28,8 @@ SHIFTS: Final = 60
 """Ten minutes."""
 DAYS: Final = 4
 """How many days are recorded for a city, at most."""
+COLUMNS: Final = ("counter", "kind", "at", "received", "ingress", "egress", "headcount")
+"""Of a reading, beside the site that sends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,32 +123,37 @@ class City:
         self.day = np.arange(sites) % len(recordings)
         """Which recording each site plays."""
         self.shift_us: Ints = np.repeat(luck.integers(0, SHIFTS, sites // together), together) * SHIFT_S * SECOND
+        self._rows = {column: np.concatenate([getattr(day, column) for day in recordings]) for column in COLUMNS}
+        first = np.cumsum([0, *map(len, recordings)])
         self._groups = [
-            (r, int(shift), np.flatnonzero((self.day == r) & (self.shift_us == shift)))
+            (r, int(first[r]), int(shift), np.flatnonzero((self.day == r) & (self.shift_us == shift)))
             for r in range(len(recordings))
             for shift in np.unique(self.shift_us[self.day == r])
         ]
 
+    def __len__(self) -> int:
+        """Readings in all."""
+        return sum(len(self.recordings[day]) for day in self.day.tolist())
+
+    @property
+    def lasts_us(self) -> int:
+        """When the last reading arrives, in microseconds from the start."""
+        return max(int(r.received[-1]) if len(r) else 0 for r in self.recordings) + int(self.shift_us.max(initial=0))
+
     def steps(self, step_us: int) -> Iterator[tuple[int, Batch]]:
         """(end of the step, what arrives in it), in microseconds from the start, until every site has played its day."""
-        end = max(int(r.received[-1]) if len(r) else 0 for r in self.recordings) + int(self.shift_us.max(initial=0))
-        for until in range(step_us, end + step_us, step_us):
-            yield until, self._between(until - step_us, until)
+        for until in range(step_us, self.lasts_us + step_us, step_us):
+            yield until, self._between(until - step_us if until > step_us else -1, until)  # what arrives at 0 is in the first step
 
     def _between(self, since: int, until: int) -> Batch:
-        parts: list[tuple[Ints, ...]] = []
-        for r, shift, sites in self._groups:
-            day = self.recordings[r]
-            a, b = np.searchsorted(day.received, [since - shift, until - shift], side="right")
-            if a == b:
-                continue
-            n = len(sites)
-            columns = [np.repeat(c[a:b], n) for c in (day.counter, day.kind, day.at, day.received, day.ingress, day.egress, day.headcount)]
-            columns[2] = columns[2] + shift
-            columns[3] = columns[3] + shift
-            parts.append((np.tile(sites, b - a), *columns))
-        if not parts:
-            return Batch(*(np.zeros(0, np.int64) for _ in range(8)))
-        joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        order = np.argsort(joined[4], kind="stable")
-        return Batch(*(column[order] for column in joined))
+        rows, sites = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for r, first, shift, group in self._groups:
+            a, b = self.recordings[r].received.searchsorted([since - shift, until - shift], side="right")
+            if a < b:
+                rows.append(np.repeat(np.arange(first + a, first + b), len(group)))
+                sites.append(np.tile(group, b - a))
+        row, site = np.concatenate(rows), np.concatenate(sites)
+        order = np.argsort(self._rows["received"][row] + self.shift_us[site], kind="stable")
+        row, site = row[order], site[order]
+        columns, shift_us = {name: column[row] for name, column in self._rows.items()}, self.shift_us[site]
+        return Batch(site, **columns | {name: columns[name] + shift_us for name in ("at", "received")})

@@ -7,6 +7,7 @@ Who sets off comes off after that time, in a ring of steps; a time between two s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -42,7 +43,10 @@ class Walkers:
         self._per_area = FINE / np.array(layout.area)
         self._link_s = np.array([habits.lengths.get(link, LINK_M) for link in layout.links]) * pace
         self._width_s = np.array(layout.link_width) * step_s
-        densities = np.linspace(0.0, habits.diagram.densest_flow()[0], 500)
+        densest, flow = habits.diagram.densest_flow()
+        self._link_flow = min(habits.diagram.specific_flow, flow)
+        """Persons/m/s that set off on a link at the most."""
+        densities = np.linspace(0.0, densest, 500)
         self._flows = np.maximum.accumulate(habits.diagram.flow(densities))
         self._flow_shares = habits.diagram.speed(densities) / habits.diagram.speed(0.0)
         self._gate_s = 60.0 / np.array(layout.rate)
@@ -58,10 +62,9 @@ class Walkers:
         """
         legs, zones, links, junctions = routes.legs, len(self.layout.zones), len(self.layout.links), len(routes.junctions)
         crossing, time = {LINK: 0, GATE: links}, {LINK: zones, GATE: zones + links}
-        ends = one_hot([leg.end for leg in legs], junctions)
         crossings = [2 * (leg.passage + crossing[leg.kind]) + leg.way if leg.kind in crossing else -1 for leg in legs]
-        self._off = np.concatenate([ends, one_hot(crossings, self.crossed.shape[1])], axis=1)
-        self._junctions = junctions
+        self._crossings = one_hot(crossings, self.crossed.shape[1])
+        self._junctions, self._ends = junctions, _apart([leg.end for leg in legs])
         self._zone = one_hot([leg.zone for leg in legs], zones)
         self._time: Ints = np.array([leg.passage + time[leg.kind] if leg.kind in time else leg.zone for leg in legs], np.int64)
         self._link = one_hot([2 * leg.passage + leg.way if leg.kind == LINK else -1 for leg in legs], 2 * links)
@@ -75,14 +78,14 @@ class Walkers:
             2 * (len(self._passages),)
         )
         """Leg -> the passages that those who set off on it take room from: a link's both ways share its width."""
-        starts = one_hot([leg.start for leg in legs], junctions)
-        self._start = (starts * table[0][:, None]).T.copy() if len(table) == 1 else starts.T.copy()
-        self._share = table[pattern] if len(table) > 1 else None
+        starts = [leg.start for leg in legs]
+        self._starts: Ints = np.array(starts, np.int64)
+        self._share = table[pattern] if len(table) > 1 else table[0]
         self.waits, self.on, self._ring = (_wider(array, len(legs)) for array in (self.waits, self.on, self._ring))
         self.looks_at = 0
         lost = self.waits * (table[pattern] == 0)
         self.waits -= lost
-        return np.asarray(lost @ starts)
+        return np.asarray(lost @ one_hot(starts, junctions))
 
     def where(self) -> Floats:
         """(R, zones) how many of them are in each zone."""
@@ -92,10 +95,12 @@ class Walkers:
         """(R, J) who come to each junction in a step."""
         slot = self._ring[step % self._slots]
         self.on -= slot
-        off = slot @ self._off
+        self.crossed += slot @ self._crossings
+        off = np.zeros((self.replicates, self._junctions))
+        for legs, ends in self._ends:
+            off[:, ends] += slot[:, legs]
         slot[:] = 0.0
-        self.crossed += off[:, self._junctions :]
-        return np.asarray(off[:, : self._junctions])
+        return off
 
     def set_off(self, at: Floats, passes: Floats, inside: Floats, step: int) -> None:
         """(R, J) people set off from junctions, as many as links and inner gates pass; the others wait.
@@ -104,9 +109,7 @@ class Walkers:
         """
         if not len(self._time):
             return
-        go = at @ self._start
-        if self._share is not None:
-            go *= self._share
+        go = at[:, self._starts] * self._share
         if len(self._narrow):
             go += self.waits
             want = go[:, self._narrow]
@@ -121,11 +124,10 @@ class Walkers:
         go -= late
         ring, size = self._ring.reshape(-1), go.size
         place = self._ahead + step % self._slots * size
-        place %= len(ring)
-        ring[place] += go
-        place += size
-        place %= len(ring)
-        ring[place] += late
+        for coming in (go, late):
+            place -= len(ring) * (place >= len(ring))
+            ring[place] += coming
+            place += size
 
     def look(self, inside: Floats, step: int) -> None:
         """Look up how long each leg takes from now on, with (R, zones) people `inside`."""
@@ -153,12 +155,10 @@ class Walkers:
 
     def _most(self, passes: Floats, inside: Floats) -> Floats:
         """(R, passages) persons who may set off in a step on each way of each inner gate, and on both ways of each link."""
-        diagram = self.habits.diagram
-        link_flow = min(diagram.specific_flow, diagram.densest_flow()[1])
         most = np.empty((self.replicates, len(self._passages)))
         for i, (kind, index, way) in enumerate(self._passages):
             if kind == LINK:
-                most[:, i] = self._width_s[index] * link_flow
+                most[:, i] = self._width_s[index] * self._link_flow
             else:
                 target = self.layout.ends[index][1 - way]
                 most[:, i] = np.minimum(passes[:, index, way], np.maximum(self.room[target] - inside[:, target], 0.0))
@@ -168,3 +168,14 @@ class Walkers:
 def _wider(array: Floats, columns: int) -> Floats:
     """`array` with empty columns behind its own."""
     return np.concatenate([array, np.zeros((*array.shape[:-1], columns - array.shape[-1]))], axis=-1)
+
+
+def _apart(ends: Sequence[int]) -> list[tuple[Ints, Ints]]:
+    """[(legs, the junctions at their ends)]: all legs, in as few parts as have no junction twice, so that each can be added in one go."""
+    parts: list[dict[int, int]] = []
+    for leg, end in enumerate(ends):
+        part = next((part for part in parts if end not in part), None)
+        if part is None:
+            parts.append(part := {})
+        part[end] = leg
+    return [(np.array([*part.values()], np.int64), np.array([*part], np.int64)) for part in parts]

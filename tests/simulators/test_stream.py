@@ -90,6 +90,21 @@ def test_a_city_sends_each_sites_day_once() -> None:
     assert sent == {f"s{i}": len(city.recordings[i % 2]) for i in range(7)}
 
 
+def test_a_site_that_is_not_shifted_sends_what_arrives_at_the_very_start() -> None:
+    city = City([day()], 1, seed=next(seed for seed in range(1000) if City([day()], 1, seed).shift_us[0] == 0))
+    assert day().received[0] == 0
+    assert len(lines(city)) == len(city) == len(day())
+
+
+def test_what_is_sent_does_not_depend_on_the_steps() -> None:
+    city = City([day(TROUBLED), day(seed=2)], 5, seed=5)
+    columns = ("site", "counter", "kind", "at", "received", "ingress", "egress", "headcount")
+    by_second, at_once = ([batch for _, batch in city.steps(step)] for step in (SECOND, 7200 * SECOND))
+    for column in columns:
+        once, often = (np.concatenate([getattr(batch, column) for batch in sent]) for sent in (at_once, by_second))
+        assert np.array_equal(once, often)
+
+
 def test_readings_arrive_in_order() -> None:
     city = City([day(TROUBLED)], 5, seed=5)
     received = np.concatenate([batch.received for _, batch in city.steps(SECOND)])

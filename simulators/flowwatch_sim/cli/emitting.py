@@ -13,7 +13,6 @@ from flowwatch.cli.progress import progress
 
 if TYPE_CHECKING:
     from flowwatch_sim.planned import Planned
-    from flowwatch_sim.stream import City
 
 
 @click.command()
@@ -75,7 +74,7 @@ def emit(
         _write_sites(planned, names, site_files)
     if truth is not None:
         sending.write_truth(truth, city, names, [place.layout.zones for place in planned.sites], planned.start_us)
-    with progress("sending", _readings(city), "readings") as advance:
+    with progress("sending", len(city), "readings") as advance:
         if log is not None:
             from flowwatch.cli.entrance import entrance
 
@@ -93,10 +92,6 @@ def emit(
 
 def _names(planned: Planned, sites: int) -> list[str]:
     return [place.scenario.site if sites == 1 else f"{place.scenario.site}-{i:05d}" for i in range(sites) for place in planned.sites]
-
-
-def _readings(city: City) -> int:
-    return sum(len(city.recordings[day]) for day in city.day.tolist())
 
 
 def _write_sites(planned: Planned, names: list[str], folder: Path) -> None:
