@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from flowwatch.documents.load import source
 from flowwatch.words import Language
 from flowwatch_sim import runs
 from flowwatch_sim.comparing import compare
+from flowwatch_sim.counters import Sight
 from flowwatch_sim.report import write
 from flowwatch_sim.runs import Result, Setup
 from flowwatch_sim.shelf import found, names
@@ -29,9 +30,7 @@ def scenarios() -> list[str]:
     return names()
 
 
-def load(
-    scenario: str | Path, plan: str | None = None, sensing: Literal["perfect", "real"] | None = None, documents: Path | None = None
-) -> Setup:
+def load(scenario: str | Path, plan: str | None = None, sensing: Sight | None = None, documents: Path | None = None) -> Setup:
     """A scenario that ships, or a file, under the plans in force or those of a folder under rules/; `documents` has rules/ and config/.
 
     Raises `CommandError` for a scenario that is not there, and `DocumentErrors` with all faults of it.

@@ -24,7 +24,7 @@ _SHARE: Final = {"in": (1.0, 0.0), "out": (0.0, 1.0), "both": (0.5, 0.5), "hold"
 
 
 class Gates:
-    """The gates of R replicates; ways are 0 (from `from` to `to`) and 1. All begin as `both`."""
+    """The gates of R replicates; ways are 0 (from `from` to `to`) and 1. They begin as `World`'s do: entrances only as `in`, all others as `both`."""
 
     def __init__(self, layout: Layout, replicates: int, *, clearing_s: float) -> None:
         n = len(layout.gates)
@@ -35,10 +35,10 @@ class Gates:
         """Persons/s that a lane passes."""
         self.switches: Ints = np.zeros((replicates, n), np.int64)
         """How often each gate was set to something else than it was."""
-        self._settings = [Setting.parse("both")]
-        self._setting: Ints = np.zeros((replicates, n), np.int64)
+        self._settings = [Setting.parse("both"), Setting.parse("in")]
+        self._setting: Ints = np.tile(np.array(layout.entrance_only, np.int64), (replicates, 1))
         for gate, total in enumerate(layout.lanes):
-            self.open[:, gate] = lanes(total, self._settings[0])
+            self.open[:, gate] = lanes(total, self._settings[int(layout.entrance_only[gate])])
         self._ready: Floats = self.open.copy()
         self._ready_at: Floats = np.full((replicates, n), NEVER)
         self._most: Floats = np.full((replicates, n), np.inf)

@@ -55,8 +55,8 @@ class Coupled:
     def __init__(self, text: Source, tree: nodes.Mapping) -> None:
         self._tree, self._faults = tree, Faults(text.name)
 
-    def scenarios(self, rules: Rules, names: Sequence[Names] = ()) -> list[language.Scenario]:
-        """One a site. `names`: of each site's documents; without them no name is checked. Raises `DocumentErrors`."""
+    def scenarios(self, rules: Sequence[Rules], names: Sequence[Names] = ()) -> list[language.Scenario]:
+        """One a site. `rules` and `names`: of each site's documents; without them nothing is checked by them. Raises `DocumentErrors`."""
         top = [(key, value) for key, value in self._tree.entries if key.text not in (SITES, PASSAGES)]
         listing = next(value for key, value in self._tree.entries if key.text == SITES)
         parts = listing.items if isinstance(listing, nodes.Listing) else []
@@ -73,7 +73,7 @@ class Coupled:
                         told = f"found {quoted(key.text)} of one site, expected it once at the top, for all of them"
                         self._faults.add(key, (SITES, i, key.text), told)
                 whole = nodes.Mapping(part.line, part.column, [*top, *own], flow=False)
-                walk = Walk(self._faults, names[i] if names else Names(), rules)
+                walk = Walk(self._faults, names[i] if names else Names(), rules[i] if rules else {})
                 found.append(walk.value(whole, type_of(language.Scenario), (SITES, i)))
             sites = [scenario.site for scenario in found if scenario.site is not HOLE]
             for site in dict.fromkeys(site for site in sites if sites.count(site) > 1):

@@ -7,6 +7,7 @@ changed since, the folder's days are not days of them any more, and that is an e
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,24 @@ def read(folder: Path, root: Path) -> tuple[list[Setup], list[Result]]:
         text = (folder / SCENARIO).read_bytes()
         days, curves = (pq.read_table(folder / f"{name}.parquet").to_pydict() for name in ("days", "curves"))
         said = [
-            (one["folder"], one["sensing"], tuple((s, int(p)) for s, p in one["moved"]), one["documents"]) for one in manifest["setups"]
+            (
+                Setup(
+                    Source("", text),
+                    root,
+                    one["folder"],
+                    one["sensing"],
+                    tuple((stage, int(people)) for stage, people in one["moved"]),
+                    tuple((key, value) for key, value in one["operators"]),
+                ),
+                one["documents"],
+            )
+            for one in manifest["setups"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise KeptError(f"found no results in {folder} ({error}), expected a folder that --out wrote with this version") from error
     source = Source(_name(text, folder), text)
-    setups = [Setup(source, root, plan, sight, moved) for plan, sight, moved, _ in said]
-    for setup, (*_, version) in zip(setups, said, strict=True):
+    setups = [replace(setup, text=source) for setup, _ in said]
+    for setup, (_, version) in zip(setups, said, strict=True):
         here = setup.planned().version
         if here != version:
             raise KeptError(

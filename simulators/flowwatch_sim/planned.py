@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
@@ -19,36 +18,21 @@ from flowwatch.documents.load import read_document, shown_path
 from flowwatch.documents.names import Names
 from flowwatch.documents.nodes import Node
 from flowwatch.documents.shelf import alternatives
-from flowwatch.documents.walk import Rules
 from flowwatch.documents.words import OTHERS, duration_us, moment, moment_us
 from flowwatch.soundness import site_named_in
 from flowwatch.trials.acts import fields_of
-from flowwatch.trials.language import Act, Hold
-from flowwatch.trials.rules import does_one_thing, holds_one_thing
 from flowwatch_sim import scenario as language
 from flowwatch_sim.controllers import Disobedience
 from flowwatch_sim.coupled import Coupled, Place, coupled
-from flowwatch_sim.daykinds import days_can_be_told, days_say_something, on_its_day
+from flowwatch_sim.daykinds import on_its_day
 from flowwatch_sim.demand import Batches, Stream, Visit
 from flowwatch_sim.layout import Layout, layout
 from flowwatch_sim.passages import Passage
-from flowwatch_sim.people import Floats
+from flowwatch_sim.rates import STEP_S, rates
+from flowwatch_sim.rules import ANY, can_have, rules
 from flowwatch_sim.troubles import Trouble
 from flowwatch_sim.walking import DIAGRAMS
 from flowwatch_sim.world import Habits
-
-STEP_S: Final = 60.0
-STREET: Final = (1.9, 3.5, 5.2, 7.1, 8.8, 9.5, 9.9, 9.6, 9.0, 7.4, 6.4, 5.2, 3.7)
-"""Share of a day's people in each hour from 8 to 20 o'clock: streets of Melbourne, 94 sensors."""
-STREET_FROM: Final = 8
-
-
-RULES: Final[Rules] = {
-    Act: (does_one_thing,),
-    Hold: (holds_one_thing,),
-    language.Scenario: (days_can_be_told,),
-    language.OtherDay: (days_say_something,),
-}
 
 
 @dataclass(frozen=True)
@@ -98,20 +82,20 @@ def read_scenario(text: Source, root: Path, plan: str | None = None) -> Planned:
     if several is not None:
         return _together(several, text, root, plan)
     loaded, names = _documents(read_document(text, language.Scenario, {}), text, root, plan)
-    return planned(read_document(text, language.Scenario, RULES, names), loaded)
+    return planned(read_document(text, language.Scenario, rules(loaded.site), names), loaded)
 
 
 def _together(several: Coupled, text: Source, root: Path, plan: str | None) -> Planned:
     """The sites of a scenario, each as it would be alone, and the ways between them; `plan` belongs to the one that its plans name."""
     folders = {plans[0].parent.name: site_named_in(site) for site, plans in (*find(root), *alternatives(root)) if plans}
-    first = several.scenarios({})
+    first = several.scenarios([])
     sites = [said.site for said in first]
     if plan is not None and folders.get(plan) not in sites:
         known = [folder for folder, site in folders.items() if site in sites]
         told = f"found {quoted(plan)}, expected a folder under rules/: {listed(known)}{did_you_mean(near(plan, known))}"
         raise DocumentErrors([Fault(text.name, 1, 1, "plan", told)])
     documents = [_documents(said, text, root, plan if folders.get(plan or "") == said.site else None) for said in first]
-    said = several.scenarios(RULES, [names for _, names in documents])
+    said = several.scenarios([rules(loaded.site) for loaded, _ in documents], [names for _, names in documents])
     places = [planned(mine, loaded) for mine, (loaded, _) in zip(said, documents, strict=True)]
     streams = [[stream.stream for stream in mine.streams] for mine in said]
     known_places = {
@@ -160,18 +144,17 @@ def planned(said: language.Scenario, loaded: Loaded) -> Planned:
     habits = Habits(
         DIAGRAMS[crowd.walking.value], crowd.reroute, crowd.balk, _s(crowd.between_gates), _s(crowd.clearing), dict(crowd.lengths)
     )
-    counters = [c["counter"] for c in loaded.site["counters"]]
     troubles = [
         Trouble(i, f.wrong.value, _s(f.at), _s(f.at) + _s(f.lasts), f.share, f.by)
         for f in said.faults
-        for i, counter in enumerate(counters)
-        if f.counter in ("any", counter)
+        for i, counter in enumerate(loaded.site["counters"])
+        if f.counter == counter["counter"] or (f.counter == ANY and can_have(counter, f.wrong.value))
     ]
     disobedience = [
         Disobedience(i, g.does.value, _s(g.at), _s(g.at) + _s(g.lasts))
         for g in said.gates
         for i, gate in enumerate(here.gates)
-        if g.gate in (OTHERS, gate)
+        if g.gate == gate or (g.gate == OTHERS and gate not in {other.gate for other in said.gates})
     ]
     round_ = said.operators.round_
     return Planned(
@@ -221,34 +204,6 @@ def _stream(said: language.Stream, here: Layout, begins: float, lasts_s: float) 
         home_s=None if isinstance(home, UnsetType) else _s(home.at),
         home_share=0.0 if isinstance(home, UnsetType) else home.share,
     )
-
-
-def rates(said: language.Stream, begins: float, lasts_s: float) -> Floats:
-    """People who come in each step of `STEP_S`, on the average: the stream's people spread over its hours, times its shocks."""
-    steps = int(np.ceil(lasts_s / STEP_S))
-    hour = begins + (np.arange(steps) + 0.5) * STEP_S / 3600
-    if said.hours:
-        table = sorted((int(h), float(w)) for h, w in said.hours.items())
-        at, weight = np.array([h + 0.5 for h, _ in table]), np.array([w for _, w in table])
-        shape = np.interp(hour, at, weight, left=0.0, right=0.0) if len(table) > 1 else (np.abs(hour - at[0]) < 0.5) * weight[0]
-        shape = np.where((hour >= table[0][0]) & (hour <= table[-1][0] + 1), np.maximum(shape, _ends(hour, at, weight)), 0.0)
-    elif said.template is language.Template.STREET:
-        shape = np.interp(hour % 24, STREET_FROM + 0.5 + np.arange(len(STREET)), STREET, left=0.5, right=1.0)
-    else:
-        shape = np.ones(steps)
-    if not shape.sum():
-        return np.zeros(steps)
-    rate = said.people * shape / shape.sum()
-    for shock in said.shocks:
-        since, until = _s(shock.at), _s(shock.at) + _s(shock.lasts)
-        middle = (np.arange(steps) + 0.5) * STEP_S
-        rate = np.where((middle >= since) & (middle < until), rate * shock.factor, rate)
-    return np.asarray(rate, np.float64)
-
-
-def _ends(hour: Floats, at: Floats, weight: Floats) -> Floats:
-    """The first and last half hour have the weight of their hour."""
-    return np.where(hour < at[0], weight[0], np.where(hour > at[-1], weight[-1], 0.0))
 
 
 def _names(record: Mapping[str, Any], file: str) -> Names:

@@ -33,7 +33,7 @@ from flowwatch_sim.counters import Sight
 from flowwatch_sim.laboratory import Day, Laboratory
 from flowwatch_sim.measures import Bars, bars, of_day
 from flowwatch_sim.planned import Planned, read_scenario
-from flowwatch_sim.variants import Moved, varied
+from flowwatch_sim.variants import Moved, Operators, other_operators, varied
 from flowwatch_sim.variants import name as moved_name
 
 MANIFEST: Final = "manifest.json"
@@ -45,7 +45,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Setup:
-    """One scenario under one set of plans, with one kind of counters."""
+    """One scenario under one set of plans, with one kind of counters and one kind of people in charge."""
 
     text: Source
     root: Path
@@ -53,6 +53,8 @@ class Setup:
     sight: Sight | None = None
     moved: Moved = ()
     """Bars of the main plan that stand elsewhere than it has them."""
+    operators: Operators = ()
+    """What people in charge do otherwise than the scenario says."""
 
     def planned(self) -> Planned:
         """The scenario made ready, once a process. Raises `DocumentErrors`, `BadBarsError`."""
@@ -69,8 +71,9 @@ class Setup:
 
     @property
     def name(self) -> str:
-        """What its rows are called: the folder of plans or "in-force", and the bars that were moved."""
-        return (self.plan or "in-force") + (f" {moved_name(self.moved)}" if self.moved else "")
+        """What its rows are called: the folder of plans or "in-force", the bars that were moved, and what people in charge do otherwise."""
+        parts = [self.plan or "in-force", moved_name(self.moved), *(f"{key}={value}" for key, value in self.operators)]
+        return " ".join(filter(None, parts))
 
     def digest(self) -> str:
         """The hash of everything that decides the days but the seed."""
@@ -89,7 +92,7 @@ class Setup:
 @lru_cache(maxsize=256)
 def _planned(setup: Setup) -> Planned:
     planned = read_scenario(setup.text, setup.root, setup.plan)
-    return varied(planned, setup.moved)
+    return other_operators(varied(planned, setup.moved), setup.operators)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -224,6 +227,7 @@ def write(
                 "plan": s.name,
                 "folder": s.plan,
                 "moved": [list(bar) for bar in s.moved],
+                "operators": [list(one) for one in s.operators],
                 "sight": s.sight or planned.scenario.sensing.value,
                 "sensing": s.sight,
                 "documents": s.planned().version,

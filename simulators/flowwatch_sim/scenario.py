@@ -40,6 +40,7 @@ from flowwatch.documents.words import (
     note,
 )
 from flowwatch.trials.language import Act, PlanRef
+from flowwatch_sim.demand import GROUP_EXCESS, UNREST
 
 Share = Annotated[float, Meta(ge=0, le=1, extra={"of": "as a share from 0 to 1"})]
 Weight = Annotated[float, Meta(ge=0, le=1_000_000, extra={"of": "as a weight"})]
@@ -182,8 +183,8 @@ class Stream(Document, frozen=True, kw_only=True):
     shape: Annotated[Factor, note("shape of the gamma distribution of stays: 1 is exponential; 2, if left out")] = 2.0
     zone: Annotated[ZoneRef, note("where they stay; the zone behind their entrance, if left out")] | UnsetType = UNSET
     visits: Annotated[list[Visit], Meta(max_length=20), note("what some see on their way")] = field(default_factory=list)
-    groups: Annotated[Parameter, note("parameter of the sizes of groups; 0: everybody alone")] = 1.2
-    unrest: Annotated[Parameter, note("coefficient of variation of the slow changes of the rate")] = 0.15
+    groups: Annotated[Parameter, note("parameter of the sizes of groups; 0: everybody alone")] = GROUP_EXCESS
+    unrest: Annotated[Parameter, note("coefficient of variation of the slow changes of the rate")] = UNREST
     turns: Annotated[Period, note("how long the rate stays above or below before it turns; 15m, if left out")] = "15m"
     patience: Annotated[Period, note("how long they wait outside, on the average; 20m, if left out")] = "20m"
     batches: Annotated[Batch, note("they come off trains or coaches")] | UnsetType = UNSET
@@ -275,8 +276,7 @@ class Scenario(Document, frozen=True, kw_only=True):
     calendar: Annotated[Country, note("whose public holidays count: a country code such as CN")] | UnsetType = UNSET
     starts: Annotated[Moment, note("when, on the clocks of the site")]
     lasts: Annotated[Period, note("how long people come; then everybody goes home")]
-    every: Annotated[Period, note("how often the engine decides: 10s, if left out")] = "10s"
-    inside: Annotated[SomePeople, note("people inside at the start, in the largest zone")] = 0
+    every: Annotated[Period, note("how often the engine decides, a part of a minute: 10s, if left out")] = "10s"
     sensing: Annotated[Sensing, note("perfect, as good as declared, or as real devices count")] = Sensing.REAL
     crowd: Annotated[Crowd, note("how people walk and wait")] = field(default_factory=Crowd)
     streams: Annotated[list[Stream], Meta(min_length=1, max_length=50), note("who comes")]

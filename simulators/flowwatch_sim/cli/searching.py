@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     help="People-minutes outside, or people.",
 )
 @click.option("--plan", metavar="FOLDER", help="A folder of plans under rules/ instead of the plans in force.")
-@click.option("--sensing", type=click.Choice(["perfect", "real"]), help="How well counters count; the scenario says it otherwise.")
+@click.option(
+    "--sensing", type=click.Choice(["perfect", "declared", "real"]), help="How well counters count; the scenario says it otherwise."
+)
 @click.option(
     "--candidates", type=click.IntRange(1, 10_000), default=32, show_default=True, help="How many combinations to screen at most."
 )
@@ -93,7 +95,7 @@ def search(
     from flowwatch_sim.shelf import found
     from flowwatch_sim.variants import BadBarsError
 
-    sight = sensing if sensing in ("perfect", "real") else None
+    sight = sensing if sensing in ("perfect", "declared", "real") else None
     base = Setup(source(found(scenario)), shipped() if documents is None else documents, plan, sight)  # type: ignore[arg-type]
     aim = _aim(minimise, limits, base.planned())
     with tempfile.TemporaryDirectory() as nowhere:

@@ -11,7 +11,7 @@ from flowwatch_sim.demand import Stream, chosen_gates, gaps, generators, group_s
 from flowwatch_sim.fitting.fit import Fit, Fitted
 from flowwatch_sim.fitting.writing import groups_of, said, unrest_of
 from flowwatch_sim.people import Ints
-from flowwatch_sim.planned import STEP_S, rates
+from flowwatch_sim.rates import STEP_S, rates
 from flowwatch_sim.scenario import DayKind
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from flowwatch_sim.people import Floats
-from flowwatch_sim.planned import STEP_S
+from flowwatch_sim.rates import STEP_S
 
 STEPS: Final = 400
 """Of expectation and maximisation; after 200 no hour of the tests changes by one in a thousand."""
@@ -36,7 +36,7 @@ def weights(people: Floats, days: Floats, slot_s: int) -> Floats:
 
 
 def interpolation(slots: int, slot_s: int) -> Floats:
-    """(S, H) what weights of hours give each slot, as `planned.rates` runs between them; every row sums to 1."""
+    """(S, H) what weights of hours give each slot, as `rates.rates` runs between them; every row sums to 1."""
     hours = max(1, round(slots * slot_s / 3600))
     steps = max(1, round(slot_s / STEP_S))
     at = (np.arange(slots * steps) + 0.5) * slot_s / steps / 3600

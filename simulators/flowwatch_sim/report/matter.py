@@ -24,7 +24,11 @@ LETTERS: Final = "ABCD"
 MOST_ZONES: Final = 8
 """Zones that are told of; the tables have all."""
 UPPER: Final = {"occupancy_upper": ("（按区间上限）", " (upper edge)"), "occupancy_lower": ("（按区间下限）", " (lower edge)")}
-SIGHTS: Final = {"perfect": ("计数准确", "exact counts"), "real": ("计数有误差", "counts with errors")}
+SIGHTS: Final = {
+    "perfect": ("计数准确", "exact counts"),
+    "declared": ("误差如文件所载", "counts as good as declared"),
+    "real": ("计数有误差", "counts with errors"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from flowwatch_sim.verification import draws, fitting, gates, presence, walking
+from flowwatch_sim.verification import counting, draws, fitting, gates, jams, plans, presence, rushes, walking
 from flowwatch_sim.verification.case import Case
 
-CASES: Final[tuple[Callable[[], Case], ...]] = (*walking.CASES, *gates.CASES, *presence.CASES, *draws.CASES, *fitting.CASES)
-SLOW: Final = frozenset((*gates.SLOW, *presence.SLOW, *draws.SLOW, *fitting.SLOW))
+PARTS: Final = (walking, jams, gates, rushes, presence, plans, draws, fitting, counting)
+CASES: Final[tuple[Callable[[], Case], ...]] = tuple(case for part in PARTS for case in part.CASES)
+SLOW: Final = frozenset((*gates.SLOW, *presence.SLOW, *plans.SLOW, *draws.SLOW, *fitting.SLOW, *counting.SLOW))
 """Those that take more than a few seconds."""
 
 

@@ -13,7 +13,7 @@ from flowwatch_sim.demand import Stream
 from flowwatch_sim.fitting.days import Days
 from flowwatch_sim.fitting.drawn import counts
 from flowwatch_sim.fitting.fit import Fit, fit
-from flowwatch_sim.planned import STEP_S, rates
+from flowwatch_sim.rates import STEP_S, rates
 from flowwatch_sim.scenario import DayKind
 from flowwatch_sim.verification.case import SEED, Case, about, at_most, case
 

@@ -45,6 +45,8 @@ TAIL: Final = """
 - A link takes in no more than its diagram's densest flow, 1.27 persons/m/s with `imo`, while a door passes the planning code's 1.3.
 - Nobody chooses an exit by the length of its queue. Exits draw people by their lanes and by how near they are, so clearance includes uneven choice.
 - A zone's density slows those who cross it as it is when they set out.
+- V35, a plaza of 300 people held against JuPedSim, needs a library of 1.2 GB and is measured by `python -m benchmarks.simulator plaza`. What came
+  of it stands in [benchmarks/README.md](../benchmarks/README.md); the densest square metre is not what a zone with one density can tell.
 """
 
 
