@@ -68,8 +68,8 @@ def run(
 @click.option("--speed", type=click.FloatRange(min=1), default=None, help="Times real time. [default: over in about a minute]")
 @click.option(
     "--scenario",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("demo"),
+    type=click.Path(path_type=Path),
+    default=Path("demo-holiday"),
     show_default=True,
     metavar="SCENARIO",
     help="The day: a scenario of one site that ships with flowwatch-sim, or a file.",

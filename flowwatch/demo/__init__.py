@@ -37,7 +37,7 @@ DAY_S: Final = 50.0
 """Seconds that the whole day takes when no speed is asked for."""
 PLAIN_MIN: Final = 30
 """Minutes of the day from line to line where there is no terminal."""
-SCENARIO: Final = Path("demo")
+SCENARIO: Final = Path("demo-holiday")
 """The day that is shown when nobody names another."""
 LONGEST_S: Final = 60
 """Seconds between two decisions, at most: the screen moves by the minute."""

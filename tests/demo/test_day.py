@@ -83,7 +83,7 @@ def test_any_scenario_of_one_site_can_be_shown_and_the_pipeline_decides_as_its_l
     day = prepared(tmp_path / "demo", None, 4, "zh", scenario)
     assert len(list(day.minutes())) == 30
     assert equals_its_laboratory(day)
-    said = [json.loads(e.body) for e in day.entries if e.kind is EntryKind.ACTION]
+    said = [json.loads(e.body)["record"] for e in day.entries if e.kind is EntryKind.ACTION]
     assert {record["by"] for record in said} <= {"巡查民警", "值班指挥员"}
 
 
