@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all set-up by themselves: they need make and Python 3.11 or 3.12, nothing else.
 #
-#   make demo     the main job on a small generated holiday, live in the terminal
+#   make demo     the main job on a simulated holiday, live in the terminal
 #   make test     lint, strict types, tests
 #   make format   what the linter can mend by itself
 #   make lock     write the pinned requirements anew (needs uv)

@@ -64,13 +64,21 @@ def run(
 )
 @options.documents
 @options.lang
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the generated holiday.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Which of the days of the scenario.")
 @click.option("--speed", type=click.FloatRange(min=1), default=None, help="Times real time. [default: over in about a minute]")
-def demo(folder: Path, documents: Path | None, lang: options.Language, seed: int, speed: float | None) -> None:
-    """A generated holiday at Yuyuan through the real pipeline, live in the terminal; it ends by itself."""
+@click.option(
+    "--scenario",
+    type=click.Path(path_type=Path),
+    default=Path("demo-holiday"),
+    show_default=True,
+    metavar="SCENARIO",
+    help="The day: a scenario of one site that ships with flowwatch-sim, or a file.",
+)
+def demo(folder: Path, documents: Path | None, lang: options.Language, **how: Any) -> None:
+    """A simulated holiday at Yuyuan, person by person, through the real pipeline, live in the terminal; it ends by itself."""
     from flowwatch.demo import demo as show
 
-    show(folder, documents, lang=lang, seed=seed, speed=speed)
+    show(folder, documents, lang=lang, **how)
 
 
 @click.command()

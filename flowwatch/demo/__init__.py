@@ -1,7 +1,10 @@
-"""`flowwatch demo`: a generated holiday through the real pipeline, faster than real time, live in the terminal.
+"""`flowwatch demo`: a simulated holiday through the real pipeline, faster than real time, live in the terminal.
 
 Nothing here is a stand-in: `day` fills a durable log through the edge while `flowwatch run` decides on it, `screen` shows what the journal
-says, `holiday` makes up the people. The day ends by itself, with a summary and a folder on which every other command can be tried.
+says, and the people are those of a scenario of the simulator (`flowwatch_sim`), one by one. The day ends by itself, with a summary and a folder
+on which every other command can be tried.
+
+This package is the only one of flowwatch that imports `flowwatch_sim`, and `flowwatch demo` imports it when it is asked for.
 """
 
 from __future__ import annotations
@@ -20,9 +23,13 @@ from rich.live import Live
 from flowwatch.demo.day import Day, DemoFailed
 from flowwatch.demo.screen import View, plain, render
 from flowwatch.demo.summary import summary
-from flowwatch.documents import find, load, shipped
+from flowwatch.documents import shipped
+from flowwatch.documents.load import source
 from flowwatch.words import Language
 from flowwatch.workspace import Workspace
+from flowwatch_sim.diary import Diary
+from flowwatch_sim.planned import read_scenario
+from flowwatch_sim.shelf import found, single
 
 __all__ = ["DemoFailed", "demo", "prepared"]
 
@@ -30,19 +37,22 @@ DAY_S: Final = 50.0
 """Seconds that the whole day takes when no speed is asked for."""
 PLAIN_MIN: Final = 30
 """Minutes of the day from line to line where there is no terminal."""
-SITE: Final = "yuyuan"
-"""The site that is shown, where the documents have it; else their first with a plan."""
+SCENARIO: Final = Path("demo-holiday")
+"""The day that is shown when nobody names another."""
+LONGEST_S: Final = 60
+"""Seconds between two decisions, at most: the screen moves by the minute."""
 MARKER: Final = "demo.json"
 """Says that a folder holds a demonstration and may be filled again."""
 
 
-def demo(folder: Path, documents: Path | None, *, lang: Language, seed: int, speed: float | None) -> None:
-    """Fill `folder` with a holiday and show it; `speed` is times real time, None for about a minute in all.
+def demo(folder: Path, documents: Path | None, *, lang: Language, seed: int, speed: float | None, scenario: Path = SCENARIO) -> None:
+    """Fill `folder` with a day and show it; `speed` is times real time, None for about a minute in all. `scenario`: one that ships, or a file.
 
-    Raises `DemoFailed` when the folder holds something else, or when the engine stops.
+    Raises `DemoFailed` when the folder holds something else, or when the engine stops; `CommandError` for a scenario that is not there or of
+    several sites; `DocumentErrors` with all of its faults.
     """
-    day = prepared(folder, documents, seed, lang)
-    day.view.speed = speed or day.holiday.minutes * 60 / DAY_S
+    day = prepared(folder, documents, seed, lang, scenario)
+    day.view.speed = speed or day.view.minutes * 60 / DAY_S
     console = Console()
     started = time.monotonic()
     with closing(day.minutes()) as minutes, _shown(day.view, console) as show:
@@ -56,21 +66,22 @@ def demo(folder: Path, documents: Path | None, *, lang: Language, seed: int, spe
         console.print(line, highlight=False, markup=False, soft_wrap=not console.is_terminal or line.startswith(" "))
 
 
-def prepared(folder: Path, documents: Path | None, seed: int, lang: Language) -> Day:
-    """A day to live through in `folder`, which is empty, or was filled by an earlier demonstration and is cleared. Raises `DemoFailed`."""
-    root = documents or shipped()
-    planned = sorted(((site.stem != SITE, site, plans) for site, plans in find(root) if plans), key=lambda p: p[:2])
-    if not planned:
-        raise DemoFailed(root, "no site here has a plan", "config/sites/<site>.yaml with rules/<site>/plan.yaml")
-    _, site_file, plan_files = planned[0]
-    loaded = load(site_file, plan_files[:1])
+def prepared(folder: Path, documents: Path | None, seed: int, lang: Language, scenario: Path = SCENARIO) -> Day:
+    """A day to live through in `folder`, which is empty, or was filled by an earlier demonstration and is cleared. Raises as `demo` does."""
+    root, file = documents or shipped(), found(scenario)
+    planned = read_scenario(source(file), root)
+    single(planned, "the demo")
+    if not planned.loaded.site["plans"]:
+        raise DemoFailed(root, f"{planned.scenario.site} has no plan", "config/sites/<site>.yaml with rules/<site>/plan.yaml")
+    if planned.every_s > LONGEST_S:
+        raise DemoFailed(file, f"every: {planned.scenario.every}", f"a decision every {LONGEST_S} s at least")
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER).is_file():
             raise DemoFailed(folder, "holds something that is no demonstration", "an empty folder, or none")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text(json.dumps({"flowwatch": "demo"}) + "\n")
-    return Day(Workspace(folder), loaded, seed, lang)
+    return Day(Workspace(folder), Diary(planned, seed), lang)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""One holiday through the real pipeline: a log, `flowwatch run` as a process of its own, a journal; and what the journal says of it, by the minute.
+"""One day through the real pipeline: a log, `flowwatch run` as a process of its own, a journal; and what the journal says of it, by the minute.
 
-The counters' messages are JSON lines that the edge decodes into the log. What is shown, and what the people at the gates do, comes from the
-journal alone. The day waits for the journal each minute, so that the same seed gives the same day on any machine.
+The people are the simulator's (`flowwatch_sim.diary`), and so are their counters, whose messages are JSON lines that the edge decodes into the
+log. What is shown comes from the journal alone: the simulated people obeyed an engine of their own, and the one here decides the same. While it
+does, the next minute is lived. The day waits for the journal each minute, so that what is shown is what was decided.
 """
 
 from __future__ import annotations
@@ -17,33 +18,32 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from flowwatch.adapters.batch import stamped
 from flowwatch.adapters.ndjson import Codec
-from flowwatch.core.entries import Entry, EntryKind
-from flowwatch.core.incidents import What
+from flowwatch.core.entries import Entry, EntryKind, canonical
 from flowwatch.core.network import utc_offset
 from flowwatch.core.readings import MINUTE, SECOND, Reason
-from flowwatch.demo.holiday import STEP_S, Holiday
 from flowwatch.demo.screen import Alert, View
-from flowwatch.documents.actions import Confirm, Recount, payload
-from flowwatch.documents.load import Loaded
 from flowwatch.journal import Journal
 from flowwatch.log import Writer, create
 from flowwatch.log.errors import LogError
 from flowwatch.texts import incident
 from flowwatch.titles import Language, Names
 from flowwatch.workspace import Workspace
+from flowwatch_sim.diary import Diary, Tick
 
-OPENS: Final = datetime(2026, 10, 1, 9, 0)  # noqa: DTZ001 - the site's zone is added
-CLOSES: Final = datetime(2026, 10, 1, 22, 0)  # noqa: DTZ001
-ANSWERED_AFTER: Final = 2
-"""Minutes until the officer in charge agrees to what the plan proposes."""
-QUIET_MINUTE: Final = 390
-"""When somebody goes round and counts: 15:30."""
 PATIENCE_S: Final = 60.0
 """How long the journal may take over one minute before the demonstration gives up."""
+
+
+SAID: Final[dict[str, tuple[dict[Language, str], dict[Language, str]]]] = {
+    "recount": ({"zh": "巡查民警", "en": "patrol"}, {"zh": "例行清点", "en": "the round"}),
+    "confirm": ({"zh": "值班指挥员", "en": "officer in charge"}, {"zh": "现场情况允许", "en": "the place looks quiet"}),
+    "": ({"zh": "值班指挥员", "en": "officer in charge"}, {"zh": "演示", "en": "demonstration"}),
+}
+"""Who writes which record, and why; the last is any other."""
+BEFORE_OPENING: Final[dict[Language, str]] = {"zh": "开场前清点", "en": "counted before opening"}
+NOT_YET: Final[dict[Language, str]] = {"zh": "现场情况尚不允许", "en": "the place is not quiet yet"}
 
 
 class DemoFailed(LogError):  # noqa: N818 - named by what it says
@@ -51,91 +51,95 @@ class DemoFailed(LogError):  # noqa: N818 - named by what it says
 
 
 class Day:
-    """A day at the site of `loaded`: lived through by `minutes`, and what the journal has said of it so far."""
+    """A day of a scenario: lived through by `minutes`, and what the journal has said of it so far."""
 
-    def __init__(self, workspace: Workspace, loaded: Loaded, seed: int, lang: Language) -> None:
-        self.workspace, self._loaded = workspace, loaded
-        self._zone = ZoneInfo(loaded.site["time_zone"])
-        self.holiday = Holiday(loaded.site, seed, OPENS.replace(tzinfo=self._zone), CLOSES.replace(tzinfo=self._zone))
-        self.names = Names(loaded.site, lang)
-        self.view = _view(loaded.site, self.names, self.holiday)
+    def __init__(self, workspace: Workspace, diary: Diary, lang: Language) -> None:
+        self.workspace, self.diary = workspace, diary
+        planned = diary.planned
+        site = planned.loaded.site
+        self._site, self._plan, self._zone = str(site["site"]), site["plans"][0], ZoneInfo(site["time_zone"])
+        self._opens = planned.start_us
+        self.names = Names(site, lang)
+        self.view = View(
+            title=self.names.zone("site"),
+            lang=lang,
+            gates=[g["gate"] for g in site["gates"]],
+            bars=sorted((t["enter_m"] // 1000, s["level"]) for s in self._plan["stages"] for t in s["leaves"] if t["kind"] == "people"),
+            opens=datetime.fromtimestamp(self._opens / SECOND, self._zone),
+            minutes=int(planned.lasts_s) // 60,
+            stage=self.names.stage(self._plan["stages"][0]["stage"]),
+        )
         self.entries: list[Entry] = []
         self.refused: Counter[Reason] = Counter()
         """Readings that were not counted, by reason; once the day is over."""
         self.covered = 0
         """Minutes in which the simulated truth lay within the band."""
-        self._site = str(loaded.site["site"])
-        self._truth: dict[int, int] = {}
-        """People inside by tick, as simulated."""
+        self._truth: dict[int, Tick] = {}
         self._codec = Codec()
-        self._questions: list[tuple[int, str]] = []
-        """What the officer in charge is asked: (the minute of the answer, the incident)."""
+
+    @property
+    def stages(self) -> list[tuple[int, str]]:
+        """(when, stage) of each transition of the main plan."""
+        told = [(e.at, json.loads(e.body)) for e in self.entries if e.kind is EntryKind.TRANSITION]
+        return [(at, body["to"]) for at, body in told if body["plan"] == self._plan["plan"]]
+
+    @property
+    def peak(self) -> int:
+        """Most people who were inside at once, in truth."""
+        return max(tick.inside for tick in self._truth.values())
 
     def minutes(self) -> Generator[int]:
         """Live through the day; gives each minute once `view` shows it. Raises `DemoFailed` when the engine stops or stalls."""
-        create(self.workspace.log, clock="event", tick_us=STEP_S * SECOND, partitions=1)
+        create(self.workspace.log, clock="event", tick_us=round(self.diary.planned.every_s * SECOND), partitions=1)
         Journal.open(self.workspace.journal).close()
         with Writer.open(self.workspace.log) as writer, Journal.open(self.workspace.journal, create=False) as journal:
-            opens = int(self.holiday.opens.timestamp()) * SECOND
-            writer.append_document(self._loaded.payload, opens)
-            self._recount(writer, opens, self.names.say("开场前清点", "counted before opening"))
-            writer.tick(opens)
-            writer.commit()
+            minutes = self._lived()
+            self._write(writer, next(minutes))
             with _engine(self.workspace) as engine:
-                for minute in range(self.holiday.minutes):
-                    self._live(writer, minute)
+                coming = next(minutes)
+                for minute in range(self.view.minutes):
+                    self._write(writer, coming)
+                    coming = next(minutes, [])
                     self._follow(journal, engine, minute)
                     yield minute
-            self._follow(journal, None, self.holiday.minutes - 1)
+            self._follow(journal, None, self.view.minutes - 1)
             for entry in journal.entries(kind=EntryKind.REFUSALS):
                 self.refused.update({Reason[name.upper()]: n for name, n in json.loads(entry.body)["counts"].items()})
 
-    def _recount(self, writer: Writer, at: int, reason: str) -> None:
-        """Somebody goes round and counts every zone by hand."""
-        for i, zone in enumerate(self._loaded.site["zones"]):
-            counted = Recount(
-                action=f"{at // SECOND:020d}{i:06d}",
-                site=self._site,
-                by="demo",
-                reason=reason,
-                at_us=at,
-                zone=zone["zone"],
-                count=self.holiday.count_by_hand(zone),
-                counted_at_us=at,
-            )
-            writer.append_action(self._site, payload(counted), at)
+    def _lived(self) -> Iterator[list[Tick]]:
+        """What happens before the day begins, and then in each of its minutes."""
+        ticks, end = [], self._opens
+        for tick in self.diary.ticks():
+            ticks.append(tick)
+            if tick.at >= end:
+                yield ticks
+                ticks, end = [], end + MINUTE
 
-    def _answer(self, writer: Writer, minute: int) -> None:
-        """The officer in charge agrees to what the plan proposed a little earlier."""
-        at = int(self.holiday.opens.timestamp()) * SECOND + minute * MINUTE
-        for _, incident_name in [q for q in self._questions if q[0] <= minute]:
-            agreed = Confirm(
-                action=f"{at // SECOND:020d}{len(self.entries):06d}",
-                site=self._site,
-                by=self.names.say("值班指挥员", "officer in charge"),
-                reason=self.names.say("现场情况允许", "the place looks quiet"),
-                at_us=at,
-                incident=incident_name,
-            )
-            writer.append_action(self._site, payload(agreed), at)
-        self._questions = [q for q in self._questions if q[0] > minute]
-
-    def _live(self, writer: Writer, minute: int) -> None:
-        """One minute of the holiday into the log, with its ticks, durable when this returns."""
-        self._answer(writer, minute)
-        for at, lines in self.holiday.minute(minute):
-            now = int(at.timestamp()) * SECOND
-            batch = self._codec.batch(b"".join(lines))
-            writer.append(stamped(batch, np.full(len(batch), now), now).readings)
-            self.view.now, self._truth[now] = at, self.holiday.inside
-            if minute == QUIET_MINUTE and at.second == 0:
-                self._recount(writer, now, self.names.say("午后例行清点", "the afternoon's round"))
-            writer.tick(now)
+    def _write(self, writer: Writer, ticks: list[Tick]) -> None:
+        """What happened, into the log, with its ticks, durable when this returns."""
+        for tick in ticks:
+            if tick.document is not None:
+                writer.append_document(tick.document, tick.at)
+            batch = self._codec.batch(tick.lines)
+            writer.append(stamped(batch, tick.received, tick.at).readings)
+            for record in tick.records:
+                writer.append_action(self._site, self._said(json.loads(record)), tick.at)
+            writer.tick(tick.at)
+            self._truth[tick.at] = tick
         writer.commit()
+
+    def _said(self, record: dict[str, Any]) -> bytes:
+        """An operator's record in the words of somebody at the site."""
+        by, reason = SAID.get(record["type"], SAID[""])
+        if record["type"] == "recount" and record["at_us"] == self._opens:
+            reason = BEFORE_OPENING
+        if record.get("answer") == "no":
+            reason = NOT_YET
+        return canonical(record | {"by": by[self.view.lang], "reason": reason[self.view.lang]})
 
     def _follow(self, journal: Journal, engine: subprocess.Popen[bytes] | None, minute: int) -> None:
         """Wait until the journal holds this minute, then take in what it says and pass its commands on."""
-        end = int(self.holiday.opens.timestamp()) * SECOND + (minute + 1) * MINUTE
+        end = self._opens + (minute + 1) * MINUTE
         patience = time.monotonic() + PATIENCE_S
         while (estimate := journal.estimate_before(self._site, end)) is None or estimate.at <= end - MINUTE:
             if engine is not None and engine.poll() is not None:
@@ -146,56 +150,39 @@ class Day:
                 raise DemoFailed(self.workspace.root, f"no estimate after {PATIENCE_S:.0f} s", "one each minute; run.log tells more")
             time.sleep(0.002)
         self._take_estimate(estimate.at, json.loads(estimate.body))
-        orders: dict[str, str] = {}
         self.view.changed = set()
         for entry in journal.entries(self._site, after_id=self.entries[-1].id if self.entries else None):
             self.entries.append(entry)
-            self._take_entry(entry, orders, minute)
-        if orders:
-            self.holiday.order(minute, orders)
+            self._take_entry(entry)
 
     def _take_estimate(self, at: int, body: dict[str, Any]) -> None:
-        zone, view = body["zones"]["site"], self.view
+        zone, view, truth = body["zones"]["site"], self.view, self._truth[at]
+        view.now = datetime.fromtimestamp(at / SECOND, self._zone)
         view.known = zone["known"]
         view.inside, view.lower = round(zone["inside_m"] / 1000), round(zone["lower_m"] / 1000)
         view.upper = view.inside if zone["upper_m"] is None else round(zone["upper_m"] / 1000)
         view.silent = [self.names.title("counter", name) for name in zone["silent"]]
-        view.waiting = self.holiday.waiting
-        if len(view.day) < self.holiday.minutes:
+        view.waiting = truth.waiting
+        if len(view.day) < view.minutes:
             view.day.append((view.inside, view.level))
-            self.covered += view.lower <= self._truth[at] <= view.upper
+            self.covered += view.lower <= truth.inside <= view.upper
 
-    def _take_entry(self, entry: Entry, orders: dict[str, str], minute: int) -> None:
+    def _take_entry(self, entry: Entry) -> None:
         body, view = json.loads(entry.body), self.view
         if entry.kind is EntryKind.COMMAND:
-            orders[body["gate"]], view.modes[body["gate"]] = body["setting"], body["mode"]
+            view.modes[body["gate"]] = body["mode"]
             view.changed.add(body["gate"])
-        elif entry.kind is EntryKind.TRANSITION and body["plan"] == self._loaded.site["plans"][0]["plan"]:
-            stage = next(s for s in self._loaded.site["plans"][0]["stages"] if s["stage"] == body["to"])
+        elif entry.kind is EntryKind.TRANSITION and body["plan"] == self._plan["plan"]:
+            stage = next(s for s in self._plan["stages"] if s["stage"] == body["to"])
             view.stage, view.level = self.names.stage(body["to"]), stage["level"]
         elif entry.kind is EntryKind.INCIDENT:
-            if body["what"] == What.CONFIRMATION_NEEDED and body["state"] == "raised":
-                self._questions.append((minute + ANSWERED_AFTER, body["incident"]))
             level = None if body["state"] == "cleared" else body["level"]
             view.alerts.append(Alert(self.clock(entry.at), level, incident(body, self.names)))
 
     def clock(self, at: int) -> str:
         """A moment as the site's time of day."""
-        local = at + utc_offset(self._loaded.site, at)
+        local = at + utc_offset(self.diary.planned.loaded.site, at)
         return f"{local // (3600 * SECOND) % 24:02d}:{local // MINUTE % 60:02d}"
-
-
-def _view(site: dict[str, Any], names: Names, holiday: Holiday) -> View:
-    stages = site["plans"][0]["stages"]
-    return View(
-        title=names.zone("site"),
-        lang=names.language,
-        gates=[g["gate"] for g in site["gates"]],
-        bars=sorted((t["enter_m"] // 1000, s["level"]) for s in stages for t in s["leaves"] if t["kind"] == "people"),
-        opens=holiday.opens,
-        minutes=holiday.minutes,
-        stage=names.stage(stages[0]["stage"]),
-    )
 
 
 @contextmanager

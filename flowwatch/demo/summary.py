@@ -22,21 +22,19 @@ SEVERITY: Final = ("IV", "III", "II", "I")
 
 def summary(day: Day, seconds: float) -> list[str]:
     """The lines that end a demonstration which took `seconds`."""
-    say, holiday, view = day.names.say, day.holiday, day.view
+    say, diary, view = day.names.say, day.diary, day.view
     kinds = [e.kind for e in day.entries]
     commands, incidents = kinds.count(EntryKind.COMMAND), kinds.count(EntryKind.INCIDENT)
     peak, covered = max(inside for inside, _ in view.day), f"{100 * day.covered / len(view.day):.0f} %"
-    long_zh, long_en = duration(holiday.minutes * MINUTE, "zh"), duration(holiday.minutes * MINUTE, "en")
-    stages = " → ".join(
-        f"{day.clock(e.at)} {day.names.stage(json.loads(e.body)['to'])}" for e in day.entries if e.kind is EntryKind.TRANSITION
-    )
+    long_zh, long_en = duration(view.minutes * MINUTE, "zh"), duration(view.minutes * MINUTE, "en")
+    stages = " → ".join(f"{day.clock(at)} {day.names.stage(stage)}" for at, stage in day.stages)
     refused = [(REASONS[reason][view.lang], n) for reason, n in sorted(day.refused.items())]
     told = [
         say(
-            f"{seconds:.0f} 秒走完了 {long_zh}。入场 {holiday.came:,} 人，另有 {holiday.turned_away:,} 人在口外折返或放弃等候。"
-            f"估计峰值 {peak:,} 人，模拟真值峰值 {holiday.peak:,} 人；真值有 {covered} 的时间落在人数区间内。",
-            f"{long_en} in {seconds:.0f} s. {holiday.came:,} people came in; {holiday.turned_away:,} more turned away or gave up outside. "
-            f"The estimate peaked at {peak:,}, the simulated truth at {holiday.peak:,}; the truth lay within the band {covered} of the time.",
+            f"{seconds:.0f} 秒走完了 {long_zh}。入场 {diary.came_in:,} 人，另有 {diary.turned_away:,} 人在口外折返或放弃等候。"
+            f"估计峰值 {peak:,} 人，模拟真值峰值 {day.peak:,} 人；真值有 {covered} 的时间落在人数区间内。",
+            f"{long_en} in {seconds:.0f} s. {diary.came_in:,} people came in; {diary.turned_away:,} more turned away or gave up outside. "
+            f"The estimate peaked at {peak:,}, the simulated truth at {day.peak:,}; the truth lay within the band {covered} of the time.",
         ),
         say("管控阶段：", "Stages: ") + stages,
         say(f"共下达通道口指令 {commands} 条，事件记录 {incidents} 条。", f"{commands} gate commands and {incidents} incident records. ")

@@ -11,7 +11,7 @@ after as people take to turn them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -111,8 +111,11 @@ class _Replicate:
 class Laboratory:
     """Days of one scenario under one set of documents. Of several sites there is a `Day` for each, in the order of the scenario, seed by seed."""
 
-    def __init__(self, planned: Planned, seeds: Sequence[int], sight: Sight | None = None) -> None:
-        self.planned = planned
+    def __init__(
+        self, planned: Planned, seeds: Sequence[int], sight: Sight | None = None, tap: Callable[[Block], object] = lambda _: None
+    ) -> None:
+        """`tap` hears every block of rows right before the engine does."""
+        self.planned, self._tap = planned, tap
         self._sight: Sight = sight or planned.scenario.sensing.value
         self.engine = Engine("p00")
         self._first, self._rows, self._payload = 0, list[tuple[int, ...]](), dict[int, bytes]()
@@ -160,6 +163,14 @@ class Laboratory:
 
     def run(self, advance: Callable[[int], None] = lambda _: None) -> list[Day]:
         """Live through the days; `advance` hears how many ticks are done, each time some are."""
+        for now in self.ticks():
+            if now:
+                advance(1)
+        crossed = [ends for between in self._betweens for ends in zip(between.went_on, between.arrived, strict=True)]
+        return [self._ended(day, *ends) for day, ends in zip(self._days, crossed, strict=True)]
+
+    def ticks(self) -> Iterator[float]:
+        """Live through the days, from one decision to the next; gives the second of each, 0.0 first."""
         every = self.planned.every_s
         for day in self._days:
             here = day.planned.layout
@@ -168,6 +179,7 @@ class Laboratory:
                     self._record(day, 0.0, "recount", {"zone": here.zones[zone], "count": 0, "counted_at_us": self._us(0.0)})
             self._act(day, -1.0, 0.0)
         self._decide(0.0)
+        yield 0.0
         for k in range(self._ticks):
             now = (k + 1) * every
             for between in self._betweens:
@@ -181,9 +193,12 @@ class Laboratory:
                 self._remember_band(now)
                 for day in self._days:
                     day.reports += [controller.report(now) for controller in day.controllers]
-            advance(1)
-        crossed = [ends for between in self._betweens for ends in zip(between.went_on, between.arrived, strict=True)]
-        return [self._ended(day, *ends) for day, ends in zip(self._days, crossed, strict=True)]
+            yield now
+
+    @property
+    def worlds(self) -> list[World]:
+        """The people of each day, in the order of the days."""
+        return [day.world for day in self._days]
 
     def _live(self, day: _Replicate, k: int, now: float) -> None:
         world, before = day.world, now - self.planned.every_s
@@ -268,6 +283,7 @@ class Laboratory:
             self._payload,
         )
         self._first, self._rows, self._payload = self._first + n, [], {}
+        self._tap(block)
         for entry in self.engine.feed(block).entries:
             if entry.kind in CAUGHT and entry.chain in self._by_site:
                 self._hear(self._by_site[entry.chain], entry.kind, json.loads(entry.body), now)
