@@ -10,7 +10,8 @@ P = spread + D + D^2 (each passage may be miscounted by itself: D; all alike: D^
 
 - A headcount h at time t of a camera that sees the share k of a zone is compared with the estimate *at t* (a short history), and the
   correction is carried forward: x += K (h/k - x(t)), K = P / (P + R). R is the camera's declared error squared, times 60 s over the time
-  since it was last used: errors of frames stay correlated for about 60 s (design trial on a mall camera), so many frames a minute know no more
+  since it was last used, of the people whom it sees or whom the estimate has, whichever are more, so that a camera that reads low is not
+  trusted more for it: errors of frames stay correlated for about 60 s (design trial on a mall camera), so many frames a minute know no more
   than one. Half the camera's error is taken to be bias, which no number of frames averages away: a camera pulls only where P is above that
   squared, and never below it.
 - A recount is the truth give or take 2 %, and so is a declared known-empty moment up to its limit.
@@ -266,7 +267,8 @@ class Occupancy:
         z, f = self.zones, self.feeds
         past = np.array([self._at(int(zz), int(t), tick)[0] for zz, t in zip(zone, seen_at, strict=True)], np.int64) / 1000
         unknown = ~z.known[zone]
-        sd = np.maximum(people * network.camera_error[counter], LEAST_CAMERA_SD)
+        there = np.where(unknown, people, np.maximum(people, past))
+        sd = np.maximum(there * network.camera_error[counter], LEAST_CAMERA_SD)
         since = np.clip(seen_at - f.used_at[counter], 1, CORRELATED_US)
         noise = sd * sd * (CORRELATED_US / since)
         variance, bias = self._variance(network)[zone], (0.5 * sd) ** 2

@@ -2,7 +2,7 @@
 
 How well they count is one of three things. A *perfect* counter counts everybody. A *declared* one is as good as the site's documents say. A
 *real* one is as good as such devices are said to be where they have been checked: it misses people, more of them when many pass, and counts
-some twice. A camera's error lasts for minutes, part of it for the whole day, and it cannot see people who stand behind others.
+some twice. A camera's error lasts for a minute, part of it for the whole day, and it cannot see people who stand behind others.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ TWICE: Final = 0.003
 """Share of people who are counted twice (assumed)."""
 FLOW_S: Final = 60.0
 """The time over which a flow is looked at, to say how full lanes are."""
-CAMERA_TURNS_S: Final = 300.0
-"""How long a camera's error lasts before it turns (assumed: light and crowd change slowly)."""
+CAMERA_TURNS_S: Final = 60.0
+"""How long a camera's error lasts before it turns (the design's trial on frames of a mall camera)."""
 CAMERA_BIAS: Final = 0.5
 """Of a camera's error (standard deviation), what stays all day (assumed, as the engine assumes it)."""
 SATURATES_PER_M2: Final = 4.0

@@ -75,7 +75,7 @@ def covering() -> Case:
     return case(
         "V33b",
         "90 min at Yuyuan with counters as good as its documents declare, 8 days: share of minutes in which the truth lies in the engine's band",
-        "the band's own claim; the bridge's is told without a bar: its camera errs for 5 minutes at a time, and the engine takes a minute",
+        "the band's own claim; the bridge's is told without a bar: half of its camera's error lasts all day, which the engine cannot see",
         "≥ 0.9",
         at_least("mall, by turnstiles and a camera", 0.9, mall),
         at_least("bridge, by a camera and lines", 0.0, bridge),
