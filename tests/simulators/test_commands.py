@@ -13,10 +13,7 @@ from flowwatch.documents.load import source
 from flowwatch_sim.cli.main import main
 from flowwatch_sim.planned import read_scenario
 from flowwatch_sim.shelf import folder, names
-from tests.simulators.test_laboratory import RUSH
-
-SHORT = RUSH.replace("lasts: 90m", "lasts: 10m").replace("people: 5200", "people: 2600")
-"""Ten minutes, in which the entrances are shut all the same: for commands that live a day more than once."""
+from tests.simulators.test_laboratory import RUSH, SHORT
 
 
 def run(*arguments: str | Path | int, code: int = 0) -> tuple[str, str]:
