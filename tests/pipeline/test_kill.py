@@ -23,8 +23,8 @@ from tests.pipeline.town import SITES, append_documents, append_minutes, canonic
 
 pytestmark = [pytest.mark.slow]
 
-KILLS = {1: 72, 2: 32}
-"""By the number of workers, which take longer to start the more they are: more than 100 in all."""
+KILLS = 52
+"""In each of two runs: more than 100 in all."""
 
 
 def workers_of(supervisor: int) -> list[int]:
@@ -57,7 +57,7 @@ def kill_somewhere(workspace: Workspace, process: subprocess.Popen[bytes], dice:
     return victim
 
 
-@pytest.mark.parametrize("workers", KILLS)
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_killed_at_random_moments_decides_as_one_that_was_never_killed(tmp_path: Path, workers: int) -> None:
     seed = int(os.environ.get("FLOWWATCH_SEED", secrets.randbelow(2**31)))
     print(f"FLOWWATCH_SEED={seed}")
@@ -68,7 +68,7 @@ def test_a_run_killed_at_random_moments_decides_as_one_that_was_never_killed(tmp
     with Writer.open(workspace.log) as writer:
         append_documents(writer, revision, now)
     victims = []
-    for life in range(KILLS[workers]):
+    for life in range(KILLS):
         with Writer.open(workspace.log) as writer:
             if dice.random() < 0.3:
                 revision += 1
@@ -78,7 +78,7 @@ def test_a_run_killed_at_random_moments_decides_as_one_that_was_never_killed(tmp
         process = start(workspace, "--workers", str(workers), "--checkpoint", "0.1")
         victims.append(kill_somewhere(workspace, process, dice, before))
         wait_for_the_lock(workspace)
-    assert len(victims) == KILLS[workers]
+    assert len(victims) == KILLS
     finish(workspace, "--workers", str(workers))
     undisturbed = copied_log(workspace, tmp_path / "undisturbed")
     finish(undisturbed)
