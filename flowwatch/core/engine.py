@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -180,7 +181,7 @@ class Engine:
                 fresh = [name for name in dict.fromkeys(counters) if name not in known]
                 self.names += fresh
                 known.update(fresh)
-                if not _sound(document, counters):
+                if not _sound(payload):
                     self._refuse(offset, Reason.BAD_DOCUMENT)
                     continue
                 previous, version = self.documents.get(site), hashlib.sha256(payload).hexdigest()[:12]
@@ -518,8 +519,11 @@ class Engine:
         return made
 
 
-def _sound(document: dict[str, Any], counters: list[str]) -> bool:
+@lru_cache(maxsize=64)
+def _sound(payload: bytes) -> bool:
     """Whether a document has all that the engine looks up. The documents package lets no other into a log; a bad one must not stop the engine."""
+    document = read_object(payload)
+    counters = [f"{document['site']}/{c['counter']}" for c in document["counters"]]
     try:
         network = compile_network([("", document)], counters)
         terms = compile_terms(network)

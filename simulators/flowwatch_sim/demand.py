@@ -88,6 +88,13 @@ def people(streams: Sequence[Stream], seed: int) -> People:
     return together([_draw(stream, i, seed) for i, stream in enumerate(streams)])
 
 
+def arrivals(stream: Stream, seed: int) -> Floats:
+    """When the people of a stream come who is alone in its scenario, ascending: those of `people`, without the rest of what is drawn for them."""
+    random = generators(seed, 0)
+    times = group_times(stream, random)
+    return np.sort(_one_by_one(times, group_sizes(stream.group_excess, len(times), random["sizes"])))
+
+
 def together(parts: Sequence[People]) -> People:
     """People of several streams as one, sorted by arrival."""
     order = np.argsort(np.concatenate([np.zeros(0), *(part.came for part in parts)]), kind="stable")
@@ -150,7 +157,7 @@ def drawn(stream: Stream, number: int, random: Mapping[str, np.random.Generator]
     everybody = int(sizes.sum())
     lanes = random["lanes"].gamma(1 / SERVICE_CV**2, SERVICE_CV**2, (everybody, 2))
     return People(
-        came=np.repeat(times, sizes) + gaps(sizes),
+        came=_one_by_one(times, sizes),
         stream=np.full(everybody, number, np.int64),
         gate=np.repeat(gate, sizes),
         stays=[stay for stay, size in zip(stays, sizes.tolist(), strict=True) for _ in range(size)],
@@ -177,6 +184,10 @@ def gaps(sizes: Ints) -> Floats:
     """People of a group come one a second after the other."""
     ends = np.cumsum(sizes)
     return np.asarray(np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes), np.float64)
+
+
+def _one_by_one(times: Floats, sizes: Ints) -> Floats:
+    return np.asarray(np.repeat(times, sizes) + gaps(sizes))
 
 
 def group_times(stream: Stream, random: Mapping[str, np.random.Generator]) -> Floats:

@@ -80,7 +80,8 @@ class Lanes:
 
         `service_s`: person -> seconds in a lane of this gate.
         """
-        self._bring(now)
+        if self._turns <= now:
+            self._bring(now)
         queue, free = self.queues[way], self._free[way]
         if not queue:
             return NEVER

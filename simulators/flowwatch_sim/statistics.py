@@ -16,6 +16,9 @@ from math import atan, cos, erfc, exp, gamma, isfinite, lgamma, log, pi, sin, sq
 from statistics import fmean, stdev
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 CONFIDENCE: Final = 0.95
 RUNS: Final = 59
 """The fewest runs of which the worst lies above the 95 % quantile with 95 % confidence: 1 - 0.95^59 = 0.951."""
@@ -134,10 +137,11 @@ def kolmogorov_p(distance: float, n: int) -> float:
     return min(1.0, max(0.0, 2 * sum((-1) ** (k - 1) * exp(-2 * k * k * x * x) for k in range(1, 101)))) if x > 0.2 else 1.0
 
 
-def distance(values: Sequence[float]) -> float:
+def distance(values: npt.ArrayLike) -> float:
     """The Kolmogorov-Smirnov distance of values from the uniform distribution on (0, 1)."""
-    n = len(values)
-    return max(max((i + 1) / n - u, u - i / n) for i, u in enumerate(sorted(values)))
+    found = np.sort(np.asarray(values, np.float64))
+    shares = np.arange(len(found) + 1) / len(found)
+    return float(max((shares[1:] - found).max(), (found - shares[:-1]).max()))
 
 
 def _solve(rising: Callable[[float], float], value: float) -> float:

@@ -157,13 +157,19 @@ def test_check_names_the_faults_of_a_roster_beside_all_others(invoke: Invoke, ro
 
 
 @pytest.mark.slow
-def test_from_a_key_to_a_plan_that_runs(tmp_path: Path) -> None:
+def test_from_a_key_to_a_plan_that_runs(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = yuyuan(tmp_path / "places")
+    monkeypatch.chdir(tmp_path)
 
     def flowwatch(*arguments: str | Path, code: int = Exit.OK) -> str:
-        command = [sys.executable, "-m", "flowwatch", *map(str, arguments)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == code, (command, done.stdout, done.stderr)
+        done = invoke(*arguments, code=code)
+        return done.stdout + done.stderr
+
+    def run(*arguments: str | Path) -> str:
+        """The engine is a process of its own, as are its workers."""
+        command = [sys.executable, "-m", "flowwatch", "run", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == Exit.OK, (command, done.stdout, done.stderr)
         return done.stdout + done.stderr
 
     keys = [
@@ -188,15 +194,15 @@ def test_from_a_key_to_a_plan_that_runs(tmp_path: Path) -> None:
     assert "is not approved: found no signature" in flowwatch("ingest", *into, "counts.ndjson", code=Exit.DOCUMENTS)
     sign()
     assert "accepted, written by wang, approved by li" in flowwatch("ingest", *into, "counts.ndjson")
-    ran = flowwatch("run", *into, "--until-end")
+    ran = run(*into, "--until-end")
     assert "accepted" not in ran
     approved = "written by wang, approved by li"
     assert approved in flowwatch("explain", "--data", "live", "--lang", "en", "yuyuan-3")
     site = root / "config" / "sites" / "yuyuan.yaml"
     site.write_text(site.read_text(encoding="utf-8").replace("egress_min_per_min: 240", "egress_min_per_min: 250"), encoding="utf-8")
-    ran = flowwatch("run", *into, "--until-end")
+    ran = run(*into, "--until-end")
     assert "but 2 of others: the documents have changed since" in ran
     assert "the last good document stays in force" in ran
     assert "identical" in flowwatch("replay", "--data", "live")
     sign()
-    assert f"accepted, {approved}" in flowwatch("run", *into, "--until-end")
+    assert f"accepted, {approved}" in run(*into, "--until-end")

@@ -261,6 +261,7 @@ def test_a_gate_override_is_judged_by_the_cases_in_force_also_in_the_tick_of_a_n
     assert [b["refused"] for b in bodies(changed, "action")] == [b["refused"] for b in bodies(plain, "action")]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.integers(0, 2**32))
 def test_cases_come_and_go_alike_whenever_the_engine_is_stored(seed: int) -> None:

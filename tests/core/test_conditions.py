@@ -118,6 +118,7 @@ def test_a_clause_ends_with_the_first_of_its_leaves() -> None:
     assert bodies(entries, "transition")[-1]["cause"]["term"]["zone"] == "hall"
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(seeds)
 def test_while_no_counter_speaks_no_leaf_on_people_or_passers_goes_off(seed: int) -> None:

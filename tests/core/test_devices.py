@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -152,6 +153,7 @@ def test_documents_that_drop_a_device_or_the_plan_end_what_was_told_and_revision
     assert [(n, state) for n, _, state, _ in _tasks(entries)] == [(0, "given"), (1, "withdrawn"), (2, "given"), (3, "withdrawn")]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_a_reader_of_the_journal_knows_every_device_and_task_as_the_stages_ask(seed: int) -> None:

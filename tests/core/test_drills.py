@@ -186,6 +186,7 @@ def _told(bodies_: list[Document]) -> list[Document]:
     return [{k: b[k] for k in ("tick", "plan", "from", "to", "planned")} for b in bodies_]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_beside_a_drill_everything_real_goes_on_and_each_gate_lets_in_no_more_and_out_no_less(seed: int) -> None:

@@ -160,6 +160,7 @@ def test_a_fire_outlives_documents_also_those_that_bring_gates_or_take_the_plan(
         assert engine.standings["yu"].fire == "f1"
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_until_a_person_ends_it_a_fire_holds_against_everything(seed: int) -> None:

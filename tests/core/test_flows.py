@@ -72,6 +72,7 @@ def _bounds(counted: Counted, window: int, at: int) -> list[tuple[int, int]]:
     return [(60_000_000_000 * n // window, 60_000_000_000 * b // window) for n, b in zip(now, both, strict=True)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(seeds, st.sampled_from([1, 7, 10, 30, 60, 90, 900]))
 def test_a_rate_and_the_people_of_its_window_lie_between_what_one_bucket_and_what_both_hold(seed: int, every: int) -> None:
@@ -255,6 +256,7 @@ def test_the_first_total_of_a_device_is_no_flow() -> None:
     assert [to for _, _, to, _ in stages_seen(play(rows).entries)] == ["calm"]
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(seeds)
 def test_rates_that_nobody_looks_at_cost_nothing_and_those_looked_at_anew_begin_anew(seed: int) -> None:

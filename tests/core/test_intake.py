@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -141,6 +142,7 @@ def _compare(seed: int, ticks: int) -> None:
         now += dice.choice([1, 1, 1, 2, 10, 45]) * SECOND
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_intake_and_a_plain_loop_agree_on_movements_headcounts_and_refusals(seed: int) -> None:

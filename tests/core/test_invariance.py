@@ -164,6 +164,7 @@ def _plain(entry: Entry) -> tuple[str, int, str, int, dict[str, Any]]:
     return entry.chain, entry.seq, entry.kind, entry.at, body
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(seeds)
 def test_sites_that_share_a_partition_decide_as_each_would_alone(seed: int) -> None:
@@ -220,6 +221,7 @@ def test_one_name_of_an_operators_record_serves_two_sites() -> None:
     assert engine.occupancy.zones.inside.tolist() == [5000, 7000]
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(seeds)
 def test_repeats_of_readings_change_nothing_but_the_refusals(seed: int) -> None:
@@ -240,6 +242,7 @@ def test_repeats_of_readings_change_nothing_but_the_refusals(seed: int) -> None:
     assert said[0].estimates == said[1].estimates
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.integers(0, 2**32), st.sampled_from(["delta", "cumulative"]))
 def test_rows_in_any_order_within_the_declared_lateness_move_the_same_people(seed: int, counts: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -229,6 +230,7 @@ class Ladders(RuleBasedStateMachine):
         assert {name: (d["to"], d["direction"] == "rise", d["due_us"], d["state"]) for name, d in told.items() if d} == expected
 
 
+@pytest.mark.slow
 def test_the_engine_and_the_model_agree_on_where_every_ladder_stands() -> None:
     number = random.SystemRandom().randrange(2**32)
     print(f"seed {number}")

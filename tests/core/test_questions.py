@@ -229,6 +229,7 @@ def places(draw: st.DrawFn) -> Document:
     return site(stages=stages)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(places(), st.integers(0, 2**32))
 def test_a_no_goes_on_being_told_until_the_condition_ends_or_somebody_says_yes(document: Document, seed: int) -> None:
@@ -266,6 +267,7 @@ def test_a_no_goes_on_being_told_until_the_condition_ends_or_somebody_says_yes(d
             engine = stored(engine)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(places(), st.integers(0, 2**32))
 def test_while_every_counter_is_silent_no_stage_falls_unless_somebody_says_yes(document: Document, seed: int) -> None:

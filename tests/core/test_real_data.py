@@ -56,6 +56,7 @@ def _decided(moves: dict[int, list[Row]], sides: int) -> list[tuple[int, str | N
     return [(at, old, new) for at, old, new, _ in stages_seen(play(rows).entries)][1:]
 
 
+@pytest.mark.slow
 def test_the_tracked_people_of_grand_central_move_the_stage_as_a_plain_loop_says(data_dir: Path) -> None:
     """One reading a person and passage, five sides; the people present at the start are the anchor."""
     sides: dict[str, int] = {}
@@ -100,6 +101,7 @@ def door(data_dir: Path) -> dict[datetime, list[tuple[int, int]]]:
     return days
 
 
+@pytest.mark.slow
 def test_the_negative_days_of_the_calit2_door_are_reported_and_the_raw_figure_is_kept(door: dict[datetime, list[tuple[int, int]]]) -> None:
     """Anchored to nobody at midnight, people in less people out falls below nobody on 97 of 105 days."""
     rows, expected, negative_days = [declare(site(counters=[counter("door", every_us=HALF_HOUR)]))], [], 0

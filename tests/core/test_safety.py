@@ -83,6 +83,7 @@ def _more(rows: Sequence[Row], dice: random.Random) -> list[Row]:
 # -- every journal ---------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(seeds)
 def test_whatever_happens_the_journal_holds_together_and_no_desired_table_takes_the_way_out(seed: int) -> None:
@@ -93,6 +94,7 @@ def test_whatever_happens_the_journal_holds_together_and_no_desired_table_takes_
 # -- people and stages -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(seeds)
 def test_more_people_on_a_day_never_lower_a_stage_of_a_plan_without_dwell(seed: int) -> None:
@@ -102,6 +104,7 @@ def test_more_people_on_a_day_never_lower_a_stage_of_a_plan_without_dwell(seed: 
     assert all(b >= a for a, b in zip(fewer, more, strict=True))
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(seeds)
 def test_more_people_before_a_tick_never_lower_the_stage_that_it_decides(seed: int) -> None:
@@ -115,6 +118,7 @@ def test_more_people_before_a_tick_never_lower_the_stage_that_it_decides(seed: i
         assert crowded.plans.rank[0] >= engine.plans.rank[0]
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(seeds)
 def test_a_stage_falls_only_on_counters_heard_in_time_or_a_recount(seed: int) -> None:
@@ -140,6 +144,7 @@ def test_a_stage_falls_only_on_counters_heard_in_time_or_a_recount(seed: int) ->
         before = rank
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(seeds)
 def test_when_every_counter_stops_no_stage_ever_falls_again(seed: int) -> None:
@@ -154,6 +159,7 @@ def test_when_every_counter_stops_no_stage_ever_falls_again(seed: int) -> None:
     assert ranks == sorted(ranks)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(seeds, st.booleans())
 def test_between_the_bars_the_stage_never_moves(seed: int, risen: bool) -> None:
@@ -185,6 +191,7 @@ def test_a_stage_rises_above_its_enter_bar_and_not_on_it(inside: int, rises: boo
     assert len(stages_seen(play(rows).entries)) == (2 if rises else 1)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(seeds)
 def test_a_stage_falls_only_after_its_dwell(seed: int) -> None:
@@ -316,6 +323,7 @@ def test_until_something_anchors_it_a_site_is_under_an_unknown_occupancy_inciden
 # -- documents -------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(seeds)
 def test_a_new_plan_by_itself_never_lowers_a_stage(seed: int) -> None:

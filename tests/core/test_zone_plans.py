@@ -178,6 +178,7 @@ def _day(dice: random.Random, document: Document, ticks: int = 60) -> list[list[
     return day
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(seeds)
 def test_whatever_plans_ask_together_and_operators_hold_the_desired_table_keeps_the_way_out(seed: int) -> None:
@@ -197,6 +198,7 @@ def test_whatever_plans_ask_together_and_operators_hold_the_desired_table_keeps_
             assert table == fire_table(document)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(seeds, st.lists(st.floats(0, 1), max_size=8))
 def test_cutting_the_log_or_storing_the_engine_changes_nothing_with_all_that_plans_can_do(seed: int, cuts: list[float]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowwatch.documents import DocumentErrors, Fault, Source, compile_sources
+from flowwatch.documents import DocumentErrors, Fault, Loaded, Source, compile_sources
 from flowwatch.documents.conditions import Measure
 from tests.documents.record import Record
 from tests.documents.written import PLAN_TEXT, PLAN_TEXTS, SITE_TEXT
@@ -73,10 +74,11 @@ def damaged(draw: st.DrawFn, text: str) -> str:
     return text
 
 
-def check(site: bytes, *plans: bytes) -> None:
+def check(site: bytes, *plans: bytes) -> Loaded | None:
     faults: tuple[Fault, ...] = ()
+    loaded = None
     try:
-        compile_sources(Source("s.yaml", site), [Source("p.yaml", plan) for plan in plans])
+        loaded = compile_sources(Source("s.yaml", site), [Source("p.yaml", plan) for plan in plans])
     except DocumentErrors as errors:
         faults = errors.faults or (Fault("", 0, 0, "", ""),)
     for fault in faults:
@@ -85,8 +87,10 @@ def check(site: bytes, *plans: bytes) -> None:
         assert fault.column >= 1
         assert "\n" not in str(fault)
         assert len(str(fault)) < 2000
+    return loaded
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(damaged(SITE_TEXT), damaged(PLAN_TEXT))
 def test_damaged_documents_give_faults_and_nothing_else(site: str, plan: str) -> None:
@@ -166,15 +170,13 @@ GROUPS = st.recursive(
 WHENS = st.builds(lambda key, group: {key: group}, st.sampled_from(["any", "all"]), st.lists(GROUPS, min_size=1, max_size=4))
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.lists(WHENS, min_size=1, max_size=4))
 def test_any_conditions_give_faults_or_a_record_of_the_promised_shape(whens: list[dict[str, object]]) -> None:
     head = PLAN_TEXT[: PLAN_TEXT.index("  - stage: busy")]
     stage = "  - {{stage: s{0}, title: {{zh: 高, en: Up}}, dwell: 1m, gates: {{others: out, turnstile: closed}}, when: {1}}}\n"
     plan = (head + "".join(stage.format(i, json.dumps(when)) for i, when in enumerate(whens))).encode()
-    check(SITE_TEXT.encode(), plan)
-    try:
-        record = compile_sources(Source("s.yaml", SITE_TEXT.encode()), [Source("p.yaml", plan)]).site
-    except DocumentErrors:
-        return
-    msgspec.convert(record, Record)
+    loaded = check(SITE_TEXT.encode(), plan)
+    if loaded is not None:
+        msgspec.convert(loaded.site, Record)

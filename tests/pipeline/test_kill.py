@@ -43,7 +43,7 @@ def kill_somewhere(workspace: Workspace, process: subprocess.Popen[bytes], dice:
     if dice.random() < 0.7:
         patience = time.monotonic() + 20
         while process.poll() is None and rows_decided(workspace) == before and time.monotonic() < patience:
-            time.sleep(0.001)
+            time.sleep(0.02)
         time.sleep(dice.uniform(0, 0.25))
     else:
         time.sleep(dice.uniform(0, 0.9))

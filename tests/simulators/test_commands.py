@@ -13,7 +13,7 @@ from flowwatch.documents.load import source
 from flowwatch_sim.cli.main import main
 from flowwatch_sim.planned import read_scenario
 from flowwatch_sim.shelf import folder, names
-from tests.simulators.test_laboratory import RUSH
+from tests.simulators.test_laboratory import RUSH, SHORT
 
 
 def run(*arguments: str | Path | int, code: int = 0) -> tuple[str, str]:
@@ -29,12 +29,19 @@ def rush(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_run_sums_up_its_days_and_writes_tables_once(rush: Path, tmp_path: Path) -> None:
-    out, _ = run("run", rush, "--runs", 2, "--processes", 1, "--out", tmp_path / "out")
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    file = tmp_path / "short.yaml"
+    file.write_text(SHORT, encoding="utf-8")
+    return file
+
+
+def test_a_run_sums_up_its_days_and_writes_tables_once(short: Path, tmp_path: Path) -> None:
+    out, _ = run("run", short, "--runs", 2, "--processes", 1, "--out", tmp_path / "out")
     assert "most people in mall" in out
     files = {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir() if file.is_file()}
     assert set(files) == {"manifest.json", "scenario.yaml", "days.parquet", "curves.parquet"}
-    again, told = run("run", rush, "--runs", 2, "--processes", 1, "--out", tmp_path / "out")
+    again, told = run("run", short, "--runs", 2, "--processes", 1, "--out", tmp_path / "out")
     assert again == out
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir() if file.is_file()} == files
     assert "2 days of 2" in told or not told
@@ -77,27 +84,27 @@ def test_emit_writes_the_reading_format_with_the_truth_beside_it(tmp_path: Path)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_a_shipped_scenario_meets_what_it_expects(name: str) -> None:
-    run("run", name, "--processes", 1)
+    run("run", name, "--runs", 1, "--processes", 1)
 
 
-def test_a_plan_held_against_itself_is_no_different(rush: Path) -> None:
-    out, _ = run("compare", rush, "--bars", "three_in_five_out=1500", "--runs", 2, "--processes", 1)
+def test_a_plan_held_against_itself_is_no_different(short: Path) -> None:
+    out, _ = run("compare", short, "--bars", "three_in_five_out=1500", "--runs", 2, "--processes", 1)
     verdicts = {line.split("  ")[-1].strip() for line in out.splitlines()[2:]}
     assert verdicts == {"no difference shown"}
 
 
-def test_a_sweep_names_what_it_leaves_out(rush: Path) -> None:
-    out, told = run("sweep", rush, "--bar", "exit_only=1400:2800:1400", "--runs", 2, "--processes", 1)
+def test_a_sweep_names_what_it_leaves_out(short: Path) -> None:
+    out, told = run("sweep", short, "--bar", "exit_only=1400:2800:1400", "--runs", 2, "--processes", 1)
     assert "in-force 2800 against in-force, 2 days of each" in out
     assert "left out: 1400: " in told
 
 
-def test_a_comparison_is_told_as_a_page(rush: Path, tmp_path: Path) -> None:
+def test_a_comparison_is_told_as_a_page(short: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    run("compare", rush, "--sensing", "perfect", "--sensing", "real", "--runs", 2, "--processes", 1, "--report", page, "--lang", "en")
+    run("compare", short, "--sensing", "perfect", "--sensing", "real", "--runs", 2, "--processes", 1, "--report", page, "--lang", "en")
     assert "<svg" in page.read_text(encoding="utf-8")
 
 
-def test_a_day_is_drawn_as_a_moving_map(rush: Path, tmp_path: Path) -> None:
-    run("animate", rush, "--out", tmp_path / "day.gif")
+def test_a_day_is_drawn_as_a_moving_map(short: Path, tmp_path: Path) -> None:
+    run("animate", short, "--out", tmp_path / "day.gif")
     assert (tmp_path / "day.gif").read_bytes().startswith(b"GIF89a")

@@ -265,6 +265,7 @@ def test_five_lanes_of_30_a_minute_let_3000_people_out_in_20_minutes() -> None:
     assert trial.now == pytest.approx(1200.0, rel=0.01)
 
 
+@pytest.mark.slow
 def test_one_more_exit_never_makes_leaving_slower() -> None:
     seed = 11
     print("seed", seed)

@@ -55,6 +55,7 @@ def test_a_flow_moves_the_plan_that_looks_at_it() -> None:
 # -- counters -------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=8),
@@ -75,6 +76,7 @@ def test_everybody_who_is_written_passes_and_nobody_else(deltas: list[tuple[int,
     assert inside[0] == 1000 * (200 + sum(a - b for a, b in deltas) + sum(rises))
 
 
+@pytest.mark.slow
 def test_counters_that_are_not_named_are_never_silent() -> None:
     quiet = "incidents: [counter_silent]"
     for script in ("series: {deck.occupancy: 10}", "recounts: [{at: 0m, zone: deck, count: 10}]", "every: 1h", "every: 7s"):

@@ -65,6 +65,7 @@ def test_the_shipped_plan_does_what_its_tests_say(test: Test) -> None:
     assert run(test, yuyuan()[0]).failures == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changed", "record"), list(mutants()), ids=lambda part: part if isinstance(part, str) else "")
 def test_a_plan_with_a_mistake_in_it_fails_some_test(changed: str, record: dict[str, Any]) -> None:
     wrong = Loaded(record, canonical(record), "")

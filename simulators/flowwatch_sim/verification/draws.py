@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from flowwatch_sim.demand import GROUP_EXCESS, UNREST, Stream, people
+from flowwatch_sim import demand
+from flowwatch_sim.demand import GROUP_EXCESS, UNREST, Stream
 from flowwatch_sim.people import Floats
 from flowwatch_sim.statistics import RUNS, Verdict, chi_square_p, distance, kolmogorov_p, paired, runs_for, student_quantile, upper_bound
 from flowwatch_sim.verification.case import SEED, Case, about, at_least, at_most, case
@@ -62,17 +63,17 @@ def differences() -> Case:
 def arrivals() -> Case:
     """Arrivals follow the template as a Poisson process does."""
     rate = np.repeat(TEMPLATE / TEMPLATE.sum() * 10_000 / 60, 60)
-    days = [people([_stream(rate)], SEED + i).came for i in range(DAYS)]
+    days = [demand.arrivals(_stream(rate), SEED + i) for i in range(DAYS)]
     hours = np.sum([np.histogram(day, np.arange(14) * 3600.0)[0] for day in days], axis=0)
     expected = TEMPLATE / TEMPLATE.sum() * 10_000 * DAYS
     gaps = [1 - np.exp(-np.diff(_rescaled(day, rate), prepend=0.0)) for day in days]
-    p = [kolmogorov_p(distance(day.tolist()), len(day)) for day in gaps]
+    p = [kolmogorov_p(distance(day), len(day)) for day in gaps]
     return case(
         "V32a",
         f"arrivals of 10,000 a day over the template of a street, one by one, without unrest, {DAYS} days",
         "time-rescaling theorem (Brown et al. 2002), Kolmogorov-Smirnov; chi-square of 13 hourly totals",
         "p > 0.01",
-        at_least("p of all gaps of all days", 0.01, kolmogorov_p(distance(np.concatenate(gaps).tolist()), sum(map(len, gaps)))),
+        at_least("p of all gaps of all days", 0.01, kolmogorov_p(distance(np.concatenate(gaps)), sum(map(len, gaps)))),
         at_least("p that the days' own p are even", 0.01, kolmogorov_p(distance(p), DAYS)),
         at_least("p of hourly totals", 0.01, chi_square_p(float(((hours - expected) ** 2 / expected).sum()), 13)),
     )
@@ -84,7 +85,7 @@ def bursts() -> Case:
     for per_min in (10.0, 30.0):
         for what, shift in (("", 0.0), (", askew", 450.0)):
             figures.append(about(f"{per_min:g}/min{what}", 2.2, variance_by_mean(per_min, shift), within=0.2))
-    sizes = people([_stream(np.full(600, 100.0), GROUP_EXCESS)], SEED)
+    sizes = demand.people([_stream(np.full(600, 100.0), GROUP_EXCESS)], SEED)
     mean = len(sizes) / len(np.unique(sizes.luck))
     return case(
         "V32b",
@@ -101,7 +102,7 @@ def variance_by_mean(per_min: float, shift: float, *, excess: float = GROUP_EXCE
     """The mean variance, of 60 days, over the mean of one-minute counts within 15 min that begin `shift` s after those of the unrest."""
     variances, means = [], []
     for i in range(60):
-        came = people([_stream(np.full(720, per_min), excess, unrest)], SEED + i).came
+        came = demand.arrivals(_stream(np.full(720, per_min), excess, unrest), SEED + i)
         counts = np.histogram(came, shift + np.arange(47 * 15 + 1) * 60.0)[0].reshape(47, 15)
         variances.append(counts.var(axis=1, ddof=1).mean())
         means.append(counts.mean())

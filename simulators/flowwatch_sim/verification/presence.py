@@ -28,6 +28,7 @@ PLACES: Final = 100
 """Of the corridor of 8 x 2.5 m: five persons/m²."""
 FREE: Final = 1.5
 """Its speed when alone, m/s."""
+STAY_S: Final = 3 * 3600.0
 
 
 def conservation() -> Case:
@@ -72,12 +73,12 @@ def loss() -> Case:
 
 
 def occupancy() -> Case:
-    """As many stay as come times how long they stay, whatever the law of their stays."""
+    """As many stay as come times how long they stay, whatever the law of their stays: one law as people live it, the others as they are drawn."""
     figures = []
-    for law, shape in (("exponential", 1.0), ("Erlang-2", 2.0), ("all alike", 1e4)):
-        figures.append(about(f"{law}: mean at 600/h", 1800, float(np.mean(presences(600.0, shape, 30))), share=0.01))
-        figures.append(about("SD at 20/h", 60**0.5, float(np.std(presences(20.0, shape, 1000))), share=0.05))
-    groups = presences(20.0, 2.0, 1000, excess=GROUP_EXCESS)
+    for law, shape, present in (("exponential", 1.0, drawn), ("Erlang-2", 2.0, lived), ("all alike", 1e4, drawn)):
+        figures.append(about(f"{law}: mean at 600/h", 1800, float(np.mean(present(600.0, shape, 30))), share=0.01))
+        figures.append(about("SD at 20/h", 60**0.5, float(np.std(present(20.0, shape, 1000))), share=0.05))
+    groups = drawn(20.0, 2.0, 1000, excess=GROUP_EXCESS)
     figures.append(about("groups: variance/mean", 1 + GROUP_EXCESS, float(np.var(groups) / np.mean(groups)), share=0.1))
     return case(
         "V24",
@@ -226,18 +227,35 @@ def served(speeds: list[float], rate: float) -> tuple[float, float, float]:
     return area / (now - since), turned / 40_000, out / (now - since)
 
 
-def presences(per_hour: float, shape: float, samples: int, excess: float = 0.0) -> Floats:
-    """People inside every 3 h, after a day."""
-    mean_s, hours = 3 * 3600.0, 24 + 3 * samples
-    stream = Stream("day", np.full(hours, per_hour), 3600.0, {0: 1.0}, {0: 0}, mean_s, shape, group_excess=excess, unrest=0.0)
-    crowd_ = people([stream], SEED)
+def lived(per_hour: float, shape: float, samples: int) -> Floats:
+    """People inside every 3 h, after a day, whom nothing holds up."""
+    crowd_ = stayers(per_hour, shape, samples)
     n = len(crowd_)
     world = led_out(room(10_000.0, exit=Door("room")), replace(crowd_, into=np.zeros(n), out=np.zeros(n), speed=np.full(n, 1e6)), CODE)
     found = []
-    for i in range(samples):
-        world.advance(24 * 3600.0 + i * mean_s)
+    for moment in moments(samples).tolist():
+        world.advance(moment)
         found.append(world.present)
     return np.array(found, np.float64)
+
+
+def drawn(per_hour: float, shape: float, samples: int, excess: float = 0.0) -> Floats:
+    """The same by when people come and how long they want to stay."""
+    crowd_ = stayers(per_hour, shape, samples, excess)
+    gone = np.sort(crowd_.came + [sum(seconds for _, seconds in stays) for stays in crowd_.stays])
+    into, out = (np.searchsorted(times, moments(samples)) for times in (crowd_.came, gone))
+    return np.asarray(into - out, np.float64)
+
+
+def stayers(per_hour: float, shape: float, samples: int, excess: float = 0.0) -> People:
+    """People who stay `STAY_S` on average."""
+    hours = 24 + 3 * samples
+    return people([Stream("day", np.full(hours, per_hour), 3600.0, {0: 1.0}, {0: 0}, STAY_S, shape, group_excess=excess, unrest=0.0)], SEED)
+
+
+def moments(samples: int) -> Floats:
+    """When people are counted (s)."""
+    return np.asarray(24 * 3600.0 + np.arange(samples) * STAY_S)
 
 
 def emptied(seed: int, exits: int) -> float:
