@@ -7,7 +7,8 @@ past every stage that falls by itself; for the rest a question is put to the pla
   needs fresh evidence at that moment, since silence never lowers anything;
 - "yes" applies it (a fall stops at a stage that is another role's to leave, whose role is asked then), "no" declines it; a declined question
   stays open while the conditions ask for the same, and "yes" still answers it;
-- when the conditions ask for something else, it is another question. A higher rise keeps the deadline of the lower one;
+- when the conditions ask for something else, it is another question. Every stage on the way up has its own time, from when the conditions began
+  to ask for it or for a higher one; so it matters nothing in which order stages came to be asked for;
 - what nobody has answered goes no further than each stage on the way allows: a stage below the one that is asked about rises when its own
   time is over (more people never mean a calmer stage), and a fall stops at a stage that keeps, whose role is asked then.
 
@@ -41,6 +42,8 @@ class Question:
     said_by: str | None = None
     action: str | None = None
     """The record that answered."""
+    waited: tuple[tuple[str, int], ...] = ()
+    """Of a rise: (stage, since when it is asked for) of every stage on the way."""
 
     @property
     def code(self) -> str:
@@ -92,7 +95,8 @@ def _granted_fall(stages: Sequence[Mapping[str, Any]], rank: int, goal: int, by:
 def _over(stage: Mapping[str, Any], direction: str, question: Question, tick: int) -> bool:
     """Whether a `stage` that the `question` is not about rises or falls all the same when nobody has answered it."""
     terms = stage["confirm"][direction]
-    in_time = terms["within_us"] is None or tick - question.since < int(terms["within_us"])
+    since = dict(question.waited).get(str(stage["stage"]), question.since)
+    in_time = terms["within_us"] is None or tick - since < int(terms["within_us"])
     return terms["by"] is None or (terms["otherwise"] == "apply" and not in_time)
 
 
@@ -114,9 +118,10 @@ def _ask(stages: Sequence[Mapping[str, Any]], rank: int, asked: int, question: Q
     terms = stages[asked]["confirm"]["rise"] if rises else stages[rank]["confirm"]["fall"]
     if question is not None and question.rises == rises and question.to == to:
         return question
-    due, since = None if terms["within_us"] is None else tick + int(terms["within_us"]), tick
-    if question is not None and question.rises and rises and question.state in (OPEN, UNANSWERED):
-        since = question.since
-        if question.state == OPEN and question.due is not None and due is not None:
-            due = min(due, question.due)
-    return Question(to, rises, since, due, str(terms["by"]), str(terms["otherwise"]))
+    open_ = question is not None and question.rises and question.state in (OPEN, UNANSWERED)
+    before = dict(question.waited) if question is not None and open_ else {}
+    names = [str(stage["stage"]) for stage in stages[rank + 1 : asked + 1]] if rises else []
+    waited = tuple((name, before.get(name, tick)) for name in names)
+    since = before.get(to, tick) if rises else tick
+    due = None if terms["within_us"] is None else since + int(terms["within_us"])
+    return Question(to, rises, since, due, str(terms["by"]), str(terms["otherwise"]), waited=waited)

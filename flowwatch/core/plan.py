@@ -235,7 +235,7 @@ class Plans:
             "blocked": self.blocked,
             "rules": self.rules,
             "questions": [
-                [name, q.to, q.rises, q.since, q.due, q.by, q.otherwise, q.state, q.said_by, q.action]
+                [name, q.to, q.rises, q.since, q.due, q.by, q.otherwise, q.state, q.said_by, q.action, [list(w) for w in q.waited]]
                 for name, q in sorted(self.questions.items())
             ],
             "shelf": [[name, list(stages), rank, rose] for name, (stages, rank, rose) in sorted(self.shelf.items())],
@@ -251,7 +251,10 @@ class Plans:
         made = cls()
         made.rank, made.risen, made.on, made.asked = state["rank"], state["risen"], state["on"], state["asked"]
         made.above_since = state["above_since"]
-        made.questions = {name: Question(*rest) for name, *rest in state["questions"]}
+        made.questions = {
+            name: replace(Question(*rest), waited=tuple((stage, since) for stage, since in waited))
+            for name, *rest, waited in state["questions"]
+        }
         made.shelf = {name: (tuple(stages), rank, rose) for name, stages, rank, rose in state["shelf"]}
         made.free = state["free"]
         made._ladders, made._names = tuple(state["ladders"]), tuple(state["names"])

@@ -64,6 +64,7 @@ class Question:
     otherwise: str
     by: str
     state: str = "open"
+    waited: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -139,11 +140,10 @@ class Ladder:
     def _ask_up(self, at: int, wanted: int, before: Question | None) -> None:
         terms = self._terms(wanted, "rise")
         if before is None or before.to != wanted:
-            due = None if terms["within_us"] is None else at + terms["within_us"]
-            unsettled = before is not None and before.state != "declined"
-            if before is not None and before.state == "open" and due is not None and before.due is not None:
-                due = min(due, before.due)
-            before = Question(wanted, True, before.since if before is not None and unsettled else at, due, terms["otherwise"], terms["by"])
+            known = before.waited if before is not None and before.state != "declined" else {}
+            waited = {rank: known.get(rank, at) for rank in range(self.rank + 1, wanted + 1)}
+            due = None if terms["within_us"] is None else waited[wanted] + terms["within_us"]
+            before = Question(wanted, True, waited[wanted], due, terms["otherwise"], terms["by"], "open", waited)
         self.question = before
         if before.state == "open" and before.due is not None and at >= before.due:
             if before.otherwise == "apply":
@@ -153,7 +153,7 @@ class Ladder:
             before.state = "unanswered"
         for rank in range(wanted - 1, self.rank, -1):
             way = self._terms(rank, "rise")
-            over = way["within_us"] is not None and at - before.since >= way["within_us"]
+            over = way["within_us"] is not None and at - before.waited[rank] >= way["within_us"]
             if before.state != "declined" and way["otherwise"] == "apply" and over:
                 self._stand(at, rank)
                 break

@@ -136,12 +136,33 @@ def test_when_its_time_is_over_a_rise_is_applied_or_says_that_nobody_answered(ot
     assert (over.rank, over.question and over.question.state) == (rank, state)
 
 
-def test_a_higher_rise_keeps_the_deadline_of_the_lower_one() -> None:
+def test_a_higher_rise_has_its_own_time_while_that_of_the_lower_one_goes_on() -> None:
     stages = _two(rise=asked(within=MINUTE, otherwise="apply"))
     question = step(stages, 0, 1, None, T0, sure=False).question
     higher = step(stages, 0, 2, question, T0 + 59 * SECOND, sure=False).question
     assert higher is not None
-    assert (higher.to, higher.due) == ("full", T0 + MINUTE)
+    assert (higher.to, higher.due) == ("full", T0 + 119 * SECOND)
+    taken = step(stages, 0, 2, higher, T0 + MINUTE, sure=False)
+    assert (taken.rank, taken.how, taken.question) == (1, "unanswered", higher)
+    assert step(stages, 1, 2, taken.question, T0 + 119 * SECOND, sure=False) == Step(2, None, "unanswered")
+
+
+def test_a_stage_rises_no_sooner_than_its_own_time_after_it_was_asked_for() -> None:
+    """The question of the lower stage is older; its role had no time to answer for the middle one."""
+    rises = [asked(), asked(within=5 * SECOND, otherwise="apply"), asked()]
+    stages = [stage("calm"), *(stage(f"s{i}", confirm={"rise": rise, "fall": AUTOMATIC}) for i, rise in enumerate(rises))]
+    question = step(stages, 0, 1, None, T0, sure=True).question
+    taken = step(stages, 0, 3, question, T0 + 60 * SECOND, sure=True)
+    assert taken.rank == 0
+    assert step(stages, 0, 3, taken.question, T0 + 65 * SECOND, sure=True).rank == 2
+
+
+def test_a_lower_rise_was_asked_for_as_long_as_the_higher_one() -> None:
+    stages = _two(rise=asked(within=MINUTE, otherwise="apply"))
+    higher = step(stages, 0, 2, None, T0, sure=False).question
+    lower = step(stages, 0, 1, higher, T0 + 59 * SECOND, sure=False).question
+    assert lower is not None
+    assert (lower.to, lower.since, lower.due) == ("busy", T0, T0 + MINUTE)
 
 
 def test_a_stage_that_rises_when_nobody_answers_does_so_though_a_higher_one_would_wait_for_ever() -> None:
