@@ -48,12 +48,13 @@ def read(site_file: Path, plan_files: Sequence[Path]) -> Loaded | DocumentErrors
 
 def neighbours(files: Iterable[tuple[Path, Sequence[Path]]], found: Iterable[Loaded | DocumentErrors]) -> dict[str, Record | None]:
     """All sites by name, for `examine`: what `read` gave for each of `files`; None for those whose documents have faults of their own."""
-    return {
-        site_named_in(site_file) if isinstance(one, DocumentErrors) else str(one.site["site"]): None
-        if isinstance(one, DocumentErrors)
-        else one.site
-        for (site_file, _), one in zip(files, found, strict=True)
-    }
+    sites: dict[str, Record | None] = {}
+    for (site_file, _), one in zip(files, found, strict=True):
+        if isinstance(one, DocumentErrors):
+            sites[site_named_in(site_file)] = None
+        else:
+            sites[str(one.site["site"])] = one.site
+    return sites
 
 
 def site_named_in(site_file: Path) -> str:

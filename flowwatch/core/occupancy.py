@@ -10,9 +10,9 @@ P = spread + D + D^2 (each passage may be miscounted by itself: D; all alike: D^
 
 - A headcount h at time t of a camera that sees the share k of a zone is compared with the estimate *at t* (a short history), and the
   correction is carried forward: x += K (h/k - x(t)), K = P / (P + R). R is the camera's declared error squared, times 60 s over the time
-  since it was last used, of the people whom it sees or whom the estimate has, whichever are more, so that a camera that reads low is not
-  trusted more for it: errors of frames stay correlated for about 60 s (design trial on a mall camera), so many frames a minute know no more
-  than one. Half the camera's error is taken to be bias, which no number of frames averages away: a camera pulls only where P is above that
+  since it was last used: errors of frames stay correlated for about 60 s (design trial on a mall camera), so many frames a minute know no more
+  than one. The error is a share of the people whom the camera sees or whom the estimate has, whichever are more: one that reads low is not
+  surer for it. Half the camera's error is taken to be bias, which no number of frames averages away: a camera pulls only where P is above that
   squared, and never below it.
 - A recount is the truth give or take 2 %, and so is a declared known-empty moment up to its limit.
 - A silent counter widens the band by its recent flow, for as long as it is silent; the figure stays.

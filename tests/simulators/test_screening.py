@@ -10,53 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flowwatch.documents import Source, compile_sources, find, load, shipped
-from flowwatch_sim.arrivals import drawn_arrivals, mean_arrivals
+from flowwatch.documents import find, load, shipped
+from flowwatch_sim.arrivals import drawn_arrivals
 from flowwatch_sim.demand import Stream, Visit
 from flowwatch_sim.fluid import Fluid
 from flowwatch_sim.layout import layout
 from flowwatch_sim.screening import Routine, Screening
+from flowwatch_sim.verification.plans import screened
 from flowwatch_sim.walking import DIAGRAMS
 from flowwatch_sim.world import Habits
-from tests.simulators.plaza import AIR, stream
 
 START = int(datetime(2026, 3, 4, 1, tzinfo=UTC).timestamp() * 1e6)
 """Nine in the morning in Shanghai."""
-SITE = """
-site: hall
-title: {zh: 厅, en: Hall}
-time_zone: Asia/Shanghai
-egress_min_per_min: 100
-zones:
-  hall: {title: {zh: 厅, en: Hall}, area_m2: 4, capacity: 1500}
-gates:
-  entrance: {title: {zh: 入口, en: Entrance}, to: hall, lanes: 20, lane_per_min: 30, width_m: 20, entrance_only: true}
-  exit: {title: {zh: 出口, en: Exit}, to: hall, lanes: 20, lane_per_min: 30, width_m: 20}
-counters:
-  count-in: {gate: entrance, counts: delta, every: 1s, error: 0.0001}
-  count-out: {gate: exit, counts: delta, every: 1s, error: 0.0001}
-"""
-PLAN = """
-plan: hall
-site: hall
-title: {zh: 厅, en: Hall}
-basis: {zh: 试, en: A test}
-stages:
-  - stage: open
-    title: {zh: 开, en: Open}
-    gates: {entrance: in, exit: out}
-  - stage: full
-    title: {zh: 满, en: Full}
-    level: II
-    when: {any: [{zone: hall, measure: occupancy, enter: 1500, clear: 1400, hold: 0s, clear_measure: occupancy}]}
-    dwell: DWELL
-    confirm: {fall: {by: automatic}}
-    gates: {entrance: closed, exit: out}
-"""
-
-
-def hall(dwell: str = "10s") -> dict[str, Any]:
-    return compile_sources(Source("site.yaml", SITE.encode()), [Source("plan.yaml", PLAN.replace("DWELL", dwell).encode())]).site
 
 
 @cache
@@ -65,16 +30,8 @@ def yuyuan(plans: int = 1) -> dict[str, Any]:
     return load(files[0], files[1][:plans]).site
 
 
-def screened(record: dict[str, Any], routine: Routine, replicates: int, step_s: float = 1.0) -> Screening:
-    """2 people a second come to the hall and stay for two hours."""
-    here = layout(record)
-    streams = [stream(2.0, stay_s=7200.0, stay_shape=1.0)]
-    habits = Habits(AIR, reroute=0.0, balk=1.0, clearing_s=0.0)
-    return Screening(record, Fluid(here, streams, mean_arrivals(streams, 2, replicates), habits, step_s=step_s), START, routine)
-
-
 def test_a_plan_that_closes_at_1500_peaks_at_1607_and_reopens_at_1400() -> None:
-    trial = screened(hall(), Routine(tick_s=1.0, reaction_s=60.0, recount_s=600.0), 1)
+    trial = screened("10s", Routine(tick_s=1.0, reaction_s=60.0, recount_s=600.0), 1)
     peak = 0.0
     while trial.fluid.now < 1900.0:
         trial.advance(trial.fluid.now + 1.0)
@@ -89,7 +46,7 @@ def test_a_plan_that_closes_at_1500_peaks_at_1607_and_reopens_at_1400() -> None:
 
 def test_the_overshoot_grows_with_the_reaction_time() -> None:
     lags = np.array([30.0, 60.0, 120.0, 300.0])
-    trial = screened(hall(), Routine(tick_s=2.0, reaction_s=lags, recount_s=600.0), 4)
+    trial = screened("10s", Routine(tick_s=2.0, reaction_s=lags, recount_s=600.0), 4)
     peak = np.zeros(4)
     while trial.fluid.now < 1300.0:
         trial.advance(trial.fluid.now + 2.0)
@@ -100,7 +57,7 @@ def test_the_overshoot_grows_with_the_reaction_time() -> None:
 
 def test_gates_close_no_oftener_than_the_dwell_allows_and_stay_open_as_long_as_it_takes_to_fill_the_bars() -> None:
     dwell, hours, come = 900.0, 4, 2.0
-    trial = screened(hall("15m"), Routine(tick_s=10.0, reaction_s=0.0), 1, step_s=5.0)
+    trial = screened("15m", Routine(tick_s=10.0, reaction_s=0.0), 1, step_s=5.0)
     trial.advance(hours * 3600.0)
     closed = [at for at, _, _, stage in trial.transitions if stage == "full"]
     opened = [at for at, _, _, stage in trial.transitions[1:] if stage == "open"]

@@ -18,8 +18,8 @@ def certainty(matter: Matter) -> list[str]:
     if matter.several and n > 1:
         told.append(
             say(
-                f"各方案经历相同的 {n} 个模拟日（同样的游客、同样的随机数），逐日相减；区间内含 0 时，不作优劣判断。",
-                f"All plans lived through the same {n} simulated days, with the same visitors and the same chances; differences are taken day by "
+                f"各方案经历相同的 {n} 个模拟日（游客相同，各人的随机因素也相同），逐日相减；区间内含 0 时，不作优劣判断。",
+                f"All plans lived through the same {n} simulated days, with the same visitors and their same luck; differences are taken day by "
                 "day, and nothing is called better or worse while its interval contains 0.",
             )
         )
