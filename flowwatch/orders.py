@@ -31,6 +31,11 @@ _WHY_NOT: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"its end is past, and no drill is under way", "结束时间已过，而当前没有演练可以结束"),
         (r"a fire is reported: nobody drills now", "火警期间不得演练"),
         (r"no fire is reported", "当前没有火警可以解除"),
+        (r'no (?:barrier|link|sign|device) "(.+)"', "没有设备“{0}”"),
+        (r'commands to \S+ "(.+)" wait for nobody: its delivery is "(.+)"', "“{0}”的指令不需要放行（下发方式：{1}）"),
+        (r"the site was put back on advise", "全景区已改为仅建议"),
+        (r"the site was not put back on advise", "景区并未改为仅建议"),
+        (r'the command to \S+ "(.+)" is number (.+), not (.+)', "“{0}”的当前指令是第 {1} 号，而不是第 {2} 号"),
         (r'version "(.+)" is not in force', "方案版本 {0} 未在执行"),
         (r"no gate of the site is marked for drills", "该景区没有参加演练的通道口"),
         (r'the real stage "(.+)" is no calmer than "(.+)"', "实际阶段“{0}”不低于演练阶段“{1}”"),
@@ -58,17 +63,28 @@ def order(record: Mapping[str, Any], names: Names, clock: Clock, near: int, abou
             return _answer(record, names, about)
         case "drill":
             stage, until = names.stage(record["stage"]), clock.time(record["until_us"], near)
-            if _ends(record):
-                return say("结束演练", "end the drill")
-            return say(f"演练“{stage}”阶段，至 {until}", f'exercise stage "{stage}" until {until}')
+            exercise = say(f"演练“{stage}”阶段，至 {until}", f'exercise stage "{stage}" until {until}')
+            return say("结束演练", "end the drill") if _ends(record) else exercise
         case "fire":
             return _fire(record, names)
+        case "release" | "deliver":
+            return _delivery(record, names)
         case "approve":
             version, author, by = record["version"][:12], record["author"]["by"], record["approver"]["by"]
             return say(
                 f"方案版本 {version} 由 {by} 批准（{author} 编制）", f"version {version} of the documents, by {author}, is approved by {by}"
             )
     return str(record["type"])
+
+
+def _delivery(record: Mapping[str, Any], names: Names) -> str:
+    if record["type"] == "deliver" and record["to"] == "advise":
+        return names.say("全景区改为仅建议，指令不再自动下发", "put the whole site back on advise: nothing goes out by itself")
+    if record["type"] == "deliver":
+        return names.say("恢复按文件规定的方式下发指令", "deliver commands as the documents say again")
+    kind, name = ("gate", record["gate"]) if record.get("gate") is not None else str(record["device"]).split("/", 1)
+    device, number = names.called(kind, name), record["revision"]
+    return names.say(f"放行{spaced(device)}的第 {number} 号指令", f"release command number {number} to {device}")
 
 
 def _fire(record: Mapping[str, Any], names: Names) -> str:

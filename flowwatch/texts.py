@@ -22,6 +22,8 @@ ACTIONS: Final[Mapping[str, Text]] = {
     "confirm": {"zh": "确认", "en": "confirmation"},
     "drill": {"zh": "演练指令", "en": "drill"},
     "fire": {"zh": "火警指令", "en": "fire"},
+    "release": {"zh": "指令放行", "en": "release of a command"},
+    "deliver": {"zh": "下发方式", "en": "delivery of commands"},
     "approve": {"zh": "方案批准", "en": "approval"},
 }
 
@@ -49,6 +51,7 @@ REASONS: Final[Mapping[Reason, Text]] = {
     Reason.IMPOSSIBLE_HEADCOUNT: {"zh": "画面人数超过该区域可能容纳的上限", "en": "more people in view than the floor can hold"},
     Reason.BAD_ACTION: {"zh": "人工操作记录有误", "en": "an operator's record that cannot be read or applied"},
     Reason.BAD_DOCUMENT: {"zh": "方案文件记录有误", "en": "a document that cannot be read"},
+    Reason.BAD_REPORT: {"zh": "设备回报有误，或景区没有这个设备", "en": "a device's report that cannot be read, or no such device"},
 }
 
 _INCIDENTS: Final[Mapping[str, tuple[Text, Text]]] = {
@@ -149,6 +152,45 @@ _INCIDENTS: Final[Mapping[str, tuple[Text, Text]]] = {
         },
         {"zh": "“{subject}”开始有效", "en": '"{subject}" is within its dates now'},
     ),
+    "gate_unanswered": (
+        {"zh": "{subject}对指令没有应答，请派人到现场确认", "en": "{subject} has not answered its command; please send somebody to see"},
+        {"zh": "{subject}已应答", "en": "{subject} has answered"},
+    ),
+    "gate_unanswered/refused": (
+        {"zh": "{subject}拒绝执行指令，请派人到现场处置", "en": "{subject} refuses its command; please send somebody"},
+        {"zh": "{subject}已执行指令", "en": "{subject} has done as it was told"},
+    ),
+    "gate_unanswered/failed": (
+        {"zh": "{subject}执行指令失败，请派人到现场处置", "en": "{subject} failed to do as it was told; please send somebody"},
+        {"zh": "{subject}已执行指令", "en": "{subject} has done as it was told"},
+    ),
+    "gate_wrong_mode": (
+        {"zh": "{subject}的实际状态与指令不符，请派人到现场处置", "en": "{subject} is not as it was commanded; please send somebody"},
+        {"zh": "{subject}的状态与指令一致", "en": "{subject} is as it was commanded"},
+    ),
+    "gate_lost": (
+        {"zh": "与{subject}失去联系，它将转入失联时的状态", "en": "{subject} cannot be reached; it falls to its mode for that"},
+        {"zh": "与{subject}恢复联系", "en": "{subject} can be reached again"},
+    ),
+    "gate_contradicted/in": (
+        {"zh": "{subject}应禁止进入，但仍有人进入，每分钟约 {per_min} 人", "en": "{subject} still lets {per_min}/min in"},
+        {"zh": "{subject}已无人违规进入", "en": "{subject} lets nobody in any more"},
+    ),
+    "gate_contradicted/out": (
+        {"zh": "{subject}应禁止离开，但仍有人离开，每分钟约 {per_min} 人", "en": "{subject} still lets {per_min}/min out"},
+        {"zh": "{subject}已无人逆向离开", "en": "{subject} lets nobody out any more"},
+    ),
+    "release_needed": (
+        {"zh": "{subject}的指令等待人工放行", "en": "the command to {subject} waits for a person to release it"},
+        {"zh": "{subject}没有等待放行的指令", "en": "no command to {subject} waits for a release"},
+    ),
+    "advise_only": (
+        {
+            "zh": "全景区已改为仅建议：指令不再自动下发，由人员执行（火警除外）",
+            "en": "the whole site is on advise: nothing goes out by itself, people act (but for a fire)",
+        },
+        {"zh": "恢复按文件规定的方式下发指令", "en": "commands are delivered as the documents say again"},
+    ),
     "case_active": (
         {"zh": "专项预案“{subject}”启用", "en": 'case "{subject}" is in force'},
         {"zh": "专项预案“{subject}”结束", "en": 'case "{subject}" is over'},
@@ -173,7 +215,8 @@ def incident(body: Mapping[str, Any], names: Names) -> str:
     texts = _INCIDENTS.get(f"{what}/{subject}") or _INCIDENTS.get(f"{what}/{reason}") or _INCIDENTS.get(what)
     if texts is None:
         return f"{what}: {subject}"
-    return drilled(body, names) + texts[cleared][names.language].format(subject=names.subject(what, subject), reason=names.stage(reason))
+    facts = {**(body.get("detail") or {}), "subject": names.subject(what, subject), "reason": names.stage(reason)}
+    return drilled(body, names) + texts[cleared][names.language].format(**facts)
 
 
 def _question(body: Mapping[str, Any], detail: Mapping[str, Any], names: Names) -> str:

@@ -23,6 +23,12 @@ _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 _TITLED: Final = ("zone", "gate", "link", "counter", "barrier", "sign", "plan")
 
 
+OF_DEVICES: Final = frozenset(
+    ("override_active", "invariant_broken", "release_needed", "gate_unanswered", "gate_wrong_mode", "gate_lost", "gate_contradicted")
+)
+"""Incidents whose subject is a gate or another device."""
+
+
 class Names:
     """The titles that a compiled site gives to its things, in one language; a thing without a title keeps its name.
 
@@ -163,13 +169,18 @@ class Names:
             case "override_active" if name.startswith("stage:"):
                 plan = self.plan(name.removeprefix("stage:"))
                 return self.say(f"“{plan}”的管控阶段", f'the stage of "{plan}"')
-            case "override_active" | "invariant_broken":
-                return self.gate(name)
+            case _ if what in OF_DEVICES:
+                return self.device(name)
             case "counter_silent":
                 return self.counter(name)
-            case "drill_active" | "fire" | "degraded":
+            case "drill_active" | "fire" | "degraded" | "advise_only":
                 return name
         return self.zone(name)
+
+    def device(self, name: str) -> str:
+        """A gate by its name, or another device by its kind and name, as in "barrier/x"."""
+        kind, _, device = name.rpartition("/")
+        return self.called(kind, device) if kind else self.gate(name)
 
     def _without_title(self, kind: str, name: str) -> str:
         what = self.word(THINGS, "broadcast" if name in self._spoken else kind)

@@ -27,7 +27,7 @@ POLL_S: Final = 0.1
 
 @click.group()
 def operate() -> None:
-    """What people in charge decide: override the plan, enter a count by hand, answer an incident, hold a drill, report a fire."""
+    """What people in charge decide: override the plan, count by hand, answer, drill, report a fire, let commands go out or hold them all."""
 
 
 @operate.command()
@@ -149,6 +149,50 @@ def fire(workspace: Workspace, manner: options.Manner, site: str, state: Literal
         raise CommandError(Exit.USAGE, "expected --on or --off")
     desk = Desk(workspace, site, manner)
     desk.send(Fire(**desk.head(reason), state=state))
+
+
+@operate.command()
+@options.data
+@click.option("--site", required=True)
+@click.option("--gate", help="The gate whose command is to go out.")
+@click.option("--device", metavar="KIND/NAME", help="Another device: barrier/NAME, sign/NAME or link/NAME.")
+@click.option("--revision", required=True, type=click.IntRange(1), help="The number of the command, as the journal tells it.")
+@click.option("--reason", default="released", show_default=True)
+@options.operator
+def release(
+    workspace: Workspace, manner: options.Manner, site: str, gate: str | None, device: str | None, revision: int, reason: str
+) -> None:
+    """Let a command that waits for a person go out (delivery: confirm)."""
+    from msgspec import UNSET
+
+    from flowwatch.documents.actions import Release
+
+    desk = Desk(workspace, site, manner)
+    if (gate is None) == (device is None):
+        raise CommandError(Exit.USAGE, "expected either --gate or --device")
+    kind, _, name = ("gate", "", str(gate)) if device is None else device.partition("/")
+    if kind not in ("gate", "barrier", "sign", "link"):
+        raise CommandError(Exit.USAGE, f'--device: found "{device}", expected gate/NAME, barrier/NAME, sign/NAME or link/NAME')
+    desk.site.need(kind, name)
+    which = UNSET if gate is None else gate, UNSET if device is None else device
+    desk.send(Release(**desk.head(reason), gate=which[0], device=which[1], revision=revision))
+
+
+@operate.command()
+@options.data
+@click.option("--site", required=True)
+@click.option("--advise", "to", flag_value="advise", help="Nothing goes out by itself any more, but for a fire.")
+@click.option("--plan", "to", flag_value="plan", help="As the site's documents say, again.")
+@click.option("--reason", required=True, help="Why; it stands in the record for ever.")
+@options.operator
+def deliver(workspace: Workspace, manner: options.Manner, site: str, to: Literal["advise", "plan"] | None, reason: str) -> None:
+    """Put a whole site back on advise at once, or end that."""
+    from flowwatch.documents.actions import Deliver
+
+    if to is None:
+        raise CommandError(Exit.USAGE, "expected --advise or --plan")
+    desk = Desk(workspace, site, manner)
+    desk.send(Deliver(**desk.head(reason), to=to))
 
 
 def _setting(text: str) -> str:

@@ -68,6 +68,21 @@ class Fire:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """Somebody lets the command of this revision to a device ("gate/gate-3") go out."""
+
+    device: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Somebody puts a whole site back on advise, or has its commands delivered as its documents say again."""
+
+    advise: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Approve:
     """Somebody wrote a version of the site's documents and another person agreed to it; `version` is their whole SHA-256 in hex.
 
@@ -79,7 +94,7 @@ class Approve:
     approver: str
 
 
-What = Recount | Override | Confirm | Drill | Fire | Approve
+What = Recount | Override | Confirm | Drill | Fire | Release | Deliver | Approve
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +162,18 @@ def _fire(record: dict[str, Any]) -> Fire:
     return Fire(_one_of("state", _text(record, "state"), "on", "off"))
 
 
+def _release(record: dict[str, Any]) -> Release:
+    given = [key for key in ("gate", "device") if record.get(key) is not None]
+    if len(given) != 1:
+        raise BadActionError(f'found {" and ".join(given) or "none"} of "gate" and "device", expected one of them')
+    name = _text(record, given[0])
+    return Release(f"gate/{name}" if given == ["gate"] else name, _whole(record, "revision"))
+
+
+def _deliver(record: dict[str, Any]) -> Deliver:
+    return Deliver(_one_of("to", _text(record, "to"), "advise", "plan"))
+
+
 def _approve(record: dict[str, Any]) -> Approve:
     version = _text(record, "version")
     if not re.fullmatch("[0-9a-f]{64}", version):
@@ -170,6 +197,8 @@ _READERS: Final[dict[str, Callable[[dict[str, Any]], What]]] = {
     "confirm": _confirm,
     "drill": _drill,
     "fire": _fire,
+    "release": _release,
+    "deliver": _deliver,
     "approve": _approve,
 }
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from flowwatch.core.actions import Action, BadActionError, read_action
 from flowwatch.core.causes import Evidence
+from flowwatch.core.compliance import Compliance
 from flowwatch.core.consent import Question
 from flowwatch.core.entries import EntryKind, read_object
 from flowwatch.core.flows import Flows
@@ -35,13 +36,14 @@ from flowwatch.core.pending import Rows
 from flowwatch.core.plan import Decision, Plans
 from flowwatch.core.quantities import Measures, Script
 from flowwatch.core.readings import MINUTE, NEVER, Block, Bools, Ints, Kind, Reason, joined_blocks
+from flowwatch.core.reported import BadReportError, read_report
 from flowwatch.core.reports import minute_bodies, phases, refusals_body
 from flowwatch.core.scribe import Output, Scribe
 from flowwatch.core.settlement import Settlement
-from flowwatch.core.standing import Ask, Standing, floor
+from flowwatch.core.standing import Ask, Standing, device_names, floor
 from flowwatch.core.terms import Role, Terms, compile_terms
 
-ENGINE_VERSION: Final = 3
+ENGINE_VERSION: Final = 4
 """Raised by every change after which an old log would give other entries."""
 EMPTY_GRACE_US: Final = 10 * MINUTE
 """A declared known-empty moment counts only when time reaches it within this; after an outage nobody knows whether it was empty."""
@@ -58,7 +60,7 @@ class Engine:
         self.documents: dict[str, tuple[str, dict[str, Any]]] = {}
         self._texts: dict[str, str] = {}
         self.intake, self.occupancy, self.measures, self.plans = Intake(), Occupancy(), Measures(), Plans()
-        self.scribe = Scribe()
+        self.scribe, self.compliance = Scribe(), Compliance()
         self.standings: dict[str, Standing] = {}
         self.holding: set[str] = set()
         self.flow_minute = NEVER
@@ -135,6 +137,7 @@ class Engine:
             self.measures.flows.count(self.network, self.terms.watched, moved, tick)
             self._settle(self._decide(figures, silent, tick), figures, tick, why)
             self._watch(figures, silent, tick)
+            self.compliance.look(self.network, self.standings, moved, self.scribe)
             self._minutes(out, figures, before, tick)
         self.tick = tick
         self._flush_refusals(tick)
@@ -167,6 +170,7 @@ class Engine:
         controls, self._controls = self._controls, []
         actions: list[Action] = []
         changed: dict[str, str | None] = {}
+        reports: list[tuple[int, bytes]] = []
         known, read = set(self.names), set[tuple[str, str]]()
         for offset, kind, code, payload in controls:
             if kind is Kind.REFUSED:
@@ -190,23 +194,45 @@ class Engine:
                     continue
                 changed.setdefault(site, previous and previous[0])
                 self.documents[site], self._texts[site] = (version, document), payload.decode()
+            elif kind is Kind.REPORT:
+                reports.append((offset, payload))
             else:
-                try:
-                    action = read_action(payload)
-                except BadActionError:
-                    self._refuse(offset, Reason.BAD_ACTION)
-                    continue
-                standing = self.standings.get(action.site)
-                if action.site not in self.documents:
-                    self._refuse(offset, Reason.UNKNOWN_SITE)
-                elif (action.site, action.name) in read or (standing and action.name in standing.actions):
-                    self._refuse(offset, Reason.DUPLICATE)
-                else:
-                    read.add((action.site, action.name))
-                    actions.append(action)
+                actions += self._read_action(offset, payload, read)
         if changed:
             self._replace_documents(changed, tick, why)
+        for offset, payload in reports:
+            self._take_report(offset, payload, tick)
         return actions
+
+    def _read_action(self, offset: int, payload: bytes, read: set[tuple[str, str]]) -> list[Action]:
+        """The operator's record in a row, if it is one that is not among those `read` in this tick or before."""
+        try:
+            action = read_action(payload)
+        except BadActionError:
+            self._refuse(offset, Reason.BAD_ACTION)
+            return []
+        standing, name = self.standings.get(action.site), (action.site, action.name)
+        if action.site not in self.documents:
+            self._refuse(offset, Reason.UNKNOWN_SITE)
+        elif name in read or (standing and action.name in standing.actions):
+            self._refuse(offset, Reason.DUPLICATE)
+        else:
+            read.add(name)
+            return [action]
+        return []
+
+    def _take_report(self, offset: int, payload: bytes, tick: int) -> None:
+        try:
+            report = read_report(payload, tick)
+        except BadReportError:
+            self._refuse(offset, Reason.BAD_REPORT)
+            return
+        if report.site not in self.documents:
+            self._refuse(offset, Reason.UNKNOWN_SITE)
+        elif report.device not in device_names(self.documents[report.site][1]):
+            self._refuse(offset, Reason.BAD_REPORT)
+        else:
+            self.compliance.report(report, self.standings[report.site])
 
     def _refuse(self, offset: int, reason: int) -> None:
         self.intake.refuse(np.full(1, offset, np.int64), np.full(1, reason, np.uint8))
@@ -238,6 +264,7 @@ class Engine:
         self.operators = Operators(self.network, self.terms, self.occupancy, self.plans, self.scribe)
         self.settlement = Settlement(self.network, self.terms, self.plans, self.scribe)
         self.phases = phases(self.network.sites)
+        self.compliance.rebuild(self.network)
         watched = np.zeros(len(self.network.zones), np.bool_)
         watched[self.network.root] = True
         targets = self.terms.target
@@ -302,6 +329,7 @@ class Engine:
         for action in actions:
             standing, s = self.standings[action.site], self.network.site_index[action.site]
             self.operators.apply(action, standing, self.settlement.asks(s, standing), why)
+            self.compliance.touched.add(action.site)
             if standing.holds:
                 self.holding.add(action.site)
 
@@ -353,6 +381,7 @@ class Engine:
         self._turn_of_cases(why)
         for s in sorted(why):
             self.settlement.settle(s, self.standings[self.network.sites[s]], why[s])
+            self.compliance.touched.add(self.network.sites[s])
         if self.plans.questions or self._asked:
             self.settlement.ask_persons(self._asked)
 
@@ -492,6 +521,7 @@ class Engine:
             "plans": self.plans.to_state(),
             "asking": self._asking,
             "scribe": self.scribe.to_state(),
+            "compliance": self.compliance.to_state(),
             "standings": {site: standing.to_state() for site, standing in sorted(self.standings.items())},
             "flow_minute": self.flow_minute,
             "refs": {"offsets": offsets, "reasons": reasons},
@@ -506,7 +536,7 @@ class Engine:
         made._texts = {site: text for site, (_, text) in state["documents"].items()}
         made.intake = Intake.from_state(state["intake"])
         made.occupancy = Occupancy.from_state(state["occupancy"])
-        made.scribe = Scribe.from_state(state["scribe"])
+        made.scribe, made.compliance = Scribe.from_state(state["scribe"]), Compliance.from_state(state["compliance"])
         made.standings = {site: Standing.from_state(s) for site, s in state["standings"].items()}
         made.holding = {site for site, standing in made.standings.items() if standing.holds}
         made.flow_minute = state["flow_minute"]

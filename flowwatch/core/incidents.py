@@ -43,6 +43,18 @@ class What(StrEnum):
     """The plan decides outside its own dates (subject: the plan)."""
     CASE_ACTIVE = "case_active"
     """A case of the plan is in force (subject: the case's plan)."""
+    GATE_UNANSWERED = "gate_unanswered"
+    """A command was not answered in time, or refused (subject of this and the next five: the gate, or another device as "barrier/x")."""
+    GATE_WRONG_MODE = "gate_wrong_mode"
+    """A device says that it is set to something else than it was commanded."""
+    GATE_LOST = "gate_lost"
+    """A device cannot be reached; its controller falls to its `on_lost`."""
+    GATE_CONTRADICTED = "gate_contradicted"
+    """People pass a gate the way that its mode forbids."""
+    RELEASE_NEEDED = "release_needed"
+    """A command waits for a person to let it go out: the gate is on `confirm`."""
+    ADVISE_ONLY = "advise_only"
+    """A person put the site back on advise: nothing goes out by itself, but for a fire (subject: "site")."""
 
 
 @dataclass(frozen=True, slots=True)

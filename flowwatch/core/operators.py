@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from flowwatch.core.actions import Action, Approve, Confirm, Drill, Fire, Override, Recount
+from flowwatch.core.actions import Action, Approve, Confirm, Deliver, Drill, Fire, Override, Recount, Release
 from flowwatch.core.entries import EntryKind
 from flowwatch.core.incidents import What
 from flowwatch.core.network import Network
@@ -16,7 +16,7 @@ from flowwatch.core.occupancy import RECOUNT_ERROR, Occupancy
 from flowwatch.core.plan import Plans
 from flowwatch.core.readings import MINUTE
 from flowwatch.core.scribe import Scribe
-from flowwatch.core.standing import Ask, Held, Standing, stages_of
+from flowwatch.core.standing import Ask, Held, Standing, device_names, stages_of
 from flowwatch.core.terms import Terms
 
 COUNTED_AGO_US: Final = 60 * MINUTE
@@ -78,8 +78,11 @@ class Operators:
                 if not on and standing.fire is None:
                     return "no fire is reported", None
                 standing.drill = None
+                standing.retells |= on == (standing.fire is None)
                 standing.fire = action.name if on else None
                 return None, "fire" if on else "fire_ended"
+            case Release() | Deliver() as what:
+                return self._release(s, what, standing) if isinstance(what, Release) else _deliver(what, standing, self.scribe.tick), None
             case Approve(version):
                 in_force = version.startswith(self.network.versions[s])
                 return None if in_force else f'version "{version[:12]}" is not in force', None
@@ -124,6 +127,23 @@ class Operators:
         done = self.plans.answer(ladder, yes=confirm.answer, by=str(action.record["by"]), action=action.name)
         return None if done else f'incident "{confirm.incident}" proposes nothing any more'
 
+    def _release(self, s: int, release: Release, standing: Standing) -> str | None:
+        document = self.network.documents[s]
+        kind, _, name = release.device.partition("/")
+        if release.device not in device_names(document):
+            return f'no {kind} "{name}"' if name else f'no device "{release.device}"'
+        gate = next((g for g in document["gates"] if kind == "gate" and g["gate"] == name), document)
+        if gate["delivery"] != "confirm":
+            return f'commands to {kind} "{name}" wait for nobody: its delivery is "{gate["delivery"]}"'
+        if standing.advised:
+            return "the site was put back on advise"
+        present = standing.gates.get(name, ("", 0))[1] if kind == "gate" else standing.devices.get(release.device, (None, 0))[1]
+        if release.revision != present:
+            return f'the command to {kind} "{name}" is number {present}, not {release.revision}'
+        standing.released[release.device] = release.revision
+        standing.asked_at[release.device] = self.scribe.tick
+        return None
+
     def _drill(self, s: int, drill: Drill, action: str, standing: Standing) -> str | None:
         site, tick = self.network.documents[s], self.scribe.tick
         if not site["plans"]:
@@ -146,3 +166,11 @@ class Operators:
             return f'the real stage "{standing.stages[main]}" is no calmer than "{drill.stage}"'
         standing.drill = Held(drill.stage, drill.until, action)
         return None
+
+
+def _deliver(deliver: Deliver, standing: Standing, tick: int) -> str | None:
+    if not deliver.advise and not standing.advised:
+        return "the site was not put back on advise"
+    standing.advised, standing.released = deliver.advise, {}
+    standing.asked_at = dict.fromkeys(standing.asked_at, tick)
+    return None

@@ -12,8 +12,9 @@ CUMULATIVE     the same; ingress and egress are totals since the device's last r
 ABSOLUTE       counter, at, received, seq, ordinal, headcount (people in view at `at`)
 TICK           at: time itself; every decision is taken at a tick
 DOCUMENT       at, payload: the compiled canonical site with its plan (JSON); assigns codes to counters that have none yet
-ACTION         at, payload: an operator's record (JSON): override, recount, confirm, drill, fire, approve
+ACTION         at, payload: an operator's record (JSON): override, recount, confirm, drill, fire, approve, release, deliver
 REFUSED        received, ingress = a `Reason` code, payload = the raw bytes: what the edge could not read or route
+REPORT         at, payload: what a gate, barrier, sign or link reports of itself (JSON): its setting, whether it can be reached
 =============  ==========================================================================================================
 """
 
@@ -57,6 +58,7 @@ class Kind(IntEnum):
     DOCUMENT = 17
     ACTION = 18
     REFUSED = 19
+    REPORT = 20
 
 
 class Reason(IntEnum):
@@ -90,6 +92,8 @@ class Reason(IntEnum):
     BAD_ACTION = 16
     """An operator's record that cannot be read or applied."""
     BAD_DOCUMENT = 17
+    BAD_REPORT = 18
+    """A device's report that cannot be read, or of a device that the site does not have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,7 @@ class Settlement:
 
     def _command(self, site: str, document: Mapping[str, Any], standing: Standing, order: Order, why: Why, of: str | None) -> None:
         gate = next(g for g in document["gates"] if g["gate"] == order.gate)
+        standing.asked_at[f"gate/{order.gate}"] = self.scribe.tick
         setting = order.setting
         body = {
             "site": site,
@@ -134,6 +135,7 @@ class Settlement:
     def _direct(self, site: str, standing: Standing, asks: list[Ask], why: Why, of: str | None, *, lead: bool) -> None:
         reason = _REASONS.get(why.reason, why.reason)
         for d in standing.direct(asks, lead=lead):
+            standing.asked_at[f"{d.kind}/{d.name}"] = self.scribe.tick
             told = {"device": d.kind, "name": d.name, "state": d.state, "revision": d.revision, "plan": d.plan, "stage": d.stage}
             self.scribe.entry(site, EntryKind.DEVICE, {"site": site, **told, "reason": reason, "of": of})
         for ask, task, key, stage in standing.give_tasks(asks):

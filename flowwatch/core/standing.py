@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowwatch.core.gates import Setting, combine, egress_per_min, fire_table, violations
+from flowwatch.core.reported import Reported
 
 Record = Mapping[str, Any]
 Table = dict[str, str]
@@ -85,11 +86,26 @@ class Standing:
     """ "plan/task" -> the stage that gave it, while it stands."""
     actions: list[str] = field(default_factory=list)
     """The names of the last actions, so that none is applied twice."""
+    reported: dict[str, Reported] = field(default_factory=dict)
+    """ "gate/x" -> what it said last."""
+    asked_at: dict[str, int] = field(default_factory=dict)
+    """ "gate/x" -> since when (tick) its newest command may go out."""
+    released: dict[str, int] = field(default_factory=dict)
+    """ "gate/x" -> the revision that a person released."""
+    advised: bool = False
+    """Whether somebody put the site back on advise."""
+    retells: bool = False
+    """Whether every gate is to be told anew, though its setting stays: a fire began or ended, and a gate may follow the service's own word."""
 
     @property
     def holds(self) -> bool:
         """Whether anything is in force that ends by itself."""
         return bool(self.stages_held or self.gates_held or self.cases_held or self.drill)
+
+    @property
+    def acts(self) -> bool:
+        """Whether there is anything to hold its devices to, besides what its documents say: they report, or somebody put it back on advise."""
+        return bool(self.reported or self.advised)
 
     def end_overrides(self, tick: int) -> list[str]:
         """End what has come to its end; the kinds of what ended: "override", "case", "drill"."""
@@ -167,11 +183,12 @@ class Standing:
         return both, {gate for gate, text in both.items() if text != wanted[gate]}, []
 
     def command(self, wanted: Table, drilled: set[str]) -> list[Order]:
-        """Bring the gates to the table `wanted`: an order for each that must change, in the table's order."""
+        """Bring the gates to the table `wanted`: an order for each that must change, in the table's order; for all of them if it `retells`."""
         changed = []
+        retells, self.retells = self.retells, False
         for gate, text in wanted.items():
             present, revision = self.gates.get(gate, ("", 0))
-            if present != text:
+            if present != text or retells:
                 self.gates[gate] = (text, revision + 1)
                 changed.append(Order(gate, Setting.parse(text), revision + 1, gate in drilled))
         return changed
@@ -214,6 +231,10 @@ class Standing:
         stages = {p["plan"]: {s["stage"] for s in p["stages"]} for p in site["plans"]}
         self.gates = {g: (text if g in there else "", revision) for g, (text, revision) in self.gates.items()}
         self.gates_held = {g: h for g, h in self.gates_held.items() if g in there}
+        known = device_names(site)
+        self.reported = {d: r for d, r in self.reported.items() if d in known}
+        self.released = {d: r for d, r in self.released.items() if d in known}
+        self.asked_at = {d: at for d, at in self.asked_at.items() if d in known}
         self.stages_held = {p: h for p, h in self.stages_held.items() if h.value in stages.get(p, ())}
         cases = {p["plan"] for p in site["plans"] if p["case"] is not None}
         self.cases_held = {p: h for p, h in self.cases_held.items() if p in cases}
@@ -237,6 +258,10 @@ class Standing:
             "devices": {d: list(v) for d, v in self.devices.items()},
             "tasks": self.tasks,
             "actions": self.actions,
+            "reported": {d: list(r) for d, r in self.reported.items()},
+            "asked_at": self.asked_at,
+            "released": self.released,
+            "advised": self.advised,
         }
 
     @classmethod
@@ -257,7 +282,16 @@ class Standing:
             {d: (value, revision) for d, (value, revision) in state["devices"].items()},
             dict(state["tasks"]),
             list(state["actions"]),
+            {d: Reported(*r) for d, r in state["reported"].items()},
+            dict(state["asked_at"]),
+            dict(state["released"]),
+            state["advised"],
         )
+
+
+def device_names(site: Record) -> set[str]:
+    """The devices of a compiled site as reports name them: "gate/x", "barrier/x", "sign/x", "link/x"."""
+    return {f"{kind}/{thing[kind]}" for kind in ("gate", "barrier", "sign", "link") for thing in site[f"{kind}s"]}
 
 
 def combined(site: Record, asks: Iterable[Ask]) -> Table:

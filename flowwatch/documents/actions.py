@@ -1,4 +1,4 @@
-"""What an operator writes: override, recount, confirm, drill and fire, as records for the log; and approve, which acceptance writes for two.
+"""What an operator writes: override, recount, confirm, drill, fire, release, deliver; and approve, which acceptance writes for two.
 
 `flowwatch operate` makes them today, the service will make the same ones. The engine reads them from the log with its own eyes
 (`core.actions`), because a record in a log may come from anywhere; here they are typed, named and written in one canonical form.
@@ -103,6 +103,25 @@ class Fire(_Record, frozen=True, kw_only=True, tag="fire"):
     state: Literal["on", "off"]
 
 
+class Release(_Record, frozen=True, kw_only=True, tag="release"):
+    """Somebody lets a command that waits for a person go out: of the gate, or of another device (barrier/x, sign/x, link/x)."""
+
+    gate: Name | UnsetType = UNSET
+    device: Annotated[str, Meta(pattern="^(gate|barrier|sign|link)/[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")] | UnsetType = UNSET
+    revision: Annotated[int, Meta(ge=1, le=2**53, description="which command to it, as the journal numbers them")]
+
+    def __post_init__(self) -> None:
+        """Refuse what names none or both."""
+        if (self.gate is UNSET) == (self.device is UNSET):
+            raise ValueError("found both or none of `gate` and `device`, expected one of them")
+
+
+class Deliver(_Record, frozen=True, kw_only=True, tag="deliver"):
+    """Somebody puts the whole site back on advise, so that nothing goes out by itself, or has commands delivered as the documents say again."""
+
+    to: Literal["advise", "plan"]
+
+
 class Signed(Document, frozen=True, kw_only=True):
     """One of the two signatures under a version of documents, with all that it takes to check it again."""
 
@@ -120,7 +139,7 @@ class Approve(_Record, frozen=True, kw_only=True, tag="approve"):
     approver: Signed
 
 
-Action = Override | Recount | Confirm | Drill | Fire | Approve
+Action = Override | Recount | Confirm | Drill | Fire | Release | Deliver | Approve
 _DECODER: Final[msgspec.json.Decoder[Action]] = msgspec.json.Decoder(Action)
 
 

@@ -6,7 +6,7 @@ between the two, the rows enter the log twice, and the engine refuses the second
 documents by their version. (A raw record that no identity could be read from is then counted twice; it moves nobody.)
 
 A staged file is a file of frames like a segment. Its rows carry names, not codes, because only the writer knows those: `counter` is an
-index into the title's `names` (for an action: the site), and every reading brings the bytes that it was read from, in case its counter is
+index into the title's `names` (for an action or a report: the site), and every reading brings the bytes that it was read from, in case its counter is
 unknown.
 """
 
@@ -88,6 +88,11 @@ class Inbox:
         check_length(payload)
         self._waiting.add_row(Row(Kind.ACTION, at=at_us, payload=payload, counter=self._names.setdefault(site, len(self._names))))
 
+    def append_report(self, site: str, payload: bytes, at_us: int) -> None:
+        """Buffer what a device of a site reports. Raises `BadRecord` for a report that is too long."""
+        check_length(payload)
+        self._waiting.add_row(Row(Kind.REPORT, at=at_us, payload=payload, counter=self._names.setdefault(site, len(self._names))))
+
     def append_refused(self, raw: bytes, reason: Reason, received_us: int) -> None:
         """Buffer bytes that could not be read."""
         self._waiting.add_row(Row(Kind.REFUSED, received=received_us, ingress=reason, payload=raw[:RAW_BYTES]))
@@ -118,7 +123,7 @@ class Inbox:
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """A staged row that is no reading. `site` is given for an action, `reason` for a refusal."""
+    """A staged row that is no reading. `site` is given for an action or a report, `reason` for a refusal."""
 
     kind: Kind
     time_us: int
@@ -179,7 +184,7 @@ def _readings(block: Block, names: list[str]) -> Readings:
 
 def _single(block: Block, names: list[str]) -> Single:
     kind = Kind(int(block.kind[0]))
-    if kind is Kind.ACTION:
+    if kind in (Kind.ACTION, Kind.REPORT):
         return Single(kind, int(block.at[0]), block.payload[0], site=names[block.counter[0]])
     if kind is Kind.REFUSED:
         return Single(kind, int(block.received[0]), block.payload[0], reason=Reason(int(block.ingress[0])))

@@ -158,6 +158,12 @@ class Writer:
         check_length(payload)
         self._by_name[self._routing.place(site).partition].add_row(Row(Kind.ACTION, at=at_us, payload=payload))
 
+    def append_report(self, site: str, payload: bytes, at_us: int) -> None:
+        """Buffer what a device of a site reports. Raises `BadRecord` for a site without a document."""
+        self._check_usable()
+        check_length(payload)
+        self._by_name[self._routing.place(site).partition].add_row(Row(Kind.REPORT, at=at_us, payload=payload))
+
     def append_refused(self, raw: bytes, reason: Reason, received_us: int) -> None:
         """Buffer bytes that could not be read, in the partition of what is not routed; the first 4 KiB are kept."""
         self._check_usable()
@@ -289,7 +295,7 @@ class Writer:
                 group = groups.setdefault(document.site, document.group)
                 if group != document.group:
                     raise BadRecord("document", f"site {document.site!r} in group {document.group!r}", f"group {group!r}, as before it")
-            elif row.kind is Kind.ACTION and row.site not in groups:
+            elif row.kind in (Kind.ACTION, Kind.REPORT) and row.site not in groups:
                 self._routing.place(row.site)
 
     def _append_staged(self, staged: Staged) -> None:
@@ -300,6 +306,8 @@ class Writer:
                 self.append_document(part.payload, part.time_us)
             elif part.kind is Kind.ACTION:
                 self.append_action(part.site, part.payload, part.time_us)
+            elif part.kind is Kind.REPORT:
+                self.append_report(part.site, part.payload, part.time_us)
             else:
                 self.append_refused(part.payload, part.reason, part.time_us)
 

@@ -69,6 +69,7 @@ def test_a_fire_turns_every_gate_at_once_and_is_told_under_the_highest_level() -
         ("g0", "out", "fire", "f1", False),
         ("g1", "out", "fire", "f1", False),
         ("g2", "closed", "fire", "f1", False),
+        ("inner", "both", "fire", "f1", False),
     ]
     assert [(b["subject"], b["level"], b["reason"], b["state"]) for b in bodies(entries, "incident") if b["what"] == "fire"] == [
         ("fire", "I", "f1", "raised")
@@ -82,7 +83,7 @@ def test_the_end_of_a_fire_gives_the_gates_back_to_the_stage_that_is_real_then()
     ).entries
     assert [to for _, _, to, _ in stages_seen(entries)] == ["busy"]
     assert _table(engine) == {"g0": "out", "g1": "both", "g2": "closed", "inner": "both"}
-    assert [(b["gate"], b["reason"]) for b in bodies(entries, "command")] == [("g1", "fire_ended")]
+    assert [(b["gate"], b["reason"]) for b in bodies(entries, "command")] == [(name, "fire_ended") for name in FIRE]
     assert [b["state"] for b in bodies(entries, "incident") if b["what"] == "fire"] == ["cleared"]
 
 

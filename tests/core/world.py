@@ -201,6 +201,12 @@ def act(at: int, name: str, kind: str, site_name: str = "yu", **fields: Any) -> 
     return Row(Kind.ACTION, at, payload=canonical(record))
 
 
+def report(at: int, device: str, site_name: str = "yu", **fields: Any) -> Row:
+    """What a device says: by default that it can be reached and has obeyed nothing yet."""
+    said = {"site": site_name, "device": device, "at_us": at, "link": "up", "setting": None, "revision": 0}
+    return Row(Kind.REPORT, at, payload=canonical(said | {"command": None, "outcome": None, "why": None} | fields))
+
+
 def recount(
     at: int, count: int, zone_name: str = "mall", *, name: str | None = None, site_name: str = "yu", counted_at: int | None = None
 ) -> Row:
