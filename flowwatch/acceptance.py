@@ -7,7 +7,6 @@ The documents of a group, whose plans go by each other's stages, come into force
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,7 +197,7 @@ class _Gate:
 
     def _append(self, group: Sequence[Loaded], pairs: Sequence[Pair | None], *, again: bool) -> None:
         """The documents (unless they are there: `again`) and right behind each of them, all in one commit, who signed it."""
-        now, roster = time.time_ns() // 1000, self.policy.roster
+        now, roster = load_settings(self.workspace.log).now(), self.policy.roster
 
         def stage(to: Writer | Inbox) -> None:
             for loaded, pair in zip(group, pairs, strict=True):

@@ -73,10 +73,11 @@ class Ticker(threading.Thread):
             self.ticking.clear()
 
     def _tick(self, writer: Writer) -> None:
-        clock = Clock.start(writer.settings.tick_us, writer.last_tick_us, time.monotonic_ns() // 1000)
+        settings = writer.settings
+        clock = Clock.start(settings.tick_us, writer.last_tick_us, round(time.monotonic_ns() // 1000 * settings.times))
         minute = 0
         while not self._stop_asked.is_set():
-            clock, due = clock.look(time.time_ns() // 1000, time.monotonic_ns() // 1000)
+            clock, due = clock.look(settings.now(), round(time.monotonic_ns() // 1000 * settings.times))
             if due is not None:
                 writer.tick(due)
                 writer.commit()
@@ -85,4 +86,4 @@ class Ticker(threading.Thread):
                     writer.retain(self._keep.bytes, self._keep.age_us, whole=checkpoints.is_whole)
             for path, problem in writer.drain().bad:
                 self._tell(f"set aside {path}: {problem}")
-            self._stop_asked.wait(min(DRAIN_S, clock.wait_us / 1e6))
+            self._stop_asked.wait(min(DRAIN_S, clock.wait_us / settings.times / 1e6))

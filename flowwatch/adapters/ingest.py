@@ -116,15 +116,16 @@ class Report:
 
 
 class WallTime:
-    """Receipt times for a log with a wall clock: now. Ticks are not the importer's."""
+    """Receipt times for a live log: now. Ticks are not the importer's."""
 
-    def __init__(self, lateness_us: int = 0) -> None:
-        """`lateness_us`: how late readings may come and still be numbered exactly (`ordinals`); an hour, if it is less."""
+    def __init__(self, now: Callable[[], int], lateness_us: int = 0) -> None:
+        """`now`: the log's time (`Settings.now`); `lateness_us`: how late readings may come and still be numbered exactly, an hour at least."""
         self.horizon_us = max(lateness_us, HOUR)
+        self._now = now
 
     def stamp(self, batch: Batch) -> Batch | None:
         """The rows, received now."""
-        now = time.time_ns() // 1000
+        now = self._now()
         return stamped(batch, np.full(len(batch), now, np.int64), now)
 
     def end(self) -> Batch | None:
@@ -156,7 +157,7 @@ def time_of(writer: Writer, document: Import | None = None, lateness_us: int = D
     if document is not None:
         lateness_us = 0 if document.order is Order.TIME else duration_us(document.lateness)
     if writer.settings.clock is Clock.WALL:
-        return WallTime(lateness_us)
+        return WallTime(writer.settings.now, lateness_us)
     return EventTime(writer, writer.settings.tick_us, lateness_us, MAX_JUMP_US if document is None else duration_us(document.max_jump))
 
 

@@ -61,13 +61,13 @@ def refused(
     workspace: Workspace, as_json: bool, lang: options.Language, name: str | None, since: str | None, until: str | None, limit: int | None
 ) -> None:
     """What was not counted, and why: totals by reason, and the records themselves as they came. With --json the records only."""
-    import time
-
     from flowwatch import refused as refusals
     from flowwatch import texts
     from flowwatch.journal import Journal
+    from flowwatch.log import load
 
-    log, now, reason = need_log(workspace), time.time_ns() // 1000, _reason(name)
+    log, reason = need_log(workspace), _reason(name)
+    now = load(log).now()
     since_us, until_us = (None if text is None else moment(text, now, UTC, back=True) for text in (since, until))
     with Journal.open(need_journal(workspace), create=False) as journal:
         if as_json:

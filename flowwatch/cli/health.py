@@ -190,7 +190,8 @@ def clock(patient: Patient) -> Iterator[Finding]:
     tick = log_time(patient.workspace.log)
     if patient.settings.clock is not Clock.WALL or tick == ABSENT:
         return
-    age = patient.now - tick
+    pace = patient.settings.pace
+    age = patient.now - tick if pace is None else round((pace.at(patient.now) - tick) / pace.times)
     if age < -AHEAD_US:
         yield Finding("clock_back", seconds=-age // SECOND)
     elif patient.runner is not None and age > max(STILL_US, 10 * patient.settings.tick_us):

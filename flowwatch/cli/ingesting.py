@@ -151,9 +151,10 @@ def bring(workspace: Workspace, sources: list[Source], document: Import | None, 
     from flowwatch.cli.entrance import LiveSink
     from flowwatch.log import Clock, Writer, load
 
-    if load(workspace.log).clock is Clock.WALL:
+    settings = load(workspace.log)
+    if settings.clock is Clock.WALL:
         with LiveSink(workspace) as sink:
-            return run(sources, sink, WallTime(), meter), sink.staged
+            return run(sources, sink, WallTime(settings.now), meter), sink.staged
     with Writer.open(workspace.log) as writer:
         return run(sources, writer, time_of(writer, document, late_us), meter), False
 

@@ -219,8 +219,8 @@ class Desk:
         self._workspace, self._manner = workspace, manner
         self._log = need_log(workspace)
         self.site = Sites(self._log).site(site)
-        live = load(self._log).clock is Clock.WALL
-        self.now = time.time_ns() // 1000 if live else max(log_time(self._log), 0)
+        settings = load(self._log)
+        self.now = settings.now() if settings.clock is Clock.WALL else max(log_time(self._log), 0)
         """Microseconds: the wall clock's for a live log, the last tick's for an archive."""
 
     def end(self, until: str) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from enum import StrEnum
 from pathlib import Path
@@ -34,13 +35,39 @@ class Clock(StrEnum):
     """An archive: ticks follow the readings' own times."""
 
 
+class Pace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Time in a live log that runs ahead of the wall clock: for demonstrations and rehearsals, never for a place with people in it.
+
+    The log's time is `begins_us` when the wall clock says `since_us`, and goes on `times` as fast.
+    """
+
+    begins_us: int
+    since_us: int
+    times: float
+
+    def at(self, wall_us: int) -> int:
+        """The log's time at a moment of the wall clock, microseconds."""
+        return self.begins_us + round((wall_us - self.since_us) * self.times)
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a log was created with. `tick_us`: microseconds between ticks; `partitions`: how many, `UNROUTED` not counted."""
+    """What a log was created with. `tick_us`: microseconds between ticks; `partitions`: how many, `UNROUTED` not counted; `pace`: `Pace`."""
 
     format: int = FORMAT
     clock: Clock = Clock.WALL
     tick_us: int = 1_000_000
     partitions: int = 16
+    pace: Pace | None = None
+
+    @property
+    def times(self) -> float:
+        """How fast the log's time runs: 1, but for a rehearsal."""
+        return 1.0 if self.pace is None else self.pace.times
+
+    def now(self) -> int:
+        """The time in a live log, microseconds: the wall clock's, or a rehearsal's."""
+        wall = time.time_ns() // 1000
+        return wall if self.pace is None else self.pace.at(wall)
 
     @property
     def folders(self) -> list[str]:
@@ -84,18 +111,22 @@ def load(path: Path | str) -> Settings:
     return settings
 
 
-def create(path: Path | str, *, clock: Clock | str = Clock.WALL, tick_us: int = 1_000_000, partitions: int = 16) -> Settings:
+def create(
+    path: Path | str, *, clock: Clock | str = Clock.WALL, tick_us: int = 1_000_000, partitions: int = 16, pace: Pace | None = None
+) -> Settings:
     """Make a log at `path`, durably; a log with equal settings is left as it is.
 
     Raises:
         LogError: other settings stand there, or segments without settings.
         DiskRefused: the folder cannot be written.
-        ValueError: `clock`, `tick_us` or `partitions` out of range.
+        ValueError: `clock`, `tick_us`, `partitions` or `pace` out of range.
     """
     path = Path(path)
-    wanted = Settings(clock=Clock(clock), tick_us=tick_us, partitions=partitions)
+    wanted = Settings(clock=Clock(clock), tick_us=tick_us, partitions=partitions, pace=pace)
     if tick_us < 1 or not 1 <= partitions <= MOST_PARTITIONS:
         raise ValueError(f"tick_us={tick_us}, partitions={partitions}: expected tick_us >= 1 and 1 to {MOST_PARTITIONS} partitions")
+    if pace is not None and (wanted.clock is not Clock.WALL or not pace.times >= 1):
+        raise ValueError(f"{pace}: expected a live log, and at least 1 time as fast")
     if settings_file(path).exists():
         found = load(path)
         if found != wanted:
@@ -121,4 +152,5 @@ def _check(file: Path, settings: Settings) -> None:
 
 
 def _told(settings: Settings) -> str:
-    return f"clock {settings.clock.value}, tick_us {settings.tick_us}, {settings.partitions} partitions"
+    pace = "" if settings.pace is None else f", {settings.times:g} times as fast"
+    return f"clock {settings.clock.value}, tick_us {settings.tick_us}, {settings.partitions} partitions{pace}"
