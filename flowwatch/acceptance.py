@@ -22,6 +22,7 @@ from flowwatch.log.inbox import Inbox
 from flowwatch.log.reader import Reader
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import load as load_settings
+from flowwatch.log.time import now
 from flowwatch.log.writer import Writer
 from flowwatch.soundness import Record, astray, examine, neighbours, read, site_named_in
 from flowwatch.workspace import Workspace
@@ -197,15 +198,15 @@ class _Gate:
 
     def _append(self, group: Sequence[Loaded], pairs: Sequence[Pair | None], *, again: bool) -> None:
         """The documents (unless they are there: `again`) and right behind each of them, all in one commit, who signed it."""
-        now, roster = load_settings(self.workspace.log).now(), self.policy.roster
+        at, roster = now(self.workspace.log), self.policy.roster
 
         def stage(to: Writer | Inbox) -> None:
             for loaded, pair in zip(group, pairs, strict=True):
                 site = str(loaded.site["site"])
                 if not again:
-                    to.append_document(loaded.payload, now)
+                    to.append_document(loaded.payload, at)
                 if pair is not None and roster is not None:
-                    to.append_action(site, payload(record(site, loaded.digest, pair, roster, now)), now)
+                    to.append_action(site, payload(record(site, loaded.digest, pair, roster, at)), at)
             to.commit()
 
         try:

@@ -32,7 +32,6 @@ from flowwatch.journal import Journal
 from flowwatch.log.disk import replace_file, storage
 from flowwatch.log.errors import LogError
 from flowwatch.log.reader import Reader
-from flowwatch.log.settings import Clock
 from flowwatch.log.settings import load as load_settings
 from flowwatch.ticker import Keep, Ticker
 from flowwatch.workspace import Workspace
@@ -76,7 +75,7 @@ def run(
         accept_documents(workspace, offered.root, tell, offered.approvers)
         _require_journal(workspace)
         _prepare_recovery(workspace)
-        ticker = Ticker(workspace.log, tell, keep) if settings.clock is Clock.WALL and not until_end else None
+        ticker = Ticker(workspace.log, tell, keep) if settings.live and not until_end else None
         if ticker:
             ticker.start()
         try:

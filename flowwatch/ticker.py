@@ -2,7 +2,8 @@
 
 Decisions are taken on ticks, silence is noticed on ticks: so ticks must go on whatever becomes of the input. The ticker takes the lock when it
 is free, and tries again while another process (an import) holds it. Time is the wall clock's as long as that goes forward; when somebody sets
-it back, ticks go on at the speed of the monotonic clock until the wall clock has caught up (`log.clock`).
+it back, ticks go on at the speed of the monotonic clock until the wall clock has caught up (`log.clock`). In a rehearsal the ticks are among what
+other processes staged.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from flowwatch import checkpoints
 from flowwatch.core.readings import MINUTE
 from flowwatch.log.clock import Ticker as Clock
 from flowwatch.log.errors import LogError, LogLocked
+from flowwatch.log.settings import Clock as LogClock
 from flowwatch.log.writer import Writer
 
 DRAIN_S: Final = 0.01
@@ -73,12 +75,12 @@ class Ticker(threading.Thread):
             self.ticking.clear()
 
     def _tick(self, writer: Writer) -> None:
-        settings = writer.settings
-        clock = Clock.start(settings.tick_us, writer.last_tick_us, round(time.monotonic_ns() // 1000 * settings.times))
+        clock = Clock.start(writer.settings.tick_us, writer.last_tick_us, time.monotonic_ns() // 1000)
+        told = writer.settings.clock is LogClock.TOLD
         minute = 0
         while not self._stop_asked.is_set():
-            clock, due = clock.look(settings.now(), round(time.monotonic_ns() // 1000 * settings.times))
-            if due is not None:
+            clock, due = clock.look(time.time_ns() // 1000, time.monotonic_ns() // 1000)
+            if due is not None and not told:
                 writer.tick(due)
                 writer.commit()
                 if self._keep != Keep() and due // MINUTE != minute:
@@ -86,4 +88,4 @@ class Ticker(threading.Thread):
                     writer.retain(self._keep.bytes, self._keep.age_us, whole=checkpoints.is_whole)
             for path, problem in writer.drain().bad:
                 self._tell(f"set aside {path}: {problem}")
-            self._stop_asked.wait(min(DRAIN_S, clock.wait_us / settings.times / 1e6))
+            self._stop_asked.wait(min(DRAIN_S, clock.wait_us / 1e6))

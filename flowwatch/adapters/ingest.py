@@ -29,7 +29,7 @@ from flowwatch.core.readings import ABSENT, Ints, Reason
 from flowwatch.documents.words import duration_us
 from flowwatch.log.readings import Readings
 from flowwatch.log.routing import UNKNOWN_COUNTER, UNKNOWN_SITE
-from flowwatch.log.settings import Clock
+from flowwatch.log.time import clock_of
 from flowwatch.log.writer import Writer
 
 FLUSH_S: Final = 0.04
@@ -119,7 +119,7 @@ class WallTime:
     """Receipt times for a live log: now. Ticks are not the importer's."""
 
     def __init__(self, now: Callable[[], int], lateness_us: int = 0) -> None:
-        """`now`: the log's time (`Settings.now`); `lateness_us`: how late readings may come and still be numbered exactly, an hour at least."""
+        """`now`: the log's time (`log.time.clock_of`); `lateness_us`: how late readings may come and still be numbered exactly, an hour at least."""
         self.horizon_us = max(lateness_us, HOUR)
         self._now = now
 
@@ -156,8 +156,8 @@ def time_of(writer: Writer, document: Import | None = None, lateness_us: int = D
     """The time of the writer's log, for sources that `document` explains; `lateness_us` is for sources without one."""
     if document is not None:
         lateness_us = 0 if document.order is Order.TIME else duration_us(document.lateness)
-    if writer.settings.clock is Clock.WALL:
-        return WallTime(writer.settings.now, lateness_us)
+    if writer.settings.live:
+        return WallTime(clock_of(writer.path), lateness_us)
     return EventTime(writer, writer.settings.tick_us, lateness_us, MAX_JUMP_US if document is None else duration_us(document.max_jump))
 
 

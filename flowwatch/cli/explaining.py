@@ -64,11 +64,10 @@ def refused(
     from flowwatch import refused as refusals
     from flowwatch import texts
     from flowwatch.journal import Journal
-    from flowwatch.log import load
+    from flowwatch.log.time import now
 
     log, reason = need_log(workspace), _reason(name)
-    now = load(log).now()
-    since_us, until_us = (None if text is None else moment(text, now, UTC, back=True) for text in (since, until))
+    since_us, until_us = (None if text is None else moment(text, now(log), UTC, back=True) for text in (since, until))
     with Journal.open(need_journal(workspace), create=False) as journal:
         if as_json:
             for row in refusals.refused(journal, log, since_us, until_us, reason, limit):

@@ -19,7 +19,6 @@ from typing import Any, Final
 from flowwatch import checkpoints, texts
 from flowwatch.cli.findings import Finding
 from flowwatch.cli.holders import holder
-from flowwatch.cli.ticks import log_time
 from flowwatch.core.chains import Chains
 from flowwatch.core.entries import EntryKind
 from flowwatch.core.incidents import Incidents, What
@@ -33,6 +32,7 @@ from flowwatch.log import load as load_settings
 from flowwatch.log.inbox import staged_files
 from flowwatch.log.segments import offsets
 from flowwatch.log.settings import inbox_folder
+from flowwatch.log.time import log_time
 from flowwatch.titles import Language, Names
 from flowwatch.workspace import Workspace
 
@@ -104,7 +104,7 @@ def locks(patient: Patient) -> Iterator[Finding]:
     """Who runs and who writes."""
     if patient.runner is not None:
         yield Finding("running", process=patient.runner)
-    elif patient.settings.clock is Clock.WALL:
+    elif patient.settings.live:
         yield Finding("not_running", root=patient.root)
     if patient.writer is not None and patient.runner is None:
         yield Finding("writing", process=patient.writer)
@@ -190,8 +190,7 @@ def clock(patient: Patient) -> Iterator[Finding]:
     tick = log_time(patient.workspace.log)
     if patient.settings.clock is not Clock.WALL or tick == ABSENT:
         return
-    pace = patient.settings.pace
-    age = patient.now - tick if pace is None else round((pace.at(patient.now) - tick) / pace.times)
+    age = patient.now - tick
     if age < -AHEAD_US:
         yield Finding("clock_back", seconds=-age // SECOND)
     elif patient.runner is not None and age > max(STILL_US, 10 * patient.settings.tick_us):

@@ -149,12 +149,12 @@ def bring(workspace: Workspace, sources: list[Source], document: Import | None, 
     from flowwatch.adapters.ingest import WallTime, time_of
     from flowwatch.adapters.ingest import ingest as run
     from flowwatch.cli.entrance import LiveSink
-    from flowwatch.log import Clock, Writer, load
+    from flowwatch.log import Writer, load
+    from flowwatch.log.time import clock_of
 
-    settings = load(workspace.log)
-    if settings.clock is Clock.WALL:
+    if load(workspace.log).live:
         with LiveSink(workspace) as sink:
-            return run(sources, sink, WallTime(settings.now), meter), sink.staged
+            return run(sources, sink, WallTime(clock_of(workspace.log)), meter), sink.staged
     with Writer.open(workspace.log) as writer:
         return run(sources, writer, time_of(writer, document, late_us), meter), False
 

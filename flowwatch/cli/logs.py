@@ -20,10 +20,10 @@ def log() -> None:
 @options.data
 @click.option(
     "--clock",
-    type=click.Choice(["wall", "event"]),
+    type=click.Choice(["wall", "event", "told"]),
     default="wall",
     show_default=True,
-    help="Where its time comes from: wall for live use, event for an archive whose time runs with its readings.",
+    help="Where its time comes from: wall for live use, event for an archive whose time runs with its readings, told for a rehearsal.",
 )
 @click.option("--tick", default="1s", show_default=True, help="Between two ticks, at which decisions are taken.")
 @click.option("--partitions", type=click.IntRange(1, 100), default=16, show_default=True, help="Frozen for the log's life.")
@@ -64,11 +64,11 @@ def info(workspace: Workspace, as_json: bool) -> None:
     from contextlib import closing
 
     from flowwatch.cli.sites import Sites
-    from flowwatch.cli.ticks import last_tick
     from flowwatch.core.readings import ABSENT
     from flowwatch.log import Reader, load
     from flowwatch.log.inbox import staged_files
     from flowwatch.log.segments import offsets, segment_file
+    from flowwatch.log.time import last_tick
 
     path = need_log(workspace)
     settings, sites = load(path), Sites(path)

@@ -213,14 +213,12 @@ class Desk:
     def __init__(self, workspace: Workspace, site: str, manner: options.Manner) -> None:
         """Look the site up. Raises `CommandError` for a site that the log does not know."""
         from flowwatch.cli.sites import Sites
-        from flowwatch.cli.ticks import log_time
-        from flowwatch.log import Clock, load
+        from flowwatch.log.time import now
 
         self._workspace, self._manner = workspace, manner
         self._log = need_log(workspace)
         self.site = Sites(self._log).site(site)
-        settings = load(self._log)
-        self.now = settings.now() if settings.clock is Clock.WALL else max(log_time(self._log), 0)
+        self.now = now(self._log)
         """Microseconds: the wall clock's for a live log, the last tick's for an archive."""
 
     def end(self, until: str) -> int:

@@ -11,7 +11,7 @@ from flowwatch.log.inbox import Drained, Inbox
 from flowwatch.log.reader import Chunk, Reader, blocks
 from flowwatch.log.readings import Readings
 from flowwatch.log.segments import checkpoint_file
-from flowwatch.log.settings import UNROUTED, Clock, Pace, Settings, create, load
+from flowwatch.log.settings import UNROUTED, Clock, Settings, create, load
 from flowwatch.log.survey import Surveyed, survey
 from flowwatch.log.writer import Writer
 
@@ -26,7 +26,6 @@ __all__ = [
     "LogDamaged",
     "LogError",
     "LogLocked",
-    "Pace",
     "Reader",
     "Readings",
     "RowsOutOfRange",

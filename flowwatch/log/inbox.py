@@ -93,6 +93,10 @@ class Inbox:
         check_length(payload)
         self._waiting.add_row(Row(Kind.REPORT, at=at_us, payload=payload, counter=self._names.setdefault(site, len(self._names))))
 
+    def append_tick(self, at_us: int) -> None:
+        """Buffer a tick, for a log whose time is told: it is this late now."""
+        self._waiting.add_row(Row(Kind.TICK, at=at_us))
+
     def append_refused(self, raw: bytes, reason: Reason, received_us: int) -> None:
         """Buffer bytes that could not be read."""
         self._waiting.add_row(Row(Kind.REFUSED, received=received_us, ingress=reason, payload=raw[:RAW_BYTES]))
@@ -190,6 +194,8 @@ def _single(block: Block, names: list[str]) -> Single:
         return Single(kind, int(block.received[0]), block.payload[0], reason=Reason(int(block.ingress[0])))
     if kind is Kind.DOCUMENT:
         return Single(kind, int(block.at[0]), block.payload[0])
+    if kind is Kind.TICK:
+        return Single(kind, int(block.at[0]), b"")
     raise ValueError(f"a {kind.name} row")
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 import zlib
 from enum import StrEnum
 from pathlib import Path
@@ -33,41 +32,22 @@ class Clock(StrEnum):
     """Live: ticks follow the wall clock."""
     EVENT = "event"
     """An archive: ticks follow the readings' own times."""
-
-
-class Pace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Time in a live log that runs ahead of the wall clock: for demonstrations and rehearsals, never for a place with people in it.
-
-    The log's time is `begins_us` when the wall clock says `since_us`, and goes on `times` as fast.
-    """
-
-    begins_us: int
-    since_us: int
-    times: float
-
-    def at(self, wall_us: int) -> int:
-        """The log's time at a moment of the wall clock, microseconds."""
-        return self.begins_us + round((wall_us - self.since_us) * self.times)
+    TOLD = "told"
+    """A rehearsal: like a live log, but time goes on when somebody says so, by a tick in the inbox."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a log was created with. `tick_us`: microseconds between ticks; `partitions`: how many, `UNROUTED` not counted; `pace`: `Pace`."""
+    """What a log was created with. `tick_us`: microseconds between ticks; `partitions`: how many, `UNROUTED` not counted."""
 
     format: int = FORMAT
     clock: Clock = Clock.WALL
     tick_us: int = 1_000_000
     partitions: int = 16
-    pace: Pace | None = None
 
     @property
-    def times(self) -> float:
-        """How fast the log's time runs: 1, but for a rehearsal."""
-        return 1.0 if self.pace is None else self.pace.times
-
-    def now(self) -> int:
-        """The time in a live log, microseconds: the wall clock's, or a rehearsal's."""
-        wall = time.time_ns() // 1000
-        return wall if self.pace is None else self.pace.at(wall)
+    def live(self) -> bool:
+        """Whether rows come in while the engine runs: through the inbox, with ticks by whoever holds the log."""
+        return self.clock is not Clock.EVENT
 
     @property
     def folders(self) -> list[str]:
@@ -111,22 +91,18 @@ def load(path: Path | str) -> Settings:
     return settings
 
 
-def create(
-    path: Path | str, *, clock: Clock | str = Clock.WALL, tick_us: int = 1_000_000, partitions: int = 16, pace: Pace | None = None
-) -> Settings:
+def create(path: Path | str, *, clock: Clock | str = Clock.WALL, tick_us: int = 1_000_000, partitions: int = 16) -> Settings:
     """Make a log at `path`, durably; a log with equal settings is left as it is.
 
     Raises:
         LogError: other settings stand there, or segments without settings.
         DiskRefused: the folder cannot be written.
-        ValueError: `clock`, `tick_us`, `partitions` or `pace` out of range.
+        ValueError: `clock`, `tick_us` or `partitions` out of range.
     """
     path = Path(path)
-    wanted = Settings(clock=Clock(clock), tick_us=tick_us, partitions=partitions, pace=pace)
+    wanted = Settings(clock=Clock(clock), tick_us=tick_us, partitions=partitions)
     if tick_us < 1 or not 1 <= partitions <= MOST_PARTITIONS:
         raise ValueError(f"tick_us={tick_us}, partitions={partitions}: expected tick_us >= 1 and 1 to {MOST_PARTITIONS} partitions")
-    if pace is not None and (wanted.clock is not Clock.WALL or not pace.times >= 1):
-        raise ValueError(f"{pace}: expected a live log, and at least 1 time as fast")
     if settings_file(path).exists():
         found = load(path)
         if found != wanted:
@@ -152,5 +128,4 @@ def _check(file: Path, settings: Settings) -> None:
 
 
 def _told(settings: Settings) -> str:
-    pace = "" if settings.pace is None else f", {settings.times:g} times as fast"
-    return f"clock {settings.clock.value}, tick_us {settings.tick_us}, {settings.partitions} partitions{pace}"
+    return f"clock {settings.clock.value}, tick_us {settings.tick_us}, {settings.partitions} partitions"

@@ -26,7 +26,7 @@ from flowwatch.log.readings import Readings
 from flowwatch.log.retention import delete, held, plan, present
 from flowwatch.log.routing import UNKNOWN_SITE, Place, Routes, Routing, check_length, read_document, site_of
 from flowwatch.log.schema import Row, taken
-from flowwatch.log.settings import Settings, inbox_folder, load
+from flowwatch.log.settings import Clock, Settings, inbox_folder, load
 from flowwatch.log.watermark import WatermarkReader, WatermarkWriter
 
 SEGMENT_BYTES: Final = 256 << 20
@@ -295,6 +295,8 @@ class Writer:
                 group = groups.setdefault(document.site, document.group)
                 if group != document.group:
                     raise BadRecord("document", f"site {document.site!r} in group {document.group!r}", f"group {group!r}, as before it")
+            elif row.kind is Kind.TICK and self.settings.clock is not Clock.TOLD:
+                raise BadRecord("tick", "one that another process staged", "ticks from outside only in a log with clock told")
             elif row.kind in (Kind.ACTION, Kind.REPORT) and row.site not in groups:
                 self._routing.place(row.site)
 
@@ -308,6 +310,8 @@ class Writer:
                 self.append_action(part.site, part.payload, part.time_us)
             elif part.kind is Kind.REPORT:
                 self.append_report(part.site, part.payload, part.time_us)
+            elif part.kind is Kind.TICK:
+                self.tick(max(part.time_us, self.last_tick_us))
             else:
                 self.append_refused(part.payload, part.reason, part.time_us)
 

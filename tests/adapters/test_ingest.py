@@ -26,6 +26,7 @@ from flowwatch.adapters.times import microseconds
 from flowwatch.core.readings import ABSENT, Kind, Reason
 from flowwatch.documents import Source as DocumentSource
 from flowwatch.documents import read_document
+from flowwatch.log.time import clock_of
 from tests.log.making import document, fresh_log, rows
 
 SECOND = 1_000_000
@@ -234,7 +235,7 @@ def test_while_another_process_holds_the_log_the_same_rows_are_staged_and_draine
     with wall_log() as path, log.Writer.open(path) as holder:
         holder.append_document(document("s", ["a"]), 0)
         holder.commit()
-        report = ingest([Source(partial(opened, file(tmp_path, data)))], log.Inbox(path), WallTime(log.load(path).now))
+        report = ingest([Source(partial(opened, file(tmp_path, data)))], log.Inbox(path), WallTime(clock_of(path)))
         assert (report.readings, report.refused) == (3, {Reason.UNREADABLE: 1})
         assert holder.drain().rows == 4
         kinds = [(Kind(row[1]), row[6]) for row in rows(path, "p00") if row[1] == Kind.DELTA]

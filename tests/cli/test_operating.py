@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from flowwatch.cli.exits import Exit
-from flowwatch.cli.ticks import log_time
 from flowwatch.core.actions import read_action
 from flowwatch.core.entries import canonical
 from flowwatch.log import Writer
+from flowwatch.log.time import log_time
 from tests.cli.conftest import Invoke, objects
 from tests.journal.story import SECOND, START, holiday, site
 

@@ -73,22 +73,6 @@ def test_broken_settings_are_told_with_their_file(tmp_path: Path, text: str, tol
             use(tmp_path)
 
 
-def test_a_rehearsal_has_a_time_of_its_own_that_runs_ahead_of_the_wall(tmp_path: Path) -> None:
-    pace = log.Pace(begins_us=1_790_000_000_000_000, since_us=1_700_000_000_000_000, times=600.0)
-    log.create(tmp_path, pace=pace)
-    assert log.load(tmp_path).pace == pace
-    assert pace.at(1_700_000_001_000_000) == 1_790_000_600_000_000
-    assert log.load(tmp_path).now() > 1_790_000_000_000_000
-    with pytest.raises(log.LogError, match="600 times as fast"):
-        log.create(tmp_path)
-
-
-@pytest.mark.parametrize(("clock", "times"), [("event", 2.0), ("wall", 0.5), ("wall", float("nan"))])
-def test_only_a_live_log_has_a_pace_and_none_below_one(tmp_path: Path, clock: str, times: float) -> None:
-    with pytest.raises(ValueError, match="at least 1 time as fast"):
-        log.create(tmp_path, clock=clock, pace=log.Pace(begins_us=0, since_us=0, times=times))
-
-
 def test_a_partition_that_is_none_is_an_error(tmp_path: Path) -> None:
     log.create(tmp_path, partitions=4)
     with pytest.raises(log.LogError, match="no partition 'p04'; expected one of p00 to p03, or unrouted"):

@@ -1,13 +1,28 @@
-"""How far a log's time has come, found by walking over the heads of its newest frames."""
+"""What time it is in a log: the wall clock's in a live one; elsewhere that of its last tick, found by walking over the heads of its newest frames."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 from flowwatch.core.readings import ABSENT
-from flowwatch.log import load
 from flowwatch.log.segments import Segment, offsets
+from flowwatch.log.settings import Clock, load
+
+
+def clock_of(log: Path) -> Callable[[], int]:
+    """What tells the log's time, microseconds: the wall clock where its ticks follow that, else its last tick, 0 before the first.
+
+    Both may raise `LogError`.
+    """
+    return _wall if load(log).clock is Clock.WALL else lambda: max(log_time(log), 0)
+
+
+def now(log: Path) -> int:
+    """The log's time (`clock_of`). Raises `LogError`."""
+    return clock_of(log)()
 
 
 def last_tick(folder: Path) -> int:
@@ -26,3 +41,7 @@ def last_tick(folder: Path) -> int:
 def log_time(log: Path) -> int:
     """The last tick of the whole log, `ABSENT` before the first. Raises `LogError`."""
     return max(last_tick(log / name) for name in load(log).folders)
+
+
+def _wall() -> int:
+    return time.time_ns() // 1000
