@@ -466,23 +466,27 @@ class World:
 
     def _admit(self, link: int, now: float) -> None:
         """Let onto a link whoever may enter it now, from both ends by turns, and come back when the next one may."""
-        mouths, corridor, ends = self.mouths[link], self.links[link], self.layout.link_ends[link]
+        mouths, corridor = self.mouths[link], self.links[link]
         while mouths[0] or mouths[1]:
             opens = corridor.opens
             if opens <= now:
-                first = 1 - self._last[link]
-                for way in (first, 1 - first):
-                    if mouths[way] and self._has_room(ends[way], ends[1 - way]):
-                        self._steps_on(link, way, mouths[way].popleft(), now)
-                        break
-                else:
-                    opens = now + RETRY_S
-                if opens <= now:
+                way = self._turn(link)
+                if way is not None:
+                    self._steps_on(link, way, mouths[way].popleft(), now)
                     continue
+                opens = now + RETRY_S
             if opens < self._opens[link]:
                 self._opens[link] = opens
                 self._push(opens, OPENS, link)
             return
+
+    def _turn(self, link: int) -> int | None:
+        """The way that the next one enters: the other one, unless nobody waits there who has room behind it."""
+        mouths, ends, last = self.mouths[link], self.layout.link_ends[link], self._last[link]
+        for way in (1 - last, last):
+            if mouths[way] and self._has_room(ends[way], ends[1 - way]):
+                return way
+        return None
 
     def _steps_on(self, link: int, way: int, who: int, now: float) -> None:
         self._last[link] = way
