@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from flowwatch.core.gates import is_outer
@@ -43,6 +44,12 @@ class Layout:
     links: tuple[str, ...]
     link_ends: tuple[tuple[int, int], ...]
     link_width: tuple[float, ...]
+
+    @cached_property
+    def moves(self) -> list[list[tuple[tuple[int, ...], tuple[int, ...]]]]:
+        """From place to place: the zones that somebody leaves who goes there, and those that they enter. The street is the last of both."""
+        held = (*map(set, self.held), set())
+        return [[(tuple(a - b), tuple(b - a)) for b in held] for a in held]
 
     def street(self, gate: int) -> int:
         """The way (0 or 1) through an outer gate that leads in from the street."""
