@@ -15,6 +15,7 @@ from click.exceptions import Exit as Leave
 
 import flowwatch
 from flowwatch.cli import (
+    adapting,
     backtesting,
     checking,
     diagnosis,
@@ -61,7 +62,7 @@ class Root(click.RichGroup):
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.command_panel("Try it", commands=["demo"])
-@click.command_panel("Run it", commands=["run", "ingest", "operate"])
+@click.command_panel("Run it", commands=["run", "ingest", "adapters", "operate"])
 @click.command_panel("Ask it", commands=["explain", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
 @click.command_panel("Check it", commands=["doctor", "replay"])
@@ -99,6 +100,7 @@ for command in (
     running.demo,
     running.replay,
     ingesting.ingest,
+    adapting.adapters,
     explaining.explain,
     explaining.refused,
     journals.journal,
