@@ -105,7 +105,7 @@ class Ledger:
         """The ledger in the database at `path`, made if it is not there."""
         database = Database(path, create=True)
         try:
-            database.write(lambda connection: metadata.create_all(connection))
+            database.write(metadata.create_all)
         except BaseException:
             database.close()
             raise
@@ -138,11 +138,12 @@ class Ledger:
             return connection.scalar(ask) or 0
 
     def flights(self, site: str, device: str, since_us: int) -> list[Flight]:
-        """The attempts that were sent since, oldest first."""
+        """The last attempt of each revision that was sent since, lowest revision first."""
         d = deliveries.c
-        ask = select(deliveries).where(d.site == site, d.device == device, d.attempt > 0, d.at_us >= since_us).order_by(d.id)
+        ask = select(deliveries).where(d.site == site, d.device == device, d.attempt > 0, d.at_us >= since_us)
         with self._database.reading() as connection:
-            rows = connection.execute(ask).all()
+            rows = connection.execute(ask.order_by(d.revision, d.attempt)).all()
+        rows = list({r.revision: r for r in rows}.values())
         return [Flight(r.setting, r.revision, r.attempt, r.generation, r.at_us, r.expires_us, r.outcome) for r in rows]
 
     def latest(

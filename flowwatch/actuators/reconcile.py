@@ -19,7 +19,7 @@ each that is obeyed leaves one fewer. `tests/actuators` plays this on random sit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """An attempt that was sent and of which it is not known that it will never be obeyed."""
+    """The last attempt to command one revision to a device; where it is over, so are those before it."""
 
     setting: str | None
     revision: int
@@ -82,6 +82,14 @@ class Flight:
     sent_us: int
     expires_us: int
     outcome: str | None = None
+    tries: int = 1
+    """How many attempts of the revision went before it without a longer pause, and itself."""
+
+    def after(self, before: Flight | None) -> Flight:
+        """The same as one more try after `before`, the last of its revision."""
+        if before is None or self.sent_us - before.sent_us > 2 * LAST_AGAIN_US:
+            return self
+        return replace(self, tries=before.tries + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +97,11 @@ class Known:
     """All that is known of one device. `driven`: the deployment has an actuator for it."""
 
     driven: bool = True
+    connected: bool = True
+    """Whether what leads to it, a broker say, is connected."""
     reported: Reported | None = None
     flights: tuple[Flight, ...] = ()
+    """One a revision."""
     attempts: Mapping[int, int] = field(default_factory=dict)
     """Revision -> how often it was sent."""
 
@@ -99,6 +110,7 @@ class Because(StrEnum):
     """Why what is wanted is not sent now."""
 
     UNDRIVEN = "undriven"
+    OFFLINE = "offline"
     ADVISE = "advise"
     CONFIRM = "confirm"
     DRILL = "drill"
@@ -187,7 +199,10 @@ def transit(site: Record, wanted: Mapping[str, Wanted], known: Mapping[str, Know
 
 
 def reconcile(site: Record, wanted: Mapping[str, Wanted], known: Mapping[str, Known], now_us: int) -> Plan:
-    """The attempts that bring the compiled `site` towards `wanted` (device -> how it is to be) now, and why the others wait."""
+    """The attempts that bring the compiled `site` towards `wanted` (device -> how it is to be) now, and why the others wait.
+
+    Every gate and link in `wanted` is one of the site's.
+    """
     gates = {f"gate/{g['gate']}": g for g in site["gates"]}
     passages = transit(site, wanted, known)
     waits: dict[str, Wait] = {}
@@ -205,7 +220,7 @@ def reconcile(site: Record, wanted: Mapping[str, Wanted], known: Mapping[str, Kn
     sends: list[Send] = []
     taking: list[tuple[Wanted, int, Known]] = []
     for want, revision, have in sorted(ready, key=lambda r: not r[0].fire):
-        if _moves_nobody(want, passages) or passages.gives(want.device, str(want.setting)):
+        if _moves_nobody(want) or passages.gives(want.device, str(want.setting)):
             sends.append(Send(want, revision, _attempt(have, revision), gives=True))
             passages = _under_way(passages, want)
         else:
@@ -239,6 +254,8 @@ def _held(want: Wanted, have: Known, gate: Record | None, revision: int) -> Wait
     against = unfit(gate, want.setting) if gate is not None and want.setting is not None else None
     if not have.driven:
         wait = Wait(Because.UNDRIVEN, "no actuator: people carry it out")
+    elif not have.connected:
+        wait = Wait(Because.OFFLINE, "no connection to its broker")
     elif against:
         wait = Wait(Because.UNFIT, against)
     elif want.fire:
@@ -258,21 +275,19 @@ def _held(want: Wanted, have: Known, gate: Record | None, revision: int) -> Wait
 
 def _answer_due(have: Known, revision: int, now_us: int) -> Wait | None:
     """Until when the last attempt of `revision` is given time; None if another is due."""
-    mine = [f for f in have.flights if f.revision == revision]
-    if not mine:
+    last = max((f for f in have.flights if f.revision == revision), key=lambda f: f.attempt, default=None)
+    if last is None:
         return None
-    last = max(mine, key=lambda f: f.attempt)
     if have.reported is not None and have.reported.up and have.reported.up_since_us > last.sent_us:
         return None
-    patience = min(LAST_AGAIN_US, FIRST_AGAIN_US << min(len(mine) - 1, 10))
+    patience = min(LAST_AGAIN_US, FIRST_AGAIN_US << min(last.tries - 1, 10))
     until = last.sent_us + (LAST_AGAIN_US if last.outcome == "accepted" else patience)
     return Wait(Because.ANSWER, f"attempt {last.attempt}: {last.outcome or 'no answer yet'}", until) if until > now_us else None
 
 
-def _moves_nobody(want: Wanted, passages: Transit) -> bool:
-    """Barriers and signs, and what the present documents do not know any more, are no part of the invariants."""
-    kind, _, name = want.device.partition("/")
-    return name not in {"gate": passages.gates, "link": passages.links}.get(kind, {})
+def _moves_nobody(want: Wanted) -> bool:
+    """Barriers and signs are no part of the invariants."""
+    return want.device.startswith(("barrier/", "sign/"))
 
 
 def _attempt(have: Known, revision: int) -> int:
@@ -281,6 +296,6 @@ def _attempt(have: Known, revision: int) -> int:
 
 
 def _under_way(passages: Transit, want: Wanted) -> Transit:
-    if _moves_nobody(want, passages) or want.setting is None:
+    if _moves_nobody(want) or want.setting is None:
         return passages
     return passages.with_(want.device, passages.may(want.device).or_(want.setting))

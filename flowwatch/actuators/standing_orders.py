@@ -105,12 +105,13 @@ class StandingOrders:
         return None
 
     def wanted(self, site: Record, latches: Iterable[Fire] = ()) -> dict[str, Wanted]:
-        """How every device of the compiled `site` is to be, with the wire's revisions: all gates, and what else was ever directed."""
+        """How every device of the compiled `site` that was ever directed is to be, with the wire's revisions; in a fire every gate and link."""
         name = site["site"]
         orders = self.sites.get(name, SiteOrders())
         latches = list(latches)
         fire = orders.latched(latches)
-        found = {device: self._wanted(orders, order, site, fire=fire) for device, order in orders.orders.items()}
+        there = {f"{kind}/{known[kind]}" for kind in ("gate", "link", "barrier", "sign") for known in site[f"{kind}s"]}
+        found = {d: self._wanted(orders, order, site, fire=fire) for d, order in orders.orders.items() if d in there}
         if not fire:
             return found
         signal = next(iter([f.record for f in orders.burning] + [f.record for f in latches]))

@@ -16,6 +16,7 @@ from tests.actuators.town import Town, random_place, random_table, wanted_of
 from tests.safety.made import gate, link, site, zone
 
 SEEDS = st.integers(0, 2**48)
+TEXTS = ("in", "out", "both", "closed", "metered 9/min", "metered 9/min both", "wave in 3s hold 1s out 7s both 2s")
 NOW = 1_790_000_000 * SECOND
 
 
@@ -222,8 +223,9 @@ def test_what_was_sent_is_sent_again_after_longer_and_longer() -> None:
         plan = reconcile(one, {"gate/a": want("gate/a", "out")}, {"gate/a": known}, now)
         for send in plan.sends:
             times.append(second)
-            flights.append(Flight("out", 4, send.attempt, 1, now, now + 60 * SECOND))
-            known = Known(reported=known.reported, flights=tuple(flights), attempts={4: send.attempt})
+            flight = Flight("out", 4, send.attempt, 1, now, now + 60 * SECOND)
+            flights.append(flight.after(flights[-1] if flights else None))
+            known = Known(reported=known.reported, flights=(flights[-1],), attempts={4: send.attempt})
     assert times == [0, 1, 3, 7, 15, 31, 61, 91]
     assert [f.attempt for f in flights] == list(range(1, 9))
 

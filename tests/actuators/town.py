@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from flowwatch.actuators.reconcile import SECOND, Flight, Known, Plan, Reported, Wanted, open_flights, reconcile
-from flowwatch.core.gates import Setting, is_outer, violations
+from flowwatch.actuators.reconcile import SECOND, Flight, Known, Plan, Reported, Wanted, may_be, open_flights, reconcile
+from flowwatch.core.gates import violations
 from tests.safety.made import gate, link, site, zone
 
 LIVES_S: Final = 60
@@ -28,14 +28,13 @@ def random_place(dice: random.Random) -> dict[str, Any]:
     for i in range(dice.randint(1, 5)):
         entrance = dice.random() < 0.15
         marks = {"entrance_only": entrance, "emergency": not entrance and dice.random() < 0.1, "on_lost": "closed" if entrance else "out"}
-        gates.append(gate(f"g{i}", **{"to": dice.choice(names), "lanes": dice.randint(1, 4), "delivery": "automatic"}, **marks))
+        gates.append(gate(f"g{i}", to=dice.choice(names), lanes=dice.randint(1, 4), delivery="automatic", **marks))
     links = []
     if len(names) > 1:
         for i in range(dice.randint(0, 4)):
             origin, goal = dice.sample(names, 2)
             gates.append(gate(f"i{i}", **{"from": origin, "to": goal, "on_lost": "both", "delivery": "automatic"}))
-        for i in range(dice.randint(0, 2)):
-            links.append(link(f"l{i}", *dice.sample(names, 2)))
+        links = [link(f"l{i}", *dice.sample(names, 2)) for i in range(dice.randint(0, 2))]
     return site(zones=zones, gates=gates, links=links, egress_min_per_min=dice.choice([0, 20, 50, 100]))
 
 
@@ -152,7 +151,9 @@ class Town:
             have = self.known[device]
             flight = Flight(send.wanted.setting, send.revision, send.attempt, 1, self.now * SECOND, (self.now + LIVES_S) * SECOND)
             attempts = {**have.attempts, send.revision: send.attempt}
-            self.known[device] = replace(have, flights=(*have.flights, flight), attempts=attempts)
+            mine = {f.revision: f for f in have.flights}
+            mine[flight.revision] = flight.after(mine.get(flight.revision))
+            self.known[device] = replace(have, flights=tuple(mine.values()), attempts=attempts)
             self.log.append(f"{self.now}: {device} {flight.setting} r{flight.revision}.{flight.attempt}")
             for _ in range(1 if self.calm else dice.choice([0, 1, 1, 1, 2])):
                 self.air.append((self.now + (0 if self.calm else dice.choice([0, 1, 3, 20, 70])), device, flight))
@@ -219,20 +220,8 @@ class Town:
 
     def sound(self) -> list[str]:
         """The devices that are what the service thinks they cannot be; must be none."""
-        from flowwatch.actuators.reconcile import may_be  # noqa: PLC0415
-
         return [
             f"{d}: {c.setting} not in {sorted(may_be(self.known[d]).settings)}, flights {open_flights(self.known[d])}"
             for d, c in self.controllers.items()
             if not may_be(self.known[d]).anything and str(c.setting) not in may_be(self.known[d]).settings
         ]
-
-
-def canonical(text: str) -> str:
-    """A setting as settings are written."""
-    return str(Setting.parse(text))
-
-
-def outer(place: Mapping[str, Any]) -> list[str]:
-    """The gates between the site and the world."""
-    return [g["gate"] for g in place["gates"] if is_outer(g)]
