@@ -94,6 +94,19 @@ class Delivery:
     note: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an attempt, and when that was heard."""
+
+    site: str
+    device: str
+    revision: int
+    attempt: int
+    outcome: str
+    why: str | None
+    at_us: int
+
+
 class Ledger:
     """The ledger in the service's database; for several threads. Any method raises `JournalError` if the file fails."""
 
@@ -123,12 +136,17 @@ class Ledger:
         if values:
             self._database.write(lambda connection: connection.execute(insert(deliveries), values))
 
-    def answered(self, site: str, device: str, revision: int, attempt: int, outcome: str, why: str | None, at_us: int) -> None:
-        """Note what came of an attempt; the last word counts."""
+    def answered(self, answers: Sequence[Answer]) -> None:
+        """Note what came of attempts; the last word on each counts."""
         d = deliveries.c
-        this = (d.site == site) & (d.device == device) & (d.revision == revision) & (d.attempt == attempt)
-        change = update(deliveries).where(this).values(outcome=outcome, why=why, answered_us=at_us)
-        self._database.write(lambda connection: connection.execute(change))
+
+        def work(connection: Connection) -> None:
+            for a in answers:
+                this = (d.site == a.site) & (d.device == a.device) & (d.revision == a.revision) & (d.attempt == a.attempt)
+                connection.execute(update(deliveries).where(this).values(outcome=a.outcome, why=a.why, answered_us=a.at_us))
+
+        if answers:
+            self._database.write(work)
 
     def attempts(self, site: str, device: str, revision: int) -> int:
         """How often that revision was sent to that device, ever."""

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.journal.database import Database
@@ -59,7 +59,8 @@ class Follower:
         """Whether the entry that `place` stands behind is where it was; a reader whose place does not fit begins anew."""
         if self.place == BEGINNING:
             return True
-        return self._rows("SELECT hash FROM entries WHERE rowid = ?", (self.place.row,)) == [(self.place.hash,)]
+        rows = self._rows("SELECT hash FROM entries WHERE rowid = ?", (self.place.row,))
+        return bool(rows) and bool(rows[0][0] == self.place.hash)
 
     def grew(self) -> bool:
         """Whether anything was written since this was last asked; true the first time."""
@@ -79,8 +80,9 @@ class Follower:
             if len(rows) < PAGE:
                 return
 
-    def _rows(self, ask: str, values: Sequence[int | str] = ()) -> list[tuple[object, ...]]:
+    def _rows(self, ask: str, values: Sequence[int | str] = ()) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.cursor().execute(ask, values).fetchall()  # type: ignore[no-untyped-call, no-any-return]
+            rows: list[tuple[Any, ...]] = self._connection.cursor().execute(ask, values).fetchall()
         except sqlite3.Error as error:
             raise self._database.worded(error) from error
+        return rows

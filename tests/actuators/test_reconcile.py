@@ -25,7 +25,7 @@ def place(*gates: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def heard(setting: str | None, revision: int = 2, **changes: Any) -> Known:
-    seen = {"attempt": 1, "generation": 1, "up": True, "live": True, "heard_us": NOW, "on_lost": "out"} | changes
+    seen: dict[str, Any] = {"attempt": 1, "generation": 1, "up": True, "live": True, "heard_us": NOW, "on_lost": "out"} | changes
     return Known(reported=Reported(setting, revision, **seen))
 
 
