@@ -17,13 +17,14 @@ knows no plan and no time. A table is gate id -> setting text (`settings.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from flowwatch.core.readings import OUTSIDE
 from flowwatch.core.settings import HOLD, Mode, Setting, combine
 
 __all__ = [
     "HOLD",
+    "NO_WAY",
     "Mode",
     "Setting",
     "combine",
@@ -33,7 +34,11 @@ __all__ = [
     "is_outer",
     "lanes_per_min",
     "violations",
+    "zones_without_exit",
 ]
+
+NO_WAY: Final = "no_way"
+"""What a link counts as while it is turned: it may already lead one way, or still the other."""
 
 
 def lanes_per_min(gate: Mapping[str, Any]) -> float:
@@ -61,14 +66,17 @@ def fire_table(site: Mapping[str, Any]) -> dict[str, str]:
     return {g["gate"]: (Mode.CLOSED if g["entrance_only"] else Mode.OUT if is_outer(g) else Mode.BOTH).value for g in site["gates"]}
 
 
-def _zones_without_exit(site: Mapping[str, Any], table: Mapping[str, str], led: Mapping[str, str]) -> list[str]:
-    """Walk backwards from outside over every passage that leads there; what is not reached has no way out."""
+def zones_without_exit(site: Mapping[str, Any], table: Mapping[str, str], led: Mapping[str, str]) -> list[str]:
+    """The zones from which no directed way leads outside; `led` as in `violations`, or `NO_WAY` for a link that is being turned.
+
+    Walks backwards from outside over every passage that leads there; what is not reached has no way out.
+    """
     towards: dict[str, set[str]] = {}
     for link in site["links"]:
         way = led.get(link["link"])
-        if way != "one_way_back":
+        if way not in {"one_way_back", NO_WAY}:
             towards.setdefault(link["to"], set()).add(link["from"])
-        if way != "one_way":
+        if way not in {"one_way", NO_WAY}:
             towards.setdefault(link["from"], set()).add(link["to"])
     joined = {frozenset((link["from"], link["to"])) for link in site["links"]}
     for zone in site["zones"]:
@@ -107,7 +115,7 @@ def violations(
             found.append(f'gate "{name}" would be closed to people leaving, expected "out" (only an entrance_only gate may be "closed")')
         if gate["emergency"] and not setting.may_leave:
             found.append(f'emergency gate "{name}" would be "{setting}", expected a mode that lets people leave')
-    found += [f'zone "{zone}" would have no way out' for zone in _zones_without_exit(site, table, led or {})]
+    found += [f'zone "{zone}" would have no way out' for zone in zones_without_exit(site, table, led or {})]
     capacity = egress_per_min(site, table)
     if capacity < site["egress_min_per_min"]:
         found.append(

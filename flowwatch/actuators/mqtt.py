@@ -1,0 +1,140 @@
+"""Commands over MQTT 5: one connection to a broker, for all devices that are reached through it.
+
+Commands go out with QoS 1, not retained, with their id as correlation data and with their own life as the message's. What the client still holds
+of a broken connection it sends again when it is back; revisions and `expires` see to it that nothing old is obeyed. States are retained, so
+that a start hears at once how devices were; only what comes live counts as presence. The service's own status is retained, too, with a will
+that says "lost", and is said anew on every connection: controllers answer it with their state.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any, Final
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from flowwatch.actuators import protocol
+from flowwatch.actuators.protocol import ATTEMPT_LIVES_S, KEEPALIVE_S, STATUS_TOPIC, Command, Status
+from flowwatch.actuators.wires import Broker, Connected, Heard, Tell
+
+LOG: Final = logging.getLogger(__name__)
+FIRST_PAUSE_S: Final = 1
+LAST_PAUSE_S: Final = 15
+"""Between attempts to connect; short, since controllers fall to `on_lost` after 30 s."""
+AWAY_S: Final = 30.0
+"""How long a connection stays away that another client of its name ended."""
+MOST_UNANSWERED: Final = 10_000
+"""Commands on their way to the broker at once: none waits behind another."""
+
+
+class MqttWire:
+    """One broker."""
+
+    def __init__(self, broker: Broker, generation: int, tell: Tell) -> None:
+        self.name = f"mqtt:{broker.name}"
+        self._broker, self._generation, self._tell = broker, generation, tell
+        self._topics: list[str] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._client = self._made()
+
+    def start(self) -> None:
+        """Connect, and keep on trying."""
+        self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S, clean_start=True)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Say that the service goes, and end the thread."""
+        self._stopping.set()
+        if self._client.is_connected():
+            lost = self._client.publish(STATUS_TOPIC, self._status("lost"), qos=1, retain=True)
+            try:
+                lost.wait_for_publish(2.0)
+            except (RuntimeError, ValueError) as error:
+                LOG.warning("%s: could not say that the service goes (%s)", self.name, error)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def abandon(self) -> None:
+        """End as a killed process does, without a word; the broker publishes the will."""
+        self._stopping.set()
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+        self._client.loop_stop()
+
+    def add(self, site: str, device: str) -> None:
+        """Listen to a device from now on."""
+        topics = [protocol.topic(site, device, "cmd/ack"), protocol.topic(site, device, "state")]
+        with self._lock:
+            self._topics += topics
+        if self._client.is_connected():
+            self._subscribe(topics)
+
+    def send(self, command: Command) -> None:
+        """Hand `command` to the broker; returns at once."""
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.MessageExpiryInterval = ATTEMPT_LIVES_S
+        properties.CorrelationData = command.command.encode()
+        properties.ResponseTopic = protocol.topic(command.site, command.device, "cmd/ack")
+        properties.ContentType = "application/json"
+        topic = protocol.topic(command.site, command.device, "cmd")
+        self._client.publish(topic, protocol.write(command), qos=1, retain=False, properties=properties)
+
+    def _made(self) -> paho.Client:
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._broker.client, protocol=paho.MQTTv5)
+        if self._broker.username is not None:
+            client.username_pw_set(self._broker.username, self._broker.password)
+        if self._broker.tls:
+            ca, certificate, key = (
+                None if path is None else str(path) for path in (self._broker.ca, self._broker.certificate, self._broker.key)
+            )
+            client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key)
+        client.max_inflight_messages_set(MOST_UNANSWERED)
+        client.reconnect_delay_set(FIRST_PAUSE_S, LAST_PAUSE_S)
+        client.will_set(STATUS_TOPIC, self._status("lost"), qos=1, retain=True)
+        client.on_connect, client.on_disconnect, client.on_message = self._connected, self._disconnected, self._heard
+        return client
+
+    def _connected(self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if reason.is_failure:
+            LOG.warning("%s: the broker refuses the connection: %s", self.name, reason)
+            return
+        with self._lock:
+            topics = list(self._topics)
+        self._tell(Connected(self.name, up=True, at_us=_now()))
+        self._subscribe(topics)
+        client.publish(STATUS_TOPIC, self._status("up"), qos=1, retain=True)
+
+    def _subscribe(self, topics: list[str]) -> None:
+        for start in range(0, len(topics), 100):
+            self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics[start : start + 100]])
+
+    def _disconnected(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        self._tell(Connected(self.name, up=False, at_us=_now()))
+        if not self._stopping.is_set():
+            LOG.warning("%s: connection lost: %s", self.name, reason)
+            if reason == "Session taken over":
+                self._stopping.wait(AWAY_S)
+
+    def _heard(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        found = protocol.read_topic(message.topic)
+        if found is None or found[2] == "cmd":
+            return
+        site, device, leaf = found
+        what = "state" if leaf == "state" else "ack"
+        self._tell(Heard(site, device, what, bytes(message.payload), live=not message.retain, at_us=_now()))
+
+    def _status(self, state: str) -> bytes:
+        return protocol.write(Status(generation=self._generation, state="up" if state == "up" else "lost"))
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
