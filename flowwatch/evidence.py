@@ -23,13 +23,22 @@ from flowwatch.core.state import StateError
 from flowwatch.log.errors import DiskRefused, RowsOutOfRange
 from flowwatch.log.frames import Flag
 from flowwatch.log.reader import Reader
-from flowwatch.log.routing import Routing
+from flowwatch.log.routing import Routing, read_document
 from flowwatch.log.schema import decode
 from flowwatch.log.segments import Segment, checkpoint_file, offsets
 from flowwatch.log.settings import load
 
 Document = dict[str, Any]
 """A compiled site, as a DOCUMENT row holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A site's documents as they entered the log: 12 hex digits of their SHA-256, when (microseconds), and how many bytes they are."""
+
+    version: str
+    at: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,20 @@ class Evidence:
             self._documents[key] = self._find_document(site, version)
         return self._documents[key]
 
+    def versions(self, site: str) -> list[Version]:
+        """The documents of the site that the log still has, the oldest first; none for a site that it does not know."""
+        place = self._places.get(site)
+        found: dict[tuple[str, int], Version] = {}
+        if place is None:
+            return []
+        folder = self.path / place.partition
+        for first in offsets(folder, ".seg"):
+            for at, payload in _documents_in(folder, first):
+                if read_document(payload).site == site:
+                    version = Version(sha256(payload).hexdigest()[:12], at, len(payload))
+                    found[version.version, at] = version
+        return list(found.values())
+
     def _reader(self, partition: str) -> Reader:
         if partition not in self._readers:
             self._readers[partition] = Reader(self.path, partition)
@@ -145,7 +168,7 @@ class Evidence:
             return None
         folder = self.path / place.partition
         for first in reversed(offsets(folder, ".seg")):
-            for payload in reversed(list(_documents_in(folder, first))):
+            for _, payload in reversed(list(_documents_in(folder, first))):
                 if version in (None, sha256(payload).hexdigest()[:12]) and (document := json.loads(payload))["site"] == site:
                     return dict(document)
             try:
@@ -157,8 +180,8 @@ class Evidence:
         return None
 
 
-def _documents_in(folder: Path, first: int) -> Iterator[bytes]:
-    """The documents in a segment. Their frames are flagged in their heads, so no other frame is read."""
+def _documents_in(folder: Path, first: int) -> Iterator[tuple[int, bytes]]:
+    """The documents in a segment, each with its time. Their frames are flagged in their heads, so no other frame is read."""
     with closing(Segment(folder, first)) as segment:
         position = segment.start.position
         while (head := segment.head(position)) is not None and head.rows:
@@ -166,5 +189,5 @@ def _documents_in(folder: Path, first: int) -> Iterator[bytes]:
             if frame is not None:
                 block = decode(frame.payload, head.first)
                 for i in np.flatnonzero(block.kind == Kind.DOCUMENT).tolist():
-                    yield block.payload[i]
+                    yield int(block.at[i]), block.payload[i]
             position += head.size

@@ -23,7 +23,7 @@ from typing import Self
 from sqlalchemy import Connection, insert, inspect, select
 
 from flowwatch.core.entries import Entry, EntryKind, Estimate, link
-from flowwatch.journal import queries, verify
+from flowwatch.journal import pages, queries, verify
 from flowwatch.journal.database import REBUILD, Database, JournalError
 from flowwatch.journal.findings import Appended, Break, Conflict, Difference, JournalGapError, Lag, Standing
 from flowwatch.journal.queries import BEGINNING, Head
@@ -259,6 +259,13 @@ class Journal:
             chosen = queries.entries_where(chain=chain, kind=kind, since=since, until=until, after=after)
             chosen = queries.ordered(chosen, chain=chain, limit=limit, newest=newest)
             yield from queries.read_entries(connection, chosen)
+
+    def page(
+        self, sought: pages.Sought, after: pages.Mark | None = None, limit: int = 1_000, *, newest: bool = False
+    ) -> tuple[list[Entry], pages.Mark | None]:
+        """Entries in the order in which they were written, and where the next page begins (`journal.pages`)."""
+        with self._database.reading() as connection:
+            return pages.page(connection, sought, after, limit, newest=newest)
 
     def estimates(self, site: str | None = None, since: int | None = None, until: int | None = None) -> Iterator[Estimate]:
         """Minute estimates with since <= at < until: one site's by time, or all by (at, site)."""

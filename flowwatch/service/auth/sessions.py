@@ -1,0 +1,58 @@
+"""Log-ins of people: a cookie that says nothing, kept here as a hash with its person and its times.
+
+A log-in ends `IDLE_S` after its last request, `LONGEST_S` after it began, with a new password, with its person, or when somebody logs out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from flowwatch.core.readings import SECOND
+from flowwatch.journal.database import Database
+from flowwatch.service.auth.secrets import hash_of, new_secret
+from flowwatch.service.tables import sessions
+
+IDLE_S: Final = 3_600
+LONGEST_S: Final = 43_200
+"""A shift of twelve hours."""
+_SEEN_US: Final = 60 * SECOND
+"""`seen_us` is written again only when it is older than this: one write a minute, not one a request."""
+
+
+class Sessions:
+    """All log-ins of one service. `now_us` is the clock."""
+
+    def __init__(self, database: Database, now_us: Callable[[], int]) -> None:
+        self._database = database
+        self._now_us = now_us
+
+    def begin(self, user: str) -> str:
+        """A new log-in of the person; the cookie."""
+        cookie, now = new_secret(), self._now_us()
+
+        def work(connection: Connection) -> None:
+            over = or_(sessions.c.seen_us < now - IDLE_S * SECOND, sessions.c.created_us < now - LONGEST_S * SECOND)
+            connection.execute(delete(sessions).where(over))
+            connection.execute(insert(sessions).values(hash=hash_of(cookie), user=user, created_us=now, seen_us=now))
+
+        self._database.write(work)
+        return cookie
+
+    def user_of(self, cookie_hash: bytes) -> str | None:
+        """Whose log-in this is, None for one that there is not or that is over; notes that it was used."""
+        now = self._now_us()
+        with self._database.reading() as connection:
+            row = connection.execute(select(sessions).where(sessions.c.hash == cookie_hash)).first()
+        if row is None or now >= row.seen_us + IDLE_S * SECOND or now >= row.created_us + LONGEST_S * SECOND:
+            return None
+        if now - row.seen_us >= _SEEN_US:
+            seen = update(sessions).where(sessions.c.hash == cookie_hash).values(seen_us=now)
+            self._database.write(lambda connection: connection.execute(seen))
+        return str(row.user)
+
+    def end(self, cookie_hash: bytes) -> None:
+        """Log out."""
+        self._database.write(lambda connection: connection.execute(delete(sessions).where(sessions.c.hash == cookie_hash)))

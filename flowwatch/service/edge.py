@@ -1,0 +1,124 @@
+"""The outermost layer: what every answer has, whoever makes it. Names the request, bounds it, adds the headers, writes the access line.
+
+It also carries the readings' route, past the framework. What nobody caught becomes a 500 that says nothing but the request's name.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any, Final
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from flowwatch.service.access import FAULTS, line
+from flowwatch.service.bodies import Disconnected
+from flowwatch.service.gatekeeper import WHO, Gatekeeper, address
+from flowwatch.service.problems import MEDIA_TYPE, Problem, wait
+from flowwatch.service.readings import PATH, Readings
+
+REQUEST: Final = "flowwatch.request"
+"""Where the request's name stands in its scope."""
+MOST_AT_ONCE: Final = 1_000
+"""Requests that are under way; a further one is answered 503."""
+_JSON: Final = b"application/json"
+_STRICT: Final = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+PAGE_POLICY: Final = _STRICT + b"; script-src 'self'; style-src 'self'; connect-src 'self'"
+"""For the pages of the documentation: their own script and style, nothing inline, nothing from elsewhere."""
+_ALWAYS: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
+
+
+class Edge:
+    """The service as an ASGI application."""
+
+    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper, readings: Readings) -> None:
+        self._app, self._gatekeeper, self._readings = app, gatekeeper, readings
+        self._under_way = 0
+
+    async def __call__(self, given: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        scope: Any = given
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        self._under_way += 1
+        try:
+            if self._under_way > MOST_AT_ONCE:
+                await exchange.problem(wait("busy", "too many requests are under way", 1))
+            elif scope["path"] == PATH and scope["method"] == "POST":
+                await self._read(scope, receive, exchange)
+            else:
+                await self._app(scope, receive, exchange.send)
+        except Problem as problem:
+            await exchange.problem(problem)
+        except Disconnected:
+            exchange.status = 499
+        except Exception:  # noqa: BLE001 - the last place where anything can be caught: nobody sees a traceback but the log
+            FAULTS.exception("request %s: %s", exchange.name, scope["method"])
+            await exchange.problem(Problem("internal", "a fault of the service; its own log says more under this request's name"))
+        finally:
+            self._under_way -= 1
+            exchange.end()
+
+    async def _read(self, scope: Any, receive: Receive, exchange: _Exchange) -> None:
+        scope["path_template"] = PATH
+        identity = await self._gatekeeper.admit(scope, PATH, {})
+        assert identity is not None
+        body = await self._readings.answer(identity, dict(scope["headers"]), receive)
+        await exchange.answer(202, _JSON, body)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Any, send: Send) -> None:
+        self._scope, self._send = scope, send
+        self._began = time.perf_counter()
+        self.name = scope[REQUEST] = secrets.token_hex(8)
+        self.status = 0
+
+    async def send(self, message: Any) -> None:
+        """Send on, with the headers of every answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message.get("headers", ()), *_ALWAYS, (b"x-request-id", self.name.encode())]
+            there = {name for name, _ in headers}
+            if b"content-security-policy" not in there:
+                headers.append((b"content-security-policy", _STRICT))
+            if b"cache-control" not in there:
+                headers.append((b"cache-control", b"no-store"))
+            if self._scope.get("scheme") == "https":
+                headers.append(_HSTS)
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def answer(self, status: int, kind: bytes, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Send a whole answer."""
+        given = [(name.encode(), value.encode("latin-1", "replace")) for name, value in (headers or {}).items()]
+        start = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *given],
+        }
+        await self.send(start)
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def problem(self, problem: Problem) -> None:
+        """Answer with a problem, unless an answer has begun: then it is broken off."""
+        if not self.status:
+            await self.answer(problem.status, MEDIA_TYPE.encode(), problem.body(self.name), problem.headers)
+
+    def end(self) -> None:
+        """Write the access line."""
+        scope = self._scope
+        identity = scope.get(WHO)
+        who = identity.who if identity is not None else f"address:{address(scope)}"
+        route = f"{scope['method']} {scope.get('path_template') or '-'}"
+        line(self.name, who, route, self.status, (time.perf_counter() - self._began) * 1000)

@@ -1,0 +1,165 @@
+"""What stands now, drawn from the journal: each site's stages, gates, devices, tasks and open incidents.
+
+The journal tells changes; this remembers the last of each. A site's chain is read once from its beginning and then only from where it was
+left, when somebody asks, so the picture is as new as the journal. It holds what entries said and adds nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from flowwatch.core.entries import Entry, EntryKind, Estimate
+from flowwatch.journal import Journal
+from flowwatch.journal.export import iso, with_times
+from flowwatch.journal.pages import Mark, Sought
+
+Body = dict[str, Any]
+OUTCOMES_KEPT: Final = 1_000
+"""How many operators' records of a site are remembered with what became of them."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """What stands at one site; every body is a journal entry's with its `id` and `at_us`."""
+
+    seq: int = 0
+    stages: dict[str, Body] = field(default_factory=dict)
+    gates: dict[str, Body] = field(default_factory=dict)
+    devices: dict[tuple[str, str], Body] = field(default_factory=dict)
+    incidents: dict[str, Body] = field(default_factory=dict)
+    actions: dict[str, Body] = field(default_factory=dict)
+    document: Body | None = None
+
+    def take(self, entry: Entry) -> None:
+        """Go on by one entry."""
+        self.seq = entry.seq
+        body: Body = msgspec.json.decode(entry.body)
+        body |= {"id": entry.id, "at_us": entry.at}
+        match entry.kind:
+            case EntryKind.TRANSITION:
+                if body["to"] is None:
+                    self.stages.pop(body["plan"], None)
+                else:
+                    self.stages[body["plan"]] = body
+            case EntryKind.COMMAND:
+                self.gates[body["gate"]] = body
+            case EntryKind.DEVICE:
+                self.devices[body["device"], body["name"]] = body
+            case EntryKind.INCIDENT:
+                if body["state"] == "cleared":
+                    self.incidents.pop(body["incident"], None)
+                else:
+                    self.incidents[body["incident"]] = body
+            case EntryKind.ACTION:
+                self.actions[body["action"]] = body
+                while len(self.actions) > OUTCOMES_KEPT:
+                    del self.actions[next(iter(self.actions))]
+            case EntryKind.DOCUMENT:
+                self.document = body
+            case _:
+                pass
+
+    def copied(self) -> Standing:
+        """The same, for another thread to keep."""
+        return Standing(
+            self.seq, dict(self.stages), dict(self.gates), dict(self.devices), dict(self.incidents), dict(self.actions), self.document
+        )
+
+
+class Picture:
+    """The picture of one journal; without a journal yet, an empty one. For several threads."""
+
+    def __init__(self, journal: Path) -> None:
+        self.path = journal
+        self._journal: Journal | None = None
+        self._inode = 0
+        self._sites: dict[str, Standing] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Give the journal back."""
+        with self._lock:
+            self._leave()
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal, None before there is one. Raises `JournalError`. One that was replaced by a rebuild is opened anew."""
+        with self._lock:
+            return self._opened()
+
+    def site(self, name: str) -> Standing:
+        """What stands at the site now. Raises `JournalError`."""
+        with self._lock:
+            return self._brought(name).copied()
+
+    def outcome(self, site: str, action: str) -> Body | None:
+        """What the journal says of an operator's record; None while it says nothing."""
+        with self._lock:
+            return self._brought(site).actions.get(action)
+
+    def _brought(self, name: str) -> Standing:
+        """The site's picture, brought up to now."""
+        journal = self._opened()
+        standing = self._sites.setdefault(name, Standing())
+        if journal is not None:
+            for entry in journal.entries(name, after_id=f"{name}-{standing.seq}" if standing.seq else None):
+                standing.take(entry)
+        return standing
+
+    def incidents(self, name: str) -> list[Body]:
+        """The site's open incidents, the oldest first."""
+        return sorted(self.site(name).incidents.values(), key=lambda body: (body["since_us"], body["incident"]))
+
+    def minute(self, site: str) -> Estimate | None:
+        """The site's newest estimate."""
+        journal = self.journal
+        return None if journal is None else journal.estimate_before(site, 2**62)
+
+    def page(self, sought: Sought, after: Mark | None, limit: int, *, newest: bool) -> tuple[list[Entry], Mark | None]:
+        """A page of the journal."""
+        journal = self.journal
+        return ([], after) if journal is None else journal.page(sought, after, limit, newest=newest)
+
+    def _opened(self) -> Journal | None:
+        try:
+            inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            self._leave()
+            return None
+        if self._journal is None or inode != self._inode:
+            self._leave()
+            self._journal, self._inode = Journal.open(self.path, create=False), inode
+        return self._journal
+
+    def _leave(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+        self._journal = None
+        self._sites.clear()
+
+
+def told(body: Body, *keys: str) -> Body:
+    """These keys of an entry's body, moments as text."""
+    found: Body = with_times({key: body[key] for key in keys})
+    return found
+
+
+def people(estimate: Estimate | None) -> tuple[str | None, str | None, Body]:
+    """(when, stage, zone -> figures) of an estimate."""
+    if estimate is None:
+        return None, None, {}
+    body = msgspec.json.decode(estimate.body)
+    return iso(estimate.at), body["stage"], body["zones"]
+
+
+def plain_page(entries: list[Entry]) -> Iterator[Body]:
+    """Entries as the API gives them: with id, chain's site, kind, time and body."""
+    for entry in entries:
+        body = with_times(msgspec.json.decode(entry.body))
+        yield {"id": entry.id, "kind": entry.kind.value, "at": iso(entry.at), "hash": entry.hash.hex(), "body": body}
