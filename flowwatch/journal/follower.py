@@ -65,7 +65,7 @@ class Follower:
     def grew(self) -> bool:
         """Whether anything was written since this was last asked; true the first time."""
         ((version,),) = self._rows("PRAGMA data_version")
-        changed, self._version = version != self._version, version
+        changed, self._version = bool(version != self._version), version
         return changed
 
     def new(self) -> Iterator[Entry]:
