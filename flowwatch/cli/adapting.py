@@ -40,23 +40,28 @@ def adapters() -> None:
 def list_(as_json: bool, lang: Language) -> None:
     """List the families of devices: what is read, how a device is named in the deployment file, and what its entry there needs.
 
-    "samples" were held against messages that devices sent, "documents" against fixtures written from documentation alone.
+    A family was held against "messages" that devices sent, "examples" that the format's owner published, or fixtures written
+    from "documents" alone.
     """
     from flowwatch.adapters.devices.families import FAMILIES
 
     if as_json:
         for family in FAMILIES.values():
             texts = {"title": family.title[lang], "reads": family.reads[lang], "needs": family.needs[lang]}
-            line({"format": family.name, **texts, "device": family.device, "checked": "samples" if family.sampled else "documents"})
+            line({"format": family.name, **texts, "device": family.device, "checked": family.checked.value})
         return
-    samples, documents = say(lang, "实测报文", "samples"), say(lang, "厂商文档", "documents")
+    held = {
+        "messages": ("设备实发报文", "messages"),
+        "examples": ("格式方公布的示例", "examples"),
+        "documents": ("仅据文档编写", "documents"),
+    }
     for family in FAMILIES.values():
         click.echo(f"{family.name}: {family.title[lang]}")
-        click.echo(say(lang, f"  读取:{family.reads['zh']}", f"  reads:   {family.reads['en']}"))
-        click.echo(say(lang, f"  设备名:{family.device}", f"  device:  {family.device}"))
-        click.echo(say(lang, f"  另需:{family.needs['zh']}", f"  needs:   {family.needs['en']}"))
-        checked = samples if family.sampled else documents
-        click.echo(say(lang, f"  依据:{checked}", f"  checked: {checked}"))
+        click.echo(say(lang, f"  读取：{family.reads['zh']}", f"  reads:   {family.reads['en']}"))
+        click.echo(say(lang, f"  设备名：{family.device}", f"  device:  {family.device}"))
+        click.echo(say(lang, f"  另需：{family.needs['zh']}", f"  needs:   {family.needs['en']}"))
+        zh, en = held[family.checked]
+        click.echo(say(lang, f"  依据：{zh}", f"  checked: {en}"))
 
 
 @adapters.command("try")
@@ -112,7 +117,7 @@ def try_(
             line({"deployment": text})
     else:
         if guessed:
-            click.echo(say(lang, f"从内容看是 {family.name}:{family.title['zh']}", f"{family.name}, by its looks: {family.title['en']}"))
+            click.echo(say(lang, f"从内容看是 {family.name}：{family.title['zh']}", f"{family.name}, by its looks: {family.title['en']}"))
         _tell(rows, refused, lines, lang)
     if not len(batch):
         leave(Exit.FINDINGS)
@@ -225,15 +230,15 @@ def _tell(rows: list[dict[str, Any]], refused: list[dict[str, Any]], lines: list
     for refusal in refused:
         whose = f"{refusal['device']}: " if refusal["device"] else ""
         click.echo(
-            say(lang, f"拒收 {refusal['refused']}:{whose}{refusal['why']}", f"refused, {refusal['refused']}: {whose}{refusal['why']}")
+            say(lang, f"拒收 {refusal['refused']}：{whose}{refusal['why']}", f"refused, {refusal['refused']}: {whose}{refusal['why']}")
         )
     if lines:
-        click.echo(say(lang, "部署文件 devices: 下应加:", "for the deployment file, under devices:"))
+        click.echo(say(lang, "部署文件 devices: 下应加：", "for the deployment file, under devices:"))
         for text in lines[:MOST_LINES]:
             click.echo("  " + text)
         if len(lines) > MOST_LINES:
             rest = len(lines) - MOST_LINES
-            click.echo(say(lang, f"  另有 {rest} 行,见 --json", f"  and {rest} more, with --json"))
+            click.echo(say(lang, f"  另有 {rest} 行，见 --json", f"  and {rest} more, with --json"))
 
 
 def _cell(value: object) -> str:

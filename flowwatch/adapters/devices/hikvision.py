@@ -35,6 +35,8 @@ LONGEST_BODY: Final = 1 << 27
 """Bytes of a multipart body: pictures are passed over, and cost no more than the search for their end."""
 _ROOT: Final = "EventNotificationAlert"
 _PADDING: Final = b"\x00 \t\r\n"
+_UTF_16: Final = {b"\xff\xfe", b"\xfe\xff"}
+"""Byte order marks of texts in which a null byte is half a character."""
 _KINDS: Final = {"realtime": Kind.CUMULATIVE, "timerange": Kind.DELTA, "signaltrigger": Kind.DELTA}
 
 
@@ -83,7 +85,7 @@ def _root(raw: bytes) -> Element:
     if len(raw) > LONGEST_XML:
         raise Refused(Reason.UNREADABLE, f"{len(raw):,} bytes of XML, expected {LONGEST_XML:,} at most")
     try:
-        root: Element = fromstring(raw.strip(_PADDING), forbid_dtd=True)
+        root: Element = fromstring(raw if raw[:2] in _UTF_16 else raw.strip(_PADDING), forbid_dtd=True)
     except (ParseError, ValueError, LookupError) as error:
         raise Refused(Reason.UNREADABLE, "no XML, or XML with a document type or entities") from error
     if _local(root) != _ROOT:

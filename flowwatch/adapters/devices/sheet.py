@@ -18,10 +18,11 @@ from typing import Final
 
 import numpy as np
 
-from flowwatch.adapters.batch import Batch, Refusal, stamped, unstamped
+from flowwatch.adapters.batch import Batch, Refusal
 from flowwatch.adapters.devices.message import Known, Message, Refused
 from flowwatch.adapters.ndjson import MOST, identity
 from flowwatch.core.readings import ABSENT, SECOND, Ints, Kind, Reason
+from flowwatch.log.readings import Readings
 
 LONGEST: Final = 1 << 20
 """Bytes of a message in JSON or CSV; what is longer is refused unread. The largest known, a feed of 150 places, has 43,053."""
@@ -99,19 +100,21 @@ class Sheet:
         """All rows, with the message's receipt time."""
         if not self._found and not self._refused:
             self.refuse(self._message.body, Refused(Reason.MISSING_COUNT, "no count"))
-        found = self._found
-        batch = unstamped(
-            [f.device.counter for f in found],
-            np.array([f.kind for f in found], np.uint8),
-            _column([f.at for f in found]),
-            _column([f.egress if f.device.swap else f.ingress for f in found]),
-            _column([f.ingress if f.device.swap else f.egress for f in found]),
-            _column([f.inside for f in found]),
-            lambda i: self._headed(self._raw[i], found[i].device.name, "read as " + found[i].device.counter),
-            _column([_sequence(self._family, f) for f in found]),
+        found, received = self._found, self._message.received
+        n = len(found)
+        readings = Readings(
+            names=[f.device.counter for f in found],
+            kind=np.array([f.kind for f in found], np.uint8),
+            at=_column([f.at for f in found]),
+            received=np.full(n, received, np.int64),
+            seq=_column([_sequence(self._family, f) for f in found]),
+            ordinal=np.zeros(n, np.int32),
+            ingress=_column([f.egress if f.device.swap else f.ingress for f in found]),
+            egress=_column([f.ingress if f.device.swap else f.egress for f in found]),
+            headcount=_column([f.inside for f in found]),
+            raw=lambda i: self._headed(self._raw[i], found[i].device.name, "read as " + found[i].device.counter),
         )
-        received = self._message.received
-        return stamped(Batch(batch, self._refused), np.full(len(found), received, np.int64), received)
+        return Batch(readings, [refusal._replace(received=received) for refusal in self._refused])
 
     def _headed(self, raw: bytes, device: str, why: str) -> bytes:
         head = f"{self._family} {device}: {why}\n" if device else f"{self._family}: {why}\n"
@@ -122,10 +125,11 @@ def gather(family: str, message: Message, fill: Callable[[Sheet], None], longest
     """The batch of what `fill` puts on a sheet; where it raises `Refused`, the message is refused. So is one of more bytes than `longest`."""
     sheet = Sheet(family, message)
     try:
-        _not_longer(message.body, longest)
-        fill(sheet)
-    except Refused as refused:
-        sheet.refuse(message.body, refused)
+        try:
+            _not_longer(message.body, longest)
+            fill(sheet)
+        except Refused as refused:
+            sheet.refuse(message.body, refused)
     except _Full:
         sheet.close()
     return sheet.batch()
