@@ -9,6 +9,8 @@ crowd needs, all alike. Nobody is lost: after every step, in each replicate, up 
 Unlike in a `World`, nobody has luck: a queue grows only where more come than pass, and replicates differ by their arrivals and settings alone. So
 their mean is right, and how far they spread is not. Of several streams before one entrance all advance alike, in no order, and the seconds in a
 lane inward are left out.
+
+Inside, replicates lie side by side in the last axis of every array, near to each other in memory; others see them in the first.
 """
 
 from __future__ import annotations
@@ -54,19 +56,22 @@ class Fluid:
         """The outer gates; O of them."""
         self.gates = Gates(layout, r, clearing_s=habits.clearing_s)
         n = len(self.outer)
-        self.outside: Floats = np.zeros((r, len(streams), n))
+        self._outside: Floats = np.zeros((len(streams), n, r))
+        self._before, self._entered, self._gone = (np.zeros((n, r)) for _ in range(3))
+        self.outside: Floats = self._outside.transpose(2, 0, 1)
         """(R, streams, O) before each entrance."""
         self.between: Floats = np.zeros(r)
         """Outside, on their way from one entrance to another."""
         self.came, self.left, self.turned = (np.zeros(r) for _ in range(3))
         self.first: Floats = np.zeros(r)
         """There when the scenario began."""
-        self.before: Floats = np.zeros((r, n))
+        self.before: Floats = self._before.T
         """(R, O) inside, before each exit."""
-        self.entered, self.gone = np.zeros((r, n)), np.zeros((r, n))
+        self.entered, self.gone = self._entered.T, self._gone.T
         """(R, O) all who have passed each outer gate inward, and outward."""
         self._closed, self._steps = False, 0
         self._inside: Floats | None = None
+        self._crossed: Floats | None = None
         self._arriving, self._number = -1, np.zeros(r)
         self._fresh: Floats | None = None
         self._any_between, self._stale, self._crowded = False, True, False
@@ -88,19 +93,19 @@ class Fluid:
         self._pattern: Ints = np.zeros(r, np.int64)
         self._home_zones = sorted({z for z, home in zip(compartments, self._stays.home, strict=True) if home} | {*self._inner.tolist()})
         self._home_zones = sorted({*self._home_zones, *(compartments[m] for m, _ in self._stays.holds)})
-        self._people = np.zeros((r, len(compartments)))
-        self._pool = np.zeros((r, len(layout.zones)))
-        self._stranded = np.zeros((r, 0))
+        self._people = np.zeros((len(compartments), r))
+        self._pool = np.zeros((len(layout.zones), r))
+        self._stranded = np.zeros((0, r))
         self._walkers = Walkers(layout, habits, r, self.step_s, pace)
         self._lag = max(1, round(habits.between_gates_s / self.step_s))
-        self._walking = np.zeros((self._lag, *self.outside.shape))
-        self._seeking = np.zeros((self._lag, r, len(self.outer)))
-        self._sought = np.zeros((r, len(self.outer)))
+        self._walking = np.zeros((self._lag, *self._outside.shape))
+        self._seeking = np.zeros((self._lag, *self._before.shape))
+        self._sought = np.zeros(self._before.shape)
         self._held = np.zeros((len(layout.zones), len(layout.zones)))
         for zone, held in enumerate(layout.held):
-            self._held[zone, list(held)] = 1.0
+            self._held[list(held), zone] = 1.0
         self._top = np.array([len(held) == 1 for held in layout.held])
-        self._patience = np.array([self.step_s / stream.patience_s for stream in streams]).clip(0.0, 1.0)[None, :, None]
+        self._patience = np.array([self.step_s / stream.patience_s for stream in streams]).clip(0.0, 1.0)[:, None, None]
         self._connect()
 
     # -- what others do to it ---------------------------------------------------------------------------------------------------------
@@ -113,27 +118,31 @@ class Fluid:
     @property
     def inside(self) -> Floats:
         """(R, zones) people in each zone, those in zones within it included."""
+        return self._by_zone().T
+
+    def _by_zone(self) -> Floats:
         if self._inside is None:
-            own = self._people @ self._of_compartment + self._pool + self._walkers.where()
-            own += self._stranded @ self._of_junction
-            own += (self.before + self._sought) @ self._to_inner
-            self._inside = own @ self._held
+            own = self._of_compartment @ self._people + self._pool + self._walkers.where()
+            own += self._to_inner @ (self._before + self._sought)
+            if self._strands:
+                own += self._of_junction @ self._stranded
+            self._inside = self._held @ own
         return self._inside
 
     @property
     def present(self) -> Floats:
         """(R,) everybody inside."""
-        return np.asarray(self.inside[:, self._top].sum(axis=1))
+        return np.asarray(self._by_zone()[self._top].sum(axis=0))
 
     @property
     def missing(self) -> Floats:
         """(R,) people who came and are nowhere: 0 up to rounding."""
-        away = _total(self.outside) + self.between + self.left + self.turned
+        away = _total(self._outside) + self.between + self.left + self.turned
         return np.asarray(self.came + self.first - away - self.present)
 
     def fill(self, zone: int, people: float | Floats) -> None:
         """Put (R,) `people` into a zone, who stay there until the site closes; before the first step."""
-        self._people[:, self._stays.residents[zone]] += people
+        self._people[self._stays.residents[zone]] += people
         self.first = self.first + people
         self._inside = None
 
@@ -152,8 +161,8 @@ class Fluid:
     def close(self) -> None:
         """The day is over: nobody more comes in, and everybody inside sets out for home."""
         self._closed = True
-        self.turned += _total(self.outside) + self.between
-        self.outside[:], self.between[:], self._walking[:] = 0.0, 0.0, 0.0
+        self.turned += _total(self._outside) + self.between
+        self._outside[:], self.between[:], self._walking[:] = 0.0, 0.0, 0.0
         self._home_zones = list(range(len(self.layout.zones)))
         self._connect()
 
@@ -166,10 +175,11 @@ class Fluid:
         """(R, 2) all who have passed a gate ("gate") or link ("link") so far, by way."""
         if kind == GATE and self.layout.outer[index]:
             at = self.outer.index(index)
-            ways = [self.entered[:, at], self.gone[:, at]]
+            ways = [self._entered[at], self._gone[at]]
             return np.stack(ways if self._street[at] == 0 else ways[::-1], axis=1)
-        at = 2 * (index + (len(self.layout.links) if kind == GATE else 0))
-        return np.asarray(self._walkers.crossed[:, at : at + 2])
+        if self._crossed is None:
+            self._crossed = self._walkers.crossed()
+        return np.asarray(self._crossed[index + (len(self.layout.links) if kind == GATE else 0)].T)
 
     # -- a step -----------------------------------------------------------------------------------------------------------------------
 
@@ -177,120 +187,136 @@ class Fluid:
         """One step of `step_s` seconds."""
         if self._stale:
             self._look_round()
-        passes = self.gates.passing(self.now, self.step_s)
-        if passes is not self._passes:
-            self._passes = passes
-            self._passes_in, self._passes_out = (passes[:, self.outer, way] for way in (self._street, OUT - self._street))
+        self._take_passes()
         if self._walkers.looks_at <= self._steps or self._crowded:
-            self._crowd = self.inside
+            self._crowd = self._by_zone()
             self._crowded = bool((self._crowd > 0.5 * self._walkers.room).any())
             if self._walkers.looks_at <= self._steps:
                 self._walkers.look(self._crowd, self._steps)
-        entered = self._outside()
-        at = self._walkers.come_off(self._steps)
-        at += self._stranded
-        at += entered.reshape(self.replicates, -1) @ self._entry
-        at += self._stay()
+        entered = self._come_in()
+        at = self._walkers.come_off()
+        if self._strands:
+            at += self._stranded
+        at[self._entries] += self._entry @ entered.reshape(-1, self.replicates)
+        self._stay(at)
         self._set_out(at)
-        done = np.zeros((self.replicates, self._people.shape[1] + len(self.outer)))
-        done[:, self._done] = at[:, self._landed]
-        self._people += done[:, : self._people.shape[1]]
-        self._stranded = at * self._stuck
-        self._walkers.set_off(at, passes, self._crowd, self._steps)
-        self._leave(done[:, self._people.shape[1] :])
+        self._people[self._visited] += at[self._visits]
+        if self._strands:
+            self._strand(at)
+        self._walkers.set_off(at, self._crowd)
+        self._leave(at)
         self._steps += 1
-        self._inside = None
+        self._inside = self._crossed = None
 
-    def _outside(self) -> Floats:
-        """(R, streams, O) who come in through each entrance; the others wait, walk on, or turn away."""
+    def _take_passes(self) -> None:
+        """What gates pass in this step."""
+        passes = self.gates.passing(self.now, self.step_s)
+        if passes is not self._passes:
+            self._passes, by_gate = passes, np.ascontiguousarray(passes.transpose(1, 2, 0))
+            self._passes_in, self._passes_out = (by_gate[self.outer, way] for way in (self._street, OUT - self._street))
+            self._walkers.pass_gates(by_gate)
+
+    def _come_in(self) -> Floats:
+        """(streams, O, R) who come in through each entrance; the others wait, walk on, or turn away."""
         slot = self._steps % self._lag
-        joined = self._walking[slot].copy()
-        self._walking[slot] = 0.0
+        outside = self._outside
         if self._any_between:
+            joined = self._walking[slot]
+            outside += joined
             self.between -= _total(joined)
+            joined[:] = 0.0
             self._any_between = bool(self.between.any())
         fresh = self._comes()
         if fresh is not None:
             if self._closed:
                 self.turned += self._number
             else:
-                joined += self._looks_elsewhere(fresh, slot) if self._any_shut else fresh
-        before = self.outside + joined
-        people = before[:, 0] if before.shape[1] == 1 else before.sum(axis=1)
+                outside += self._looks_elsewhere(fresh, slot) if self._any_shut else fresh
+        people = outside[0] if len(outside) == 1 else outside.sum(axis=0)
         may = np.minimum(people, self._passes_in)
         if self._crowded:
             may *= self._squeeze(may)
-        entered: Floats = before * (may / np.maximum(people, TINY))[:, None]
-        self.outside = before - entered
-        tired = self.outside * self._patience
-        self.outside -= tired
+        entered: Floats = outside * (may / np.maximum(people, TINY))
+        outside -= entered
+        tired = outside * self._patience
+        outside -= tired
         self.turned += _total(tired)
-        self.entered += may
+        self._entered += may
         return entered
 
     def _comes(self) -> Floats | None:
-        """(R, streams, O) who come in this step; None after the last."""
+        """(streams, O, R) who come in this step; None after the last."""
         step = int(self.now / self.arrivals.step_s + 1e-9)
         if step != self._arriving:
             rate = self.arrivals.at(self.now)
-            self._arriving, self._fresh = step, None if rate is None else rate[:, :, self.outer] * self.step_s
-            self._number = np.zeros(self.replicates) if self._fresh is None else _total(self._fresh)
+            self._arriving, self._fresh = step, None
+            self._number = np.zeros(self.replicates)
+            if rate is not None:
+                self._fresh = np.ascontiguousarray(rate[:, :, self.outer].transpose(1, 2, 0)) * self.step_s
+                self._number = _total(self._fresh)
         self.came += self._number
         return self._fresh
 
     def _looks_elsewhere(self, fresh: Floats, slot: int) -> Floats:
         """Before a shut entrance: turn away, go to one that is open, or (what is returned) wait."""
-        shut, habits = self._shut_in[:, None], self.habits
-        others = (~self._shut_in).sum(axis=1)
+        shut, habits = self._shut_in, self.habits
+        others = (~shut).sum(axis=0)
         found = fresh * shut
-        balk, away = found * habits.balk, found * np.where(others > 0, habits.reroute, 0.0)[:, None, None]
-        to_each = away.sum(axis=2) / np.maximum(others, 1)[:, None]
-        self._walking[slot] = to_each[:, :, None] * ~shut
+        balk, away = found * habits.balk, found * np.where(others > 0, habits.reroute, 0.0)
+        to_each = away.sum(axis=1) / np.maximum(others, 1)
+        self._walking[slot] = to_each[:, None] * ~shut
         self.between += _total(away)
         self.turned += _total(balk)
         self._any_between = True
         return np.asarray(fresh - balk - away)
 
     def _squeeze(self, may: Floats) -> Floats:
-        """(R, O) the share of `may` for whom there is room in the zone behind each entrance."""
-        wanted = may @ self._to_inner
+        """(O, R) the share of `may` for whom there is room in the zone behind each entrance."""
+        wanted = self._to_inner @ may
         room = np.maximum(self._walkers.room - self._crowd, 0.0)
-        return np.asarray(np.minimum(1.0, room / np.maximum(wanted, TINY))[:, self._inner])
+        return np.asarray(np.minimum(1.0, room / np.maximum(wanted, TINY))[self._inner])
 
-    def _stay(self) -> Floats:
-        """(R, junctions) who end a part of their stay and walk to the next; who ends it at home or next door is moved on."""
+    def _stay(self, at: Floats) -> None:
+        """Who ends a part of their stay walks to the next from a junction, or is at home or next door at once."""
         if self._stays.holds and not self._closed:
             self._mix()
-        m, j = self._people.shape[1], self._stranded.shape[1]
-        moved = self._people @ self._mixed
-        self._people = moved[:, :m]
-        self._pool += moved[:, m + j :]
-        return moved[:, m : m + j]
+        moved = self._mixed @ self._people
+        walk, home = self._parts
+        self._people[:] = 0.0
+        self._people[self._stayers] = moved[:walk]
+        at[self._walk_from] += moved[walk:home]
+        self._pool[self._homeward] += moved[home:]
 
     def _set_out(self, at: Floats) -> None:
         """Who is on the way home chooses an exit that lets people leave (`World._set_out`); with none they stay where they are."""
-        for zone, junctions in zip(self._home_zones, self._home_junctions, strict=True):
-            at[:, junctions] += self._pool[:, zone, None] * self._exit_share[:, zone]
-            self._pool[:, zone] *= self._no_exit[:, zone]
+        pool = self._pool[self._home_zones]
+        at[self._home_junctions] += (pool[:, None] * self._exit_share).reshape(-1, self.replicates)
+        self._pool[self._home_zones] = pool * self._no_exit
 
-    def _leave(self, arrived: Floats) -> None:
+    def _strand(self, at: Floats) -> None:
+        """Who finds no way on stays at the junction."""
+        self._stranded[:] = 0.0
+        self._stranded[self._stuck] = at[self._stuck] * self._is_stuck
+        self._strands = bool(len(self._stuck))
+
+    def _leave(self, at: Floats) -> None:
         """Who is before an exit passes it; where it lets nobody leave any more, they look for another."""
         slot = self._steps % self._lag
         if self._sought.any():
             back = self._seeking[slot]
-            self._pool += back @ self._to_inner
+            self._pool += self._to_inner @ back
             self._sought -= back
         self._seeking[slot] = 0.0
-        self.before += arrived
+        self._before[self._exits] += at[self._exit_from]
         if self._any_exit_shut:
-            turned_back = self.before * self._shut_out
+            turned_back = self._before * self._shut_out
             self._seeking[slot] = turned_back
             self._sought += turned_back
-            self.before -= turned_back
-        out = np.minimum(self.before, self._passes_out)
-        self.before -= out
-        self.gone += out
-        self.left += _total(out)
+            self._before -= turned_back
+        out = np.minimum(self._before, self._passes_out)
+        self._before -= out
+        self._gone += out
+        self.left += out.sum(axis=0)
 
     # -- ways -------------------------------------------------------------------------------------------------------------------------
 
@@ -313,12 +339,12 @@ class Fluid:
 
     def _connect(self) -> None:
         """Make the junctions and legs that compartments, exits and patterns need, and the matrices that follow from them."""
-        routes, zone = self._routes, self._stays.zone.tolist()
-        self._home_junctions = [[routes.junction(self._home + i, z) for i in range(len(self.outer))] for z in self._home_zones]
+        routes, zone, n = self._routes, self._stays.zone.tolist(), len(self.outer)
+        self._home_junctions = [routes.junction(self._home + i, z) for z in self._home_zones for i in range(n)]
         moves = [(a, b) for a, b in np.argwhere(self._stays.move > 0).tolist() if zone[a] != zone[b]]
         self._walks = [(a, b, routes.junction(b, zone[a])) for a, b in moves]
         entry = [
-            (s * len(self.outer) + i, routes.junction(compartment, int(self._inner[i])), share)
+            (s * n + i, routes.junction(compartment, int(self._inner[i])), share)
             for s, gates in enumerate(self._stays.entry)
             for i, gate in enumerate(self.outer)
             for compartment, share in gates[gate]
@@ -327,60 +353,71 @@ class Fluid:
             routes.shares(led, shut)
         junctions, legs = len(routes.junctions), len(routes.legs)
         table = np.array([np.pad(s, (0, legs - len(s))) for s in (routes.shares(led, shut) for led, shut in self._patterns)])
-        self._entry = np.zeros((len(self._stays.entry) * len(self.outer), junctions))
+        self._entries = sorted({junction for _, junction, _ in entry})
+        self._entry = np.zeros((len(self._entries), len(self._stays.entry) * n))
         for row, junction, share in entry:
-            self._entry[row, junction] = share
-        landings = [routes.landing(junction) for junction in range(junctions)]
-        m = self._people.shape[1]
-        done = [-1 if errand is None else errand.compartment if errand.gate < 0 else m + errand.gate for errand in landings]
-        self._landed: Ints = np.flatnonzero(np.array(done) >= 0)
-        self._done: Ints = np.array(done, np.int64)[self._landed]
+            self._entry[self._entries.index(junction), row] = share
         zones = len(self.layout.zones)
-        self._of_junction = one_hot([z for _, z in routes.junctions], zones)
-        self._of_compartment = one_hot(zone, zones)
-        self._to_inner = one_hot(self._inner.tolist(), zones)
-        goes = table @ one_hot([leg.start for leg in routes.legs], junctions) + np.array([errand is not None for errand in landings])
-        stuck = (goes == 0).astype(np.float64)
-        self._stuck = stuck[self._pattern] if len(table) > 1 else stuck
-        self._stranded = np.pad(self._stranded, ((0, 0), (0, junctions - self._stranded.shape[1])))
+        self._of_junction = one_hot([z for _, z in routes.junctions], zones).T
+        self._of_compartment = one_hot(zone, zones).T
+        self._to_inner = one_hot(self._inner.tolist(), zones).T
+        landings = {junction: errand for junction in range(junctions) if (errand := routes.landing(junction)) is not None}
+        self._visits = [junction for junction, errand in landings.items() if errand.gate < 0]
+        self._visited = [landings[junction].compartment for junction in self._visits]
+        self._exit_from = [junction for junction, errand in landings.items() if errand.gate >= 0]
+        self._exits = [landings[junction].gate for junction in self._exit_from]
+        goes = one_hot([leg.start for leg in routes.legs], junctions).T @ table.T
+        goes[list(landings)] = 1.0
+        self._stuck: Ints = np.flatnonzero((goes == 0).any(axis=1))
+        self._is_stuck = (goes[self._stuck][:, self._pattern] == 0).astype(np.float64)
+        self._stranded = np.pad(self._stranded, ((0, junctions - len(self._stranded)), (0, 0)))
         self._stranded += self._walkers.fit(routes, table, self._pattern)
+        self._strands = bool(len(self._stuck) or self._stranded.any())
+        hops = [routes.distances(self._home_zones, self.outer, led, shut)[self._home_zones] for led, shut in self._patterns]
+        nearness = 1 / (1.0 + np.array(hops)).reshape(len(self._patterns), len(self._home_zones), n)
+        self._nearness = np.ascontiguousarray(nearness[self._pattern if len(hops) > 1 else [0]].transpose(1, 2, 0))
+        """(home zones, O, R or 1) how much people choose each exit for its nearness."""
         self._mix()
         self._stale = True
 
     def _mix(self) -> None:
-        """(M, M + junctions + zones): where the people of each compartment are after a step."""
+        """Work out where the people of each compartment are after a step: (targets, M), and what the targets are."""
         zone = self._stays.zone
-        m, junctions = len(zone), self._entry.shape[1]
-        self._mixed = np.zeros((m, m + junctions + len(self.layout.zones)))
+        m, junctions = len(zone), len(self._routes.junctions)
+        mixed = np.zeros((m, m + junctions + len(self.layout.zones)))
         if self._closed:
-            self._mixed[np.arange(m), m + junctions + zone] = 1.0
-            return
-        move, home = (rate * self.step_s for rate in self._stays.rates(self.now, self.step_s))
-        going = move.sum(axis=1) + home
-        slower = 1 / np.maximum(going, 1.0)
-        move, home = move * slower[:, None], home * slower
-        self._mixed[:, :m] = np.where(zone[:, None] == zone, move, 0.0)
-        self._mixed[np.arange(m), np.arange(m)] += 1.0 - np.minimum(going, 1.0)
-        for a, b, junction in self._walks:
-            self._mixed[a, m + junction] += move[a, b]
-        self._mixed[np.arange(m), m + junctions + zone] += home
+            mixed[np.arange(m), m + junctions + zone] = 1.0
+        else:
+            move, home = (rate * self.step_s for rate in self._stays.rates(self.now, self.step_s))
+            going = move.sum(axis=1) + home
+            slower = 1 / np.maximum(going, 1.0)
+            move, home = move * slower[:, None], home * slower
+            mixed[:, :m] = np.where(zone[:, None] == zone, move, 0.0)
+            mixed[np.arange(m), np.arange(m)] += 1.0 - np.minimum(going, 1.0)
+            for a, b, junction in self._walks:
+                mixed[a, m + junction] += move[a, b]
+            mixed[np.arange(m), m + junctions + zone] += home
+        targets = np.flatnonzero(mixed.any(axis=0))
+        self._mixed = np.ascontiguousarray(mixed[:, targets].T)
+        self._parts = np.searchsorted(targets, [m, m + junctions]).tolist()
+        stayers, walk_from, homeward = np.split(targets, self._parts)
+        self._stayers, self._walk_from, self._homeward = stayers, walk_from - m, homeward - m - junctions
 
     def _look_round(self) -> None:
         """What is open now: entrances, exits, and how many people choose each exit in each zone."""
         gates = self.gates.open[:, self.outer]
         at = np.arange(len(self.outer))
-        self._shut_in = gates[:, at, self._street] == 0
-        out = gates[:, at, 1 - self._street]
+        self._shut_in = np.ascontiguousarray(gates[:, at, self._street].T == 0)
+        out = np.ascontiguousarray(gates[:, at, 1 - self._street].T)
         self._shut_out = out == 0
         self._any_shut, self._any_exit_shut = bool(self._shut_in.any()), bool(self._shut_out.any())
-        hops = np.array([self._routes.distances(self._home_zones, self.outer, led, shut) for led, shut in self._patterns])
-        weights = out[:, None] / (1.0 + hops)[self._pattern]
-        total = weights.sum(axis=2, keepdims=True)
-        self._exit_share = weights / np.where(total > 0, total, 1.0)
-        self._no_exit = (total[:, :, 0] == 0).astype(np.float64)
+        weights = out * self._nearness
+        total = weights.sum(axis=1)
+        self._exit_share = weights / np.where(total > 0, total, 1.0)[:, None]
+        self._no_exit = (total == 0).astype(np.float64)
         self._stale = False
 
 
 def _total(array: Floats) -> Floats:
     """(R,) the sum over all other axes."""
-    return np.asarray(array.reshape(len(array), -1) @ np.ones(array[0].size))
+    return np.asarray(array.reshape(-1, array.shape[-1]).sum(axis=0))

@@ -22,9 +22,9 @@ from flowwatch.core.actions import Action
 from flowwatch.core.engine import Engine
 from flowwatch.core.entries import Entry, EntryKind, canonical
 from flowwatch.core.incidents import What
-from flowwatch.core.occupancy import Figures
+from flowwatch.core.occupancy import RECOUNT_ERROR, Figures
 from flowwatch.core.operators import Why
-from flowwatch.core.readings import ABSENT, SECOND, Block, Kind
+from flowwatch.core.readings import ABSENT, SECOND, Block, Bools, Kind
 from flowwatch.core.scribe import Output
 from flowwatch.core.settings import Setting
 from flowwatch_sim.capacity import Floats, Ints
@@ -98,18 +98,16 @@ class Screening:
         records = list(self._answers(now))
         if now - self._recounted >= self.routine.recount_s:
             self._recounted = now
-            records += self._recounts(at)
+            self._engine.counted = self._count(np.rint(self.fluid.inside).astype(np.int64))
         if records:
             payload = {i: self._record(at, site, fields) for i, (site, fields) in enumerate(records)}
             self._ingest(at, np.full(len(records), int(Kind.ACTION)), payload=payload)
         self._ingest(at, self._counters.kind, self._counters.code, self._counters.counts())
         self._take(self._engine.advance(at).entries, now)
 
-    def _recounts(self, at: int) -> Iterable[tuple[str, dict[str, Any]]]:
-        people = np.rint(self.fluid.inside).astype(np.int64)
-        for row, site in enumerate(self.sites):
-            for zone, name in self._zones:
-                yield site, {"type": "recount", "zone": name, "count": int(people[row, zone]), "counted_at_us": at}
+    def _count(self, people: Ints) -> list[tuple[str, int]]:
+        """(zone, people in it) of (R, zones) `people`."""
+        return [(f"{site}/{name}", int(people[row, zone])) for row, site in enumerate(self.sites) for zone, name in self._zones]
 
     def _answers(self, now: float) -> Iterable[tuple[str, dict[str, Any]]]:
         for site, incident in [key for key, asked in self._questions.items() if now >= asked + self.routine.answer_s]:
@@ -176,13 +174,18 @@ class Screening:
 class _Replicas(Engine):
     """An engine that begins with one record, which `documents` has checked, under many names, each with plans of its own where there are such.
 
-    It reports no minutes, for they decide nothing.
+    It takes recounts without a record of them, and reports neither minutes nor what is watched, for they decide nothing.
     """
+
+    counted: Sequence[tuple[str, int]] = ()
+    """(zone, people in it) that are counted by hand at the next tick."""
 
     def __init__(self, record: Mapping[str, Any], sites: Sequence[str], plans: Sequence[Sequence[Mapping[str, Any]]] | None = None) -> None:
         super().__init__(PARTITION)
         self._version = hashlib.sha256(canonical(dict(record))).hexdigest()[:12]
         own = [record["plans"]] * len(sites) if plans is None else plans
+        self._controls = [(0, Kind.DOCUMENT, ABSENT, b"")]
+        """The documents are taken at the first tick, this one in the place of all."""
         self._waiting = {site: {**record, "site": site, "plans": list(mine)} for site, mine in zip(sites, own, strict=True)}
 
     def _take_controls(self, tick: int, why: dict[int, Why]) -> list[Action]:
@@ -191,8 +194,20 @@ class _Replicas(Engine):
                 self.documents[site] = (self._version, document)
                 self.names += [f"{site}/{counter['counter']}" for counter in document["counters"]]
             self._replace_documents(dict.fromkeys(self._waiting), tick, why)
-            self._waiting = {}
+            self._waiting, self._controls = {}, self._controls[1:]
         return super()._take_controls(tick, why)
+
+    def _apply(self, actions: list[Action], why: dict[int, Why]) -> None:
+        """What people counted by hand holds as it does when `Operators` takes their record."""
+        tick = self.scribe.tick
+        for zone, people in self.counted:
+            sd = max(2.0, RECOUNT_ERROR * people)
+            self.occupancy.anchor(self.network, self.network.zone_index[zone], people, sd, tick, tick, by_hand=True)
+        self.counted = ()
+        super()._apply(actions, why)
+
+    def _watch(self, figures: Figures, silent: Bools, tick: int) -> None:
+        """Nobody is told here."""
 
     def _minutes(self, out: Output, figures: Figures, before: int, tick: int) -> None:
         """Nobody reads them here."""

@@ -98,7 +98,7 @@ def test_three_in_five_out_holds_from_the_switch_and_the_clearing_time_on(per_la
     here = place({f"gate-{i}": (1, per_lane) for i in range(8)}, {"hall": 1e4})
     trial = fluid(here, [stream(4.0, tuple(range(8)), stay_shape=1.0)], Habits(AIR, balk=0.0, clearing_s=20.0))
     trial.fill(0, 20_000.0)
-    trial._people[:] = trial._people[:, ::-1]
+    trial._people[:] = trial._people[::-1]
     for gate in range(8):
         trial.set_gate(gate, IN if gate % 2 else OUT)
     trial.advance(300.0)
