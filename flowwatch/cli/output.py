@@ -26,6 +26,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         click.echo("  ".join(text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
+def number(value: float | None) -> str:
+    """A figure as people read it: whole where it is large or whole, else to two places; a dash for none.
+
+    >>> number(12345.6), number(3.0), number(0.125), number(None)
+    ('12,346', '3', '0.12', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
+
+
 def moment(us: int, zone: tzinfo = UTC) -> str:
     """The time `us` (microseconds UTC since the epoch) as ISO 8601 to the second, or to the microsecond where it has a fraction.
 

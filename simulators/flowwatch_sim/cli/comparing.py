@@ -11,7 +11,7 @@ import rich_click as click
 
 from flowwatch.cli import options
 from flowwatch.cli.exits import CommandError, Exit
-from flowwatch.cli.output import table
+from flowwatch.cli.output import number, table
 from flowwatch.cli.progress import progress
 from flowwatch_sim.cli.reporting import need_plots, write_page
 
@@ -173,17 +173,9 @@ def _tell(setups: Sequence[Setup], results: Sequence[Result]) -> None:
             if difference is None:
                 continue
             mean, other = row.means[0], row.means[i + 1]
-            span = f"{_number(difference.low)} … {_number(difference.high)}"
-            lines.append(
-                (row.measure, _number(mean), _number(other), _number(difference.mean), span, "" if verdict is None else str(verdict))
-            )
+            span = f"{number(difference.low)} … {number(difference.high)}"
+            lines.append((row.measure, number(mean), number(other), number(difference.mean), span, "" if verdict is None else str(verdict)))
         table(("", "first", "this", "difference", "95 % interval", ""), lines)
     told = sum(row.verdicts[i] is not None for row in shown for i in range(len(others)))
     if told >= MANY:
         click.echo(f"of {told} verdicts one in twenty is chance where nothing differs; a single one proves little")
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"

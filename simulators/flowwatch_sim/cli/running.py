@@ -11,7 +11,7 @@ import rich_click as click
 
 from flowwatch.cli import options
 from flowwatch.cli.exits import Exit, leave
-from flowwatch.cli.output import line, table
+from flowwatch.cli.output import line, number, table
 from flowwatch.cli.progress import progress
 from flowwatch_sim.cli.reporting import need_plots, write_page
 
@@ -122,10 +122,6 @@ def _tell(planned: Planned, results: Sequence[Result], *, as_json: bool) -> None
         rows = []
         for name, text in texts.items():
             values = sorted(day[name] for day in days)
-            rows.append((text, *(_number(v) for v in (values[0], sum(values) / len(values), values[-1]))))
+            rows.append((text, *(number(v) for v in (values[0], sum(values) / len(values), values[-1]))))
         click.echo(f"{planned.scenario.scenario} at {place.scenario.site}, plans {one.plan}, counters {one.sight}, {len(results)} days")
         table(("", "least", "mean", "most"), rows)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.2f}"
