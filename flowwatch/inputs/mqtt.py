@@ -153,6 +153,7 @@ class MqttSource:
         self._closing = False
         self._not_before = 0.0
         self._disk_refuses = False
+        self._no_secret = ""
         missing = sorted({part.format for part in self._inputs} - set(SIGNALS) - self._readers.keys())
         if missing:
             raise ValueError(f"no reader for the format {missing[0]}")
@@ -222,16 +223,17 @@ class MqttSource:
 
     def _before_connecting(self, client: Client, _: Any) -> None:
         self._new_life()
+        self._no_secret = ""
         if isinstance(self.broker.username, UnsetType):
             return
         try:
             client.username_pw_set(self.broker.username, secret(self.broker.password_file, self.broker.password_env, self._folder))
         except SecretError as error:
-            self._trouble(str(error))
+            self._no_secret = str(error)
 
     def _connected(self, client: Client, _: Any, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None) -> None:
         if reason.is_failure:
-            self._trouble(f"{self.broker.host}: the broker refuses us: {reason}")
+            self._trouble(self._no_secret or f"{self.broker.host}: the broker refuses us: {reason}")
             return
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         client.subscribe([(part.topic, options) for part in self._inputs])
@@ -240,8 +242,8 @@ class MqttSource:
         self._trouble(f"{self.broker.host}:{self.broker.port_number}: cannot be reached")
 
     def _lost(self, _client: Client, _: Any, _flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None) -> None:
-        self._new_life()
-        if reason.is_failure and not self._closing:
+        was_connected = self._new_life()
+        if was_connected and reason.is_failure and not self._closing:
             self._trouble(f"{self.broker.host}: the connection ended: {reason}")
 
     def _subscribed(self, _client: Client, _: Any, _number: int, reasons: list[ReasonCode], _more: Properties | None) -> None:
@@ -288,13 +290,18 @@ class MqttSource:
             self._sources[topic] = next((part for part in self._inputs if topic_matches_sub(part.matched, topic)), None)
         return self._sources[topic]
 
-    def _new_life(self) -> None:
-        """Forget the messages of the connection that ended: the broker sends them again, and their numbers may mean others now."""
+    def _new_life(self) -> bool:
+        """Forget the messages of the connection that ended: the broker sends them again, and their numbers may mean others now.
+
+        Whether there was a connection.
+        """
         with self._changed:
+            was_connected = self._figures.connected
             self._life += 1
             self._figures.connected = False
             self._queue.clear()
             self._order.clear()
+            return was_connected
 
     def _trouble(self, text: str) -> None:
         with self._changed:

@@ -30,14 +30,14 @@ def free_port() -> int:
 class Mosquitto:
     """A broker that keeps its sessions on the disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "", *, anonymous: bool = True) -> None:
         if BINARY is None:
             pytest.skip("mosquitto is not installed: the tests of MQTT inputs run against it")
         self.port = free_port()
         self._file = folder / "mosquitto.conf"
         self._file.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
-            "autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 100000\nuser root\n",
+            f"listener {self.port} 127.0.0.1\nallow_anonymous {str(anonymous).lower()}\npersistence true\npersistence_location {folder}/\n"
+            f"autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 100000\nuser root\n{more}",
             encoding="utf-8",
         )
         self._log = (folder / "mosquitto.log").open("wb")

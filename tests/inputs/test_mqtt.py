@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import ipaddress
 import json
 import multiprocessing
 import os
@@ -10,15 +13,21 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from msgspec.structs import replace
 
 from flowwatch import log
 from flowwatch.adapters.batch import Batch
 from flowwatch.core.readings import Kind, Reason
-from flowwatch.documents.deployment import Broker, Format, MqttInput
+from flowwatch.documents.deployment import Broker, ClientTls, Format, MqttInput
 from flowwatch.inputs.formats import Arrived, Reader
 from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.stager import Bounds, Receipt, Stager
@@ -376,3 +385,60 @@ def test_an_unreachable_broker_is_told_and_tried_again(folder: Path, mosquitto: 
         until(lambda: inputs.figures.connected)
         assert inputs.figures.trouble == ""
         inputs.close()
+
+
+def _certified(folder: Path) -> None:
+    """A certificate of its own for 127.0.0.1, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(private)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho leaves the socket of a failed handshake to the collector
+def test_a_broker_is_believed_by_its_certificate_and_knows_us_by_a_password(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "secure"
+    place.mkdir()
+    _certified(place)
+    salt = b"twelve bytes"
+    hashed = base64.b64encode(hashlib.pbkdf2_hmac("sha512", b"s3cret", salt, 101, 64)).decode()
+    (place / "users").write_text(f"us:$7$101${base64.b64encode(salt).decode()}${hashed}\n", encoding="utf-8")
+    (place / "password").write_text("s3cret\n", encoding="utf-8")
+    (place / "password").chmod(0o600)
+    more = f"certfile {place}/ca.pem\nkeyfile {place}/key.pem\npassword_file {place}/users\n"
+    with Mosquitto(place, more, anonymous=False) as broker, Stager(folder) as stager:
+        described = Broker(
+            host="127.0.0.1", port=broker.port, client="c", username="us", password_file="password", tls=ClientTls(ca="ca.pem")
+        )
+        inputs = MqttSource(described, [COUNTS], stager, folder=place, reconnect_s=(0.05, 0.2))
+        inputs.start()
+        until(lambda: inputs.figures.connected)
+        inputs.close()
+        strangers = {
+            "Not authorized": replace(described, password_file="wrong"),
+            "cannot be read": replace(described, password_file="missing"),
+            "cannot be reached": replace(described, tls=ClientTls()),
+        }
+        (place / "wrong").write_text("s4cret\n", encoding="utf-8")
+        (place / "wrong").chmod(0o600)
+        for said, wrong in strangers.items():
+            refused = MqttSource(wrong, [COUNTS], stager, folder=place, reconnect_s=(0.05, 0.2))
+            refused.start()
+            until(lambda refused=refused, said=said: said in refused.figures.trouble)  # type: ignore[misc]
+            assert not refused.figures.connected
+            refused.close()
