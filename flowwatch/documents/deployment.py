@@ -45,7 +45,7 @@ from flowwatch.documents.wires import (
     listen_address,
     topic_filter,
 )
-from flowwatch.documents.words import BrokerName, BrokerRef, Document, Name, Period, SiteRef, duration_us, note
+from flowwatch.documents.words import BrokerName, BrokerRef, Document, Name, Period, SiteRef, TimeZone, duration_us, note
 
 DEVICE_KINDS: Final = {"gate": "gates", "barrier": "barriers", "sign": "signs", "link": "links"}
 """What a site has that can be told something: the word in a device's name, and the key of the site file."""
@@ -84,6 +84,13 @@ class Via(StrEnum):
 _WHY: Final = "a secret never stands in this file, which is copied, printed and kept in version control"
 _NO_PASSWORD: Final = dict.fromkeys(("password", "passwd", "pass"), f"password_file or password_env: {_WHY}")
 _NO_TOKEN: Final = dict.fromkeys(("token", "api_key", "secret", "bearer"), f"token_file or token_env: {_WHY}")
+
+
+class Direction(StrEnum):
+    """Which way people went."""
+
+    IN = "in"
+    OUT = "out"
 
 
 class ServerTls(Document, frozen=True, kw_only=True):
@@ -187,6 +194,8 @@ class Device(Document, frozen=True, kw_only=True):
     device: Annotated[DeviceIdentity, note("its identity, as `flowwatch adapters try` shows it")]
     counter: Annotated[CounterRef, note("the counter that its messages are readings of")]
     swap: Annotated[bool, note("its in is our out")] = False
+    zone: Annotated[TimeZone, note("of its clock, for devices that send local time")] | UnsetType = UNSET
+    direction: Annotated[Direction, note("which way its people went, for devices that send one number")] | UnsetType = UNSET
 
 
 class Actuator(Document, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """What brings readings, reports and fire signals in over the network: `Stager` makes them durable, `mqtt` and `poll` listen and ask.
 
 Decisions are the engine's; nothing here looks at what a reading means. Whatever arrives is staged in the log's inbox, and whoever sent it is
-told so only when it is durable.
+told so only when it is durable. `formats` is the table of what messages are written in.
 """
 
 from flowwatch.inputs.stager import Bounds, Receipt, Stager, Waiting

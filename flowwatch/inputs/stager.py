@@ -25,11 +25,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self, cast
+from typing import Any, Final, Protocol, Self, cast
 
 import numpy as np
 
-from flowwatch.adapters.batch import Batch, numbered, stamped
+from flowwatch.adapters.batch import Batch
 from flowwatch.adapters.ordinals import number_whole
 from flowwatch.core.readings import Reason
 from flowwatch.log.errors import LogError
@@ -43,8 +43,11 @@ FILE_ROWS: Final = 131_072
 """A staged file is closed after this many rows (some 20 MB), so that draining one does not hold up a tick."""
 LOOK_S: Final = 0.5
 """How often the inbox is looked at while files wait in it."""
+RUN_ROWS: Final = 1_024
+"""Batches are put together until they have so many readings, because what is done once an array costs as much as a hundred readings."""
 ROW_BYTES: Final = 61
 """What the columns of a reading take in memory."""
+_FIRST: Final = np.zeros(1, np.int32)
 MOST_RECORDS: Final = 10_000
 """Actions and reports that may wait. There are some a second; so many wait only where the disk does not answer."""
 
@@ -261,23 +264,38 @@ class Stager:
             self._commit(staged, len(staged))
 
     def _stage_rows(self, rows: Sequence[_Rows]) -> None:
-        staged = []
-        for part in rows:
-            with _told(part.done):
-                self._append(part)
-                staged.append((part.done, Receipt(len(part.batch), len(part.batch.refused), part.received_us)))
-        self._commit(staged, sum(receipt.readings + receipt.refused for _, receipt in staged))
+        """Stage batches together; where one of them cannot be staged, each by itself, so that it harms no other."""
+        try:
+            self._append(rows)
+            staged = list(rows)
+        except Exception:  # noqa: BLE001 - nothing of them was appended
+            staged = []
+            for part in rows:
+                with _told(part.done):
+                    self._append([part])
+                    staged.append(part)
+        receipts = [(part.done, Receipt(len(part.batch), len(part.batch.refused), part.received_us)) for part in staged]
+        self._commit(receipts, sum(part.count for part in staged))
 
-    def _append(self, part: _Rows) -> None:
-        now, batch = part.received_us, part.batch
-        if len(batch):
-            batch = stamped(batch, np.full(len(batch), now, np.int64), now)
-            if len(batch) > 1:
-                readings = batch.readings
-                batch = numbered(batch, number_whole(readings.names, readings.at, readings.seq))
-            self._inbox.append(batch.readings)
-        for refusal in batch.refused:
-            self._inbox.append_refused(refusal.raw, refusal.reason, now)
+    def _append(self, rows: Sequence[_Rows]) -> None:
+        """Buffer the rows of batches: readings in runs of a thousand or more, stamped and numbered, and behind them what was refused."""
+        run: list[_Rows] = []
+        readings: list[Readings] = []
+        count = 0
+        for part in rows:
+            if len(part.batch):
+                run.append(part)
+                count += len(part.batch)
+            if count >= RUN_ROWS:
+                readings.append(_readings(run))
+                run, count = [], 0
+        if run:
+            readings.append(_readings(run))
+        for some in readings:
+            self._inbox.append(some)
+        for part in rows:
+            for refusal in part.batch.refused:
+                self._inbox.append_refused(refusal.raw, refusal.reason, part.received_us)
 
     def _commit(self, parts: Sequence[tuple[Future[Receipt], Receipt]], rows: int) -> None:
         if not parts:
@@ -309,6 +327,30 @@ class Stager:
         with self._changed:
             self._files, self._file_size = files, size
         self._looked = time.monotonic()
+
+
+def _readings(run: Sequence[_Rows]) -> Readings:
+    """The readings of batches one after another, each with the receipt time of its batch and numbered within it; their bytes are looked up here."""
+    parts = [part.batch.readings for part in run]
+    raw = [some.raw(i) for some in parts for i in range(len(some))]
+    received = np.repeat(np.array([part.received_us for part in run], np.int64), [len(some) for some in parts])
+    ordinal = [_FIRST if len(some) == 1 else number_whole(some.names, some.at, some.seq) for some in parts]
+
+    def column(name: str) -> Any:
+        return getattr(parts[0], name) if len(parts) == 1 else np.concatenate([getattr(some, name) for some in parts])
+
+    return Readings(
+        names=[name for some in parts for name in some.names],
+        kind=column("kind"),
+        at=column("at"),
+        received=received,
+        seq=column("seq"),
+        ordinal=np.concatenate(ordinal),
+        ingress=column("ingress"),
+        egress=column("egress"),
+        headcount=column("headcount"),
+        raw=raw.__getitem__,
+    )
 
 
 @contextmanager

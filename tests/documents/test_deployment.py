@@ -34,7 +34,7 @@ inputs:
     - {url: "https://feed.example/spots?all=1", every: 60s, format: shanghai, timeout: 5s, body_mb: 2, token_file: t, tls: {ca: ca.pem}}
     - {url: "http://10.0.0.9/count", every: 10s, format: axis, username: root, password_file: p}
 devices:
-  - {device: "44:19:b6:00:00:01/1", counter: yuyuan/turnstile-1, swap: true}
+  - {device: "44:19:b6:00:00:01/1", counter: yuyuan/turnstile-1, swap: true, zone: Asia/Shanghai, direction: in}
 actuators:
   yuyuan: {via: mqtt, broker: main}
   yuyuan/gate/gate-3: {via: http, url: "https://gate.example/cmd", token_env: GATE_TOKEN, tls: {certificate: c, key: k}}

@@ -21,20 +21,9 @@ from flowwatch.inputs import Bounds, Receipt, Stager
 from flowwatch.inputs.stager import MOST_RECORDS
 from flowwatch.log.inbox import Inbox, Staged, staged_files
 from flowwatch.log.routing import PAYLOAD_BYTES
-from tests.log.making import document, rows
+from tests.log.making import rows
 
 WAIT_S = 30
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A log that knows two counters of site a."""
-    path = tmp_path / "log"
-    log.create(path, partitions=1)
-    with log.Writer.open(path) as writer:
-        writer.append_document(document("a", ["x", "y"]), 1)
-        writer.commit()
-    return path
 
 
 def lines(*counters: str, second: int = 0) -> Batch:
