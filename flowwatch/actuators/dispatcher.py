@@ -402,6 +402,7 @@ class Dispatcher:
 
     def _meet(self, name: str, site: Record) -> None:
         """Every device of the site to which a way leads is known from now on."""
+        met: dict[str, list[str]] = {}
         named = [(kind, one[kind]) for kind in ("gate", "barrier", "sign", "link") for one in site[f"{kind}s"]]
         for kind, id_ in named:
             key = (name, f"{kind}/{id_}")
@@ -415,7 +416,9 @@ class Dispatcher:
             if way.url is not None:
                 self._http.way(*key, way)
             self._connect(device, wire)
-            self._wires[wire].add(*key)
+            met.setdefault(wire, []).append(device.name)
+        for wire, devices in met.items():
+            self._wires[wire].add(name, devices)
 
     def _recall(self, device: Device, want: Wanted | None) -> None:
         """Read from the ledger how often a revision was sent that this life has not sent yet."""

@@ -13,6 +13,7 @@ import logging
 import ssl
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -67,9 +68,10 @@ class HttpWire:
         """Where `device` is; before `add`."""
         self._ways[site, device] = actuator
 
-    def add(self, site: str, device: str) -> None:
-        """Ask a device from now on."""
-        self._loop.call_soon_threadsafe(self._begin, (site, device))
+    def add(self, site: str, devices: Sequence[str]) -> None:
+        """Ask devices from now on."""
+        for device in devices:
+            self._loop.call_soon_threadsafe(self._begin, (site, device))
 
     def send(self, command: Command) -> None:
         """Put `command`; returns at once."""

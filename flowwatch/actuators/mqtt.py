@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -70,9 +71,9 @@ class MqttWire:
             sock.close()
         self._client.loop_stop()
 
-    def add(self, site: str, device: str) -> None:
-        """Listen to a device from now on."""
-        topics = [protocol.topic(site, device, "cmd/ack"), protocol.topic(site, device, "state")]
+    def add(self, site: str, devices: Sequence[str]) -> None:
+        """Listen to devices from now on, and have them say how they are."""
+        topics = [name for device in devices for name in (protocol.topic(site, device, "cmd/ack"), protocol.topic(site, device, "state"))]
         with self._lock:
             self._topics += topics
         if self._client.is_connected():
@@ -103,7 +104,7 @@ class MqttWire:
         client.on_connect, client.on_disconnect, client.on_message = self._connected, self._disconnected, self._heard
         return client
 
-    def _connected(self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+    def _connected(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
             LOG.warning("%s: the broker refuses the connection: %s", self.name, reason)
             return
@@ -111,11 +112,12 @@ class MqttWire:
             topics = list(self._topics)
         self._tell(Connected(self.name, up=True, at_us=_now()))
         self._subscribe(topics)
-        client.publish(STATUS_TOPIC, self._status("up"), qos=1, retain=True)
 
     def _subscribe(self, topics: list[str]) -> None:
+        """The broker takes the subscriptions before the status, so the states that answer it are heard as they come."""
         for start in range(0, len(topics), 100):
             self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics[start : start + 100]])
+        self._client.publish(STATUS_TOPIC, self._status("up"), qos=1, retain=True)
 
     def _disconnected(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         self._tell(Connected(self.name, up=False, at_us=_now()))

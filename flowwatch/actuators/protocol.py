@@ -100,7 +100,7 @@ class Command(Struct, frozen=True, kw_only=True):
     setting: Annotated[SettingText | None, Meta(description="how the device is to be")]
     may_enter: Annotated[bool | None, Meta(description="gates: whether people may go in, in some phase at least")] = None
     may_leave: Annotated[bool | None, Meta(description="gates: whether people may go out, in some phase at least")] = None
-    per_min: Annotated[int | None, Meta(ge=1, description="metered gates: people let in a minute, at most")] = None
+    per_min: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="metered gates: people let in a minute, at most")] = None
     phases: Annotated[tuple[Phase, ...] | None, Meta(description="waves: way and seconds of each phase, in turn and for ever")] = None
     text: Annotated[Words | None, Meta(description="signs: what to show; null shows nothing")] = None
     revision: Annotated[Whole, Meta(description="obey only what is greater than the last obeyed")]

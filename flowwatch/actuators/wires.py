@@ -6,7 +6,7 @@ waits for a device when it is asked to send.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -95,8 +95,8 @@ class Wire(Protocol):
     def stop(self) -> None:
         """Say that the service goes, and end all threads."""
 
-    def add(self, site: str, device: str) -> None:
-        """Listen to a device from now on."""
+    def add(self, site: str, devices: Sequence[str]) -> None:
+        """Listen to devices from now on, and have them say how they are."""
 
     def send(self, command: Command) -> None:
         """Bring `command` to its device; returns at once."""

@@ -60,7 +60,8 @@ class Follower:
         if self.place == BEGINNING:
             return True
         rows = self._rows("SELECT hash FROM entries WHERE rowid = ?", (self.place.row,))
-        return bool(rows) and bool(rows[0][0] == self.place.hash)
+        found: list[bytes] = [row[0] for row in rows]
+        return found == [self.place.hash]
 
     def grew(self) -> bool:
         """Whether anything was written since this was last asked; true the first time."""
