@@ -71,7 +71,7 @@ def run(
     workspace = Workspace(root)
     settings = load_settings(workspace.log)
     with sole_instance(workspace) as lock, _stop_requests() as asked:
-        generation = next_generation(workspace)
+        generation = next_generation(workspace.generation)
         accept_documents(workspace, offered.root, tell, offered.approvers)
         _require_journal(workspace)
         _prepare_recovery(workspace)

@@ -39,5 +39,20 @@ class Workspace:
 
     @property
     def generation(self) -> Path:
-        """How many times a supervisor has started here; fences delivery, never decisions."""
+        """How many times an engine has started here."""
         return self.state / "generation"
+
+    @property
+    def service(self) -> Path:
+        """The service's own database: who may do what, what was sent to devices, fires that it holds latched."""
+        return self.root / "service.db"
+
+    @property
+    def serve_lock(self) -> Path:
+        """Held by the service for as long as it lives."""
+        return self.state / "serve.lock"
+
+    @property
+    def serve_generation(self) -> Path:
+        """How many times a service has started here; what an older one sends, devices refuse."""
+        return self.state / "serve.generation"

@@ -33,7 +33,7 @@ from flowwatch.actuators.standing_orders import KINDS, Fire, Order, StandingOrde
 from flowwatch.actuators.status import DeviceStatus, statuses
 from flowwatch.actuators.wires import Actuator, Broker, Connected, Heard, Silent
 from flowwatch.journal.database import JournalError
-from flowwatch.journal.follower import BEGINNING, Follower
+from flowwatch.journal.follower import BEGINNING, Follower, Place
 
 LOG: Final = logging.getLogger(__name__)
 Record = Mapping[str, Any]
@@ -43,7 +43,7 @@ DocumentOf = Callable[[str, str | None], Record | None]
 POLL_S: Final = 0.01
 """How often the journal is asked whether it grew."""
 CHECK_US: Final = SECOND
-KEEP_US: Final = 10 * SECOND
+KEEP_US: Final = SECOND
 """How often it is kept how far the journal was folded."""
 GRACE_US: Final = 5 * SECOND
 """How long a broker may be away before its devices are reported lost: a restart of it is no news."""
@@ -77,7 +77,10 @@ class Dispatcher:
         *,
         actuators: Sequence[Actuator],
         brokers: Sequence[Broker] = (),
+        log_us: Callable[[], int] | None = None,
     ) -> None:
+        """`document_of`: the compiled documents of a version; `report`: takes what devices say; `log_us`: the log's time, if it is told."""
+        self._log_us = log_us or _now
         self._journal, self._ledger, self._generation, self._document_of = journal, ledger, generation, document_of
         self._reports = Reports(report)
         self._events: queue.SimpleQueue[Heard | Silent | Connected | Woken] = queue.SimpleQueue()
@@ -97,7 +100,8 @@ class Dispatcher:
         self._answers: list[Answer] = []
         self._noted: dict[tuple[str, str], tuple[int, Because]] = {}
         self._next = {"journal": 0, "check": 0, "keep": 0, "forget": 0}
-        self._kept = BEGINNING
+        self._kept: Place | None = None
+        self._fresh = True
         self._lock = threading.Lock()
         self._latches: dict[str, list[Fire]] = {}
         self._status: dict[str, tuple[DeviceStatus, ...]] = {}
@@ -273,7 +277,8 @@ class Dispatcher:
         assert self._follower is not None
         if not self._follower.grew():
             return
-        now, fresh = _now(), self._follower.place == BEGINNING
+        now, fresh = _now(), self._fresh
+        self._fresh = False
         seen: list[tuple[str, Order]] = []
         for entry in self._follower.new():
             order = self._orders.fold(entry)
@@ -302,7 +307,7 @@ class Dispatcher:
                 follower.place = BEGINNING
         else:
             follower.place = BEGINNING
-        self._follower, self._orders = follower, orders
+        self._follower, self._orders, self._fresh = follower, orders, kept is None
         self._dirty |= orders.sites.keys()
         return True
 
@@ -312,9 +317,10 @@ class Dispatcher:
         Where a whole journal is read from its beginning that is said only of the last command to each device.
         """
         newest = {(site, order.device): order for site, order in seen}
+        decided = self._log_us()
         notes = []
         for site, order in seen:
-            if now - order.at_us < CATCHING_UP_US or (site, order.device) not in self._wire_of:
+            if decided - order.at_us < CATCHING_UP_US or self._way(site, order.device) is None:
                 continue
             last = newest[site, order.device] is order
             if last or not fresh:
@@ -351,6 +357,7 @@ class Dispatcher:
                 if report is not None:
                     self._dirty.add(site)
                     self._reports.put(site, report, now)
+        self._mind_latches(now)
         if now >= self._next["keep"]:
             self._next["keep"] = now + KEEP_US
             self._keep()
@@ -359,7 +366,7 @@ class Dispatcher:
             self._ledger.forget(now - KEPT_US)
 
     def _keep(self) -> None:
-        if self._follower is not None and self._follower.place not in (BEGINNING, self._kept):
+        if self._follower is not None and self._follower.place != self._kept:
             self._kept = self._follower.place
             self._ledger.keep(str(self._journal), self._kept, self._orders.to_bytes())
 
@@ -406,7 +413,7 @@ class Dispatcher:
         named = [(kind, one[kind]) for kind in ("gate", "barrier", "sign", "link") for one in site[f"{kind}s"]]
         for kind, id_ in named:
             key = (name, f"{kind}/{id_}")
-            way = self._ways.get(key) or (self._ways.get((name, None)) if kind != "link" else None)
+            way = self._way(*key)
             if way is None or key in self._wire_of:
                 continue
             device = self._fleet.add(*key)
@@ -419,6 +426,10 @@ class Dispatcher:
             met.setdefault(wire, []).append(device.name)
         for wire, devices in met.items():
             self._wires[wire].add(name, devices)
+
+    def _way(self, site: str, device: str) -> Actuator | None:
+        """The way to a device: its own, else the site's, which leads to no link, since most links are led by people."""
+        return self._ways.get((site, device)) or (None if device.startswith("link/") else self._ways.get((site, None)))
 
     def _recall(self, device: Device, want: Wanted | None) -> None:
         """Read from the ledger how often a revision was sent that this life has not sent yet."""

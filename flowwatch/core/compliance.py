@@ -96,8 +96,11 @@ class Compliance:
         }
 
     def report(self, report: Report, standing: Standing) -> None:
-        """Take what a device said."""
-        standing.reported[report.device] = report.reported
+        """Take what a device said; news of nothing but its link leave what it said before."""
+        said, before = report.reported, standing.reported.get(report.device)
+        if before is not None and said.setting is None and said.revision == 0:
+            said = before._replace(up=said.up, at=said.at)
+        standing.reported[report.device] = said
         self.touched.add(report.site)
 
     # -- each tick --------------------------------------------------------------------------------------------------------------------

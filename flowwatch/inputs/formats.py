@@ -7,30 +7,22 @@ signals stand here. Whatever the bytes are, a reader answers; what it cannot rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+from msgspec import UnsetType
 
 from flowwatch.adapters.batch import Batch, Refusal, unstamped
+from flowwatch.adapters.devices.families import FAMILIES, Family
+from flowwatch.adapters.devices.message import Device, Devices, Message
 from flowwatch.adapters.ndjson import Codec
 from flowwatch.core.readings import Reason
+from flowwatch.documents.compiled_site import or_
+from flowwatch.documents.deployment import Deployment
 
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """What arrived, when (microseconds), and what the way it came says of it: the MQTT topic, or the address and the content type."""
-
-    body: bytes
-    received: int
-    content_type: str = ""
-    topic: str = ""
-    url: str = ""
-
-
-Reader = Callable[[Arrived], Batch]
+Reader = Callable[[Message], Batch]
 Readers = Mapping[str, Reader]
 """Format -> its reader. One thread uses a table."""
 
@@ -39,6 +31,20 @@ def own_readers() -> dict[str, Reader]:
     """The readers that need nothing else: flowwatch's own format. A new table for every thread, because a codec remembers."""
     codec = Codec()
     return {"flowwatch": lambda arrived: codec.batch(as_lines(arrived.body))}
+
+
+def family_readers(deployment: Deployment) -> dict[str, Reader]:
+    """The readers of all families of devices, with the deployment's devices. Raises ValueError as `Devices.of` does."""
+
+    def reader(family: Family) -> Reader:
+        return lambda arrived: family.read(arrived, devices)
+
+    told = [
+        (d.device, Device(d.counter, d.swap, or_(d.zone, None), None if isinstance(d.direction, UnsetType) else d.direction.value))
+        for d in deployment.devices
+    ]
+    devices = Devices.of(told)
+    return {name: reader(family) for name, family in FAMILIES.items()}
 
 
 def as_lines(body: bytes) -> bytes:

@@ -43,13 +43,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from flowwatch.adapters.batch import Batch
+from flowwatch.adapters.devices.message import Message
 from flowwatch.core.entries import canonical
 from flowwatch.core.readings import Reason
 from flowwatch.documents.actions import Fire, new_id, payload
 from flowwatch.documents.deployment import OWN_TOPICS, SIGNALS, Broker, Format, MqttInput
 from flowwatch.documents.secrets import SecretError, secret
 from flowwatch.documents.words import duration_us
-from flowwatch.inputs.formats import Arrived, Reader, Readers, Signal, fire_signal, link_signal, own_readers, refused
+from flowwatch.inputs.formats import Reader, Readers, Signal, fire_signal, link_signal, own_readers, refused
 from flowwatch.inputs.stager import Receipt, Stager
 from flowwatch.log.errors import LogError
 
@@ -117,7 +118,7 @@ class _Message:
     number: int
     asks: bool
     source: MqttInput
-    arrived: Arrived
+    arrived: Message
     durable: bool = False
     unfit: bool = False
     fire: tuple[str, bytes] | None = None
@@ -273,7 +274,7 @@ class MqttSource:
             if not message.qos and len(self._order) >= 2 * self.broker.in_flight:
                 self._figures.dropped += 1  # sent without asking for an acknowledgement: nobody keeps it for us
                 return
-            arrived = Arrived(bytes(message.payload), now, topic=topic)
+            arrived = Message(bytes(message.payload), now, topic=topic)
             kept = _Message(self._life, message.mid, message.qos > 0, source, arrived)
             self._order.append(kept)
             if source.format is Format.FIRE:

@@ -24,11 +24,12 @@ from typing import Final
 import httpx
 from msgspec import UnsetType
 
+from flowwatch.adapters.devices.message import Message
 from flowwatch.core.readings import Reason
 from flowwatch.documents.deployment import PollInput
 from flowwatch.documents.secrets import SecretError, secret
 from flowwatch.documents.words import duration_us
-from flowwatch.inputs.formats import Arrived, Readers, own_readers, refused
+from flowwatch.inputs.formats import Readers, own_readers, refused
 from flowwatch.inputs.stager import Stager
 from flowwatch.log.errors import LogError
 
@@ -140,7 +141,7 @@ class PollSource:
             self._figures.in_a_row += 1
             self._figures.trouble = f"{self.source.url}: {why}"
 
-    def _ask(self) -> Arrived | None:
+    def _ask(self) -> Message | None:
         """The answer; None if it is the one before. Raises `AnswerError`, `SecretError`, `httpx.HTTPError`."""
         until = self._clock() + self._timeout_s
         most = self.source.body_mb << 20
@@ -169,7 +170,7 @@ class PollSource:
                     raise AnswerError(f"found no end of the answer within {self.source.timeout}, expected it whole by then")
             self._etag, self._modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
             kind = answer.headers.get("content-type", "")
-        return Arrived(b"".join(parts), time.time_ns() // 1000, content_type=kind, url=self.source.url)
+        return Message(b"".join(parts), time.time_ns() // 1000, content_type=kind, url=self.source.url)
 
     def _client(self) -> httpx.Client:
         source, auth = self.source, None
@@ -188,7 +189,7 @@ class PollSource:
             auth=auth, verify=verify, timeout=self._timeout_s, follow_redirects=False, trust_env=False, transport=self._transport
         )
 
-    def _take(self, arrived: Arrived | None) -> None:
+    def _take(self, arrived: Message | None) -> None:
         """Make an answer durable. Raises `AnswerError` where it is not, after which the next answer counts as new."""
         digest = self._digest if arrived is None else hashlib.sha256(arrived.body).digest()
         if arrived is None or digest == self._digest:

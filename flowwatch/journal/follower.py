@@ -60,13 +60,12 @@ class Follower:
         if self.place == BEGINNING:
             return True
         rows = self._rows("SELECT hash FROM entries WHERE rowid = ?", (self.place.row,))
-        found: list[bytes] = [row[0] for row in rows]
-        return found == [self.place.hash]
+        return [tuple(row) for row in rows] == [(self.place.hash,)]
 
     def grew(self) -> bool:
         """Whether anything was written since this was last asked; true the first time."""
         ((version,),) = self._rows("PRAGMA data_version")
-        changed, self._version = bool(version != self._version), version
+        changed, self._version = int(version) != self._version, int(version)
         return changed
 
     def new(self) -> Iterator[Entry]:

@@ -103,6 +103,14 @@ def test_a_lost_gate_is_told_whatever_its_delivery_and_waits_for_no_answer() -> 
     assert [(s, state, what) for s, state, what, _, _ in told] == [(2, "raised", "gate_lost"), (61, "cleared", "gate_lost")]
 
 
+def test_news_of_a_link_leave_what_the_gate_said_of_itself() -> None:
+    engine = _begun(_place())
+    done = report(T0 + 2 * SECOND, "gate/g0", setting="both", revision=2, outcome="done")
+    rows = [done, *_seconds(2, 40), report(T0 + 41 * SECOND, "gate/g0", link="lost"), *_seconds(41, 44)]
+    told = _told(engine, [*rows, report(T0 + 45 * SECOND, "gate/g0"), *_seconds(45, 90)])
+    assert [(s, state, what) for s, state, what, _, _ in told] == [(41, "raised", "gate_lost"), (45, "cleared", "gate_lost")]
+
+
 def test_a_gate_on_advise_owes_no_answer() -> None:
     assert _told(_begun(_place("advise")), _seconds(2, 100)) == []
 

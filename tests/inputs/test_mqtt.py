@@ -26,9 +26,10 @@ from msgspec.structs import replace
 
 from flowwatch import log
 from flowwatch.adapters.batch import Batch
+from flowwatch.adapters.devices.message import Message
 from flowwatch.core.readings import Kind, Reason
 from flowwatch.documents.deployment import Broker, ClientTls, Format, MqttInput
-from flowwatch.inputs.formats import Arrived, Reader, own_readers
+from flowwatch.inputs.formats import Reader, own_readers
 from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.stager import Bounds, Receipt, Stager
 from flowwatch.log.inbox import Inbox
@@ -189,7 +190,7 @@ def test_killed_between_receipt_and_staging_nothing_is_lost(folder: Path, mosqui
 def test_a_broker_killed_and_started_again_loses_nothing_that_it_acknowledged(folder: Path, mosquitto: Mosquitto, sender: Sender) -> None:
     seen: set[bytes] = set()
 
-    def read(arrived: Arrived) -> Batch:
+    def read(arrived: Message) -> Batch:
         seen.add(arrived.body)
         return own["flowwatch"](arrived)
 
@@ -363,9 +364,9 @@ def test_whoever_knows_more_of_a_device_is_told_instead_and_only_of_changes(fold
 
 
 def test_a_reader_of_a_device_family_is_called_with_the_topic_and_may_fail(folder: Path, mosquitto: Mosquitto, sender: Sender) -> None:
-    seen: list[Arrived] = []
+    seen: list[Message] = []
 
-    def read(arrived: Arrived) -> Batch:
+    def read(arrived: Message) -> Batch:
         seen.append(arrived)
         raise RecursionError
 

@@ -18,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from flowwatch.actuators import protocol
+from flowwatch.actuators.mqtt import without_delay
 from flowwatch.actuators.protocol import KEEPALIVE_S, STATUS_TOPIC, Ack, Passed, State
 from flowwatch_sim.gatehouse.controller import Controller, Voice
 from flowwatch_sim.gatehouse.faults import Faults
@@ -40,6 +41,7 @@ class MqttLine:
         client.reconnect_delay_set(1, 5)
         client.will_set(self._topic("state"), protocol.write(State(device=device, link="lost")), qos=1, retain=True)
         client.on_connect, client.on_disconnect, client.on_message = self._connected, self._disconnected, self._heard
+        client.on_socket_open = without_delay
         self._client = client
         self.voice = Voice(self._say_state, self._say_ack)
 

@@ -1,0 +1,178 @@
+"""One installation at work: what the deployment file names, connected. Rows in over HTTP, MQTT and polled addresses; commands out to devices.
+
+Everything meets in three places and nowhere else: what comes in goes through one stager into the log's inbox, what is decided comes from the
+journal, and what must outlive this process by itself is in the service's database. They end in the order in which nothing is lost: no more
+requests and messages, then no more commands and reports, then what was taken is made durable.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec import UnsetType
+
+from flowwatch.actuators.dispatcher import Dispatcher
+from flowwatch.actuators.ledger import Delivery, Ledger
+from flowwatch.actuators.status import DeviceStatus
+from flowwatch.actuators.wires import Actuator, Broker
+from flowwatch.documents import deployment as declared
+from flowwatch.documents.compiled_site import or_
+from flowwatch.documents.deployment import Deployment, Via
+from flowwatch.documents.secrets import secret
+from flowwatch.evidence import Evidence
+from flowwatch.inputs.formats import family_readers
+from flowwatch.inputs.mqtt import Listeners, MqttSource
+from flowwatch.inputs.poll import PollSource
+from flowwatch.inputs.stager import Stager
+from flowwatch.instance import next_generation, sole_instance
+from flowwatch.journal.export import iso
+from flowwatch.log.routing import Routing
+from flowwatch.log.settings import load
+from flowwatch.log.time import clock_of
+from flowwatch.service.app import Service, Setting, build
+from flowwatch.service.auth.identity import Areas
+from flowwatch.service.parts import Wires
+from flowwatch.service.server import limits_of
+from flowwatch.service.tables import open_store
+from flowwatch.workspace import Workspace
+
+LOG: Final = logging.getLogger(__name__)
+REPORTED_S: Final = 30.0
+"""How long a report may take to be durable before it is offered again."""
+
+
+class NoRoomError(Exception):
+    """The log takes nothing now; come again."""
+
+
+@contextmanager
+def installation(workspace: Workspace, deployment: Deployment | None = None, folder: Path = Path()) -> Iterator[Service]:
+    """The service of a folder with everything that `deployment` (a file in `folder`) names, started; stopped at the end.
+
+    Raises `AlreadyRunning`, `LogError`, `JournalError`, `SecretError`, and ValueError for devices that contradict one another.
+    """
+    said = deployment or Deployment(deployment="here")
+    limits, bounds = limits_of(said.limits)
+    with ExitStack() as owned:
+        owned.enter_context(sole_instance(workspace, service=True))
+        stager = owned.enter_context(Stager(workspace.log, bounds))
+        store = open_store(workspace.service)
+        owned.callback(store.close)
+        dispatcher, wires = None, Wires()
+        if said.actuators:
+            ledger = Ledger.open(workspace.service)
+            owned.callback(ledger.close)
+            dispatcher = _dispatcher(workspace, said, folder, ledger, stager)
+            wires = _wires(dispatcher, ledger)
+            dispatcher.start()
+            owned.callback(dispatcher.stop)
+        service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, now_us=clock_of(workspace.log)))
+        owned.callback(service.close)
+        for source in _sources(workspace, said, folder, stager, wires):
+            source.start()
+            owned.callback(source.close)
+        yield service
+
+
+def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager) -> Dispatcher:
+    def document_of(site: str, version: str | None) -> Mapping[str, Any] | None:
+        with Evidence(workspace.log) as evidence:
+            return evidence.document(site, version)
+
+    def report(site: str, payload: bytes, at_us: int) -> None:
+        taken = stager.offer_report(site, payload, at_us)
+        if taken is None:
+            raise NoRoomError("the log takes no reports now")
+        taken.result(REPORTED_S)
+
+    used = {actuator.broker for actuator in said.actuators.values()}
+    return Dispatcher(
+        workspace.journal,
+        ledger,
+        next_generation(workspace.serve_generation),
+        document_of,
+        report,
+        actuators=[_actuator(name, way, folder) for name, way in said.actuators.items()],
+        brokers=[_broker(name, broker, folder) for name, broker in said.brokers.items() if name in used],
+        log_us=clock_of(workspace.log),
+    )
+
+
+def _actuator(name: str, way: declared.Actuator, folder: Path) -> Actuator:
+    site, _, device = name.partition("/")
+    if way.via is Via.MQTT:
+        return Actuator(site, device or None, broker=or_(way.broker, None))
+    token = secret(way.token_file, way.token_env, folder)
+    ca = None if isinstance(way.tls, UnsetType) else _path(way.tls.ca, folder)
+    return Actuator(site, device or None, url=or_(way.url, None), token=token, ca=ca)
+
+
+def _broker(name: str, said: declared.Broker, folder: Path) -> Broker:
+    user, password = or_(said.username, None), secret(said.password_file, said.password_env, folder)
+    client = f"{said.client}-out"
+    if isinstance(said.tls, UnsetType):
+        return Broker(name, said.host, said.port_number, client, user, password)
+    ca, certificate, key = (_path(file, folder) for file in (said.tls.ca, said.tls.certificate, said.tls.key))
+    return Broker(name, said.host, said.port_number, client, user, password, tls=True, ca=ca, certificate=certificate, key=key)
+
+
+def _path(file: str | UnsetType, folder: Path) -> Path | None:
+    return folder / file if isinstance(file, str) else None
+
+
+def _sources(workspace: Workspace, said: Deployment, folder: Path, stager: Stager, wires: Wires) -> Iterator[MqttSource | PollSource]:
+    """What brings rows in. Each has readers of its own, because each has threads of its own."""
+
+    def knows(site: str) -> bool:
+        return site in Routing(workspace.log, load(workspace.log)).sites
+
+    listeners = Listeners(fire=wires.on_fire, knows_site=knows)
+    for name, broker in said.brokers.items():
+        mine = [part for part in said.inputs.mqtt if part.broker == name]
+        if mine:
+            yield MqttSource(broker, mine, stager, formats=family_readers(said), folder=folder, listeners=listeners)
+    for part in said.inputs.poll:
+        yield PollSource(part, stager, formats=family_readers(said), folder=folder)
+
+
+# -- the dispatcher as the API shows it ------------------------------------------------------------------------------------------------
+
+
+def _wires(dispatcher: Dispatcher, ledger: Ledger) -> Wires:
+    def on_fire(site: str, record: dict[str, Any]) -> None:
+        dispatcher.fire(site, str(record["action"]))
+
+    def devices(site: str) -> dict[str, dict[str, Any]]:
+        return {status.device: _status(status) for status in dispatcher.status(site)}
+
+    def deliveries(site: str, limit: int) -> list[dict[str, Any]]:
+        return [_delivery(row) for row in ledger.latest(site, limit=limit)]
+
+    return Wires(connected=True, on_fire=on_fire, devices=devices, deliveries=deliveries)
+
+
+def _status(status: DeviceStatus) -> dict[str, Any]:
+    wanted, flight, wait = status.wanted, status.flight, status.wait
+    return {
+        "driven": status.driven,
+        "link": status.link,
+        "heard_at": None if status.heard_us is None else iso(status.heard_us),
+        "reported": {"setting": status.setting, "revision": status.revision},
+        "wanted": None if wanted is None else {"setting": wanted.setting, "revision": wanted.revision, "command": wanted.command},
+        "sent": None if flight is None else {"revision": flight.revision, "attempt": flight.attempt, "at": iso(flight.sent_us)},
+        "waits": None if wait is None else {"because": wait.because.value, "says": wait.says},
+        "fault": status.fault,
+        "fenced": status.fenced,
+        "passed": None if status.passed is None else {"in": status.passed[0], "out": status.passed[1]},
+    }
+
+
+def _delivery(row: Delivery) -> dict[str, Any]:
+    times = {"at": row.at_us, "expires_at": row.expires_us, "answered_at": row.answered_us}
+    told = {name: None if us is None else iso(us) for name, us in times.items()}
+    kept = ("id", "device", "command", "revision", "attempt", "generation", "setting", "outcome", "why", "note")
+    return {name: getattr(row, name) for name in kept} | told
