@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 @click.command()
 @options.documents
 @options.approvers
+@click.option(
+    "--deployment",
+    "deployments",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Read this deployment file too; may be given more than once. Those in config/deployments are read anyway.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: one object a line.")
 @options.lang
-def check(documents: Path | None, approvers: Path | None, form: str, lang: Language) -> None:
-    """Read all sites, plans and import mappings; name every fault with file, line and column (exit code 3), or say what is there.
+def check(documents: Path | None, approvers: Path | None, deployments: tuple[Path, ...], form: str, lang: Language) -> None:
+    """Read all sites, plans, import mappings and deployments; name every fault with file, line and column (exit code 3), or say what is there.
 
     Documents that read well are then analysed: what the gates let out in every combination of stages, cases and overrides, what is left when a
     gate fails, which stages can be reached. A fault found there comes with the shortest way that leads to it. Warnings and notes have their
@@ -57,6 +64,7 @@ def check(documents: Path | None, approvers: Path | None, form: str, lang: Langu
             seen.good.append(f"{load_import(mapping).import_}: import mapping")
         except DocumentErrors as errors:
             seen.faults.extend(errors.faults)
+    _deployments(root, deployments, seen)
     for fault in seen.faults:
         if as_json:
             line({"file": fault.file, "line": fault.line, "column": fault.column, "path": fault.path, "text": fault.text})
@@ -78,6 +86,23 @@ class _Seen:
     faults: list[Fault]
     good: list[str]
     reports: list[dict[str, Any]]
+
+
+def _deployments(root: Path, more: Sequence[Path], seen: _Seen) -> None:
+    """Read the deployment files of the root, and `more`, against the names of its sites."""
+    from flowwatch.documents import DocumentErrors
+    from flowwatch.documents.deployment import deployment_notes, load_deployment
+
+    sites = sorted((root / "config" / "sites").glob("*.yaml"))
+    for file in dict.fromkeys([*sorted((root / "config" / "deployments").glob("*.yaml")), *more]):
+        try:
+            found = load_deployment(file, sites)
+        except DocumentErrors as errors:
+            seen.faults.extend(errors.faults)
+            continue
+        inputs = len(found.inputs.mqtt) + len(found.inputs.poll)
+        seen.good.append(f"{found.deployment}: deployment, {inputs} inputs, {len(found.devices)} devices, {len(found.actuators)} actuators")
+        seen.good.extend(f"{found.deployment}: note: {text}" for text in deployment_notes(found))
 
 
 def _policy(root: Path, approvers: Path | None, seen: _Seen) -> Policy | None:

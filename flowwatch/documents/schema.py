@@ -15,13 +15,22 @@ import msgspec
 from flowwatch.approval.roster import Roster
 from flowwatch.approval.signatures import Signatures
 from flowwatch.documents.actions import Action
+from flowwatch.documents.deployment import Deployment
 from flowwatch.documents.plan import Plan
 from flowwatch.documents.site import Site
 from flowwatch.documents.words import NUMBER_OR_TEXT
 from flowwatch.trials.language import Trials
 
 FOLDER: Final = Path(__file__).parent / "schemas"
-OF: Final[dict[str, Any]] = {"site": Site, "plan": Plan, "action": Action, "trial": Trials, "approvers": Roster, "signatures": Signatures}
+OF: Final[dict[str, Any]] = {
+    "site": Site,
+    "plan": Plan,
+    "action": Action,
+    "trial": Trials,
+    "approvers": Roster,
+    "signatures": Signatures,
+    "deployment": Deployment,
+}
 
 
 def schema(name: str) -> str:

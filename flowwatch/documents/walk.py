@@ -59,7 +59,7 @@ class Walk:
             if key.text in fields:
                 values[fields[key.text].name] = self.value(value, fields[key.text].type, (*path, key.text))
                 continue
-            told, meant = split_at_comma(node, i) or _unknown_key(key, list(fields), absent)
+            told, meant = split_at_comma(node, i) or _withheld(key, struct.cls) or _unknown_key(key, list(fields), absent)
             if meant in fields:
                 values[fields[meant].name] = HOLE
             self.faults.add(key, (*path, key.text), told)
@@ -111,7 +111,8 @@ class Walk:
         try:
             value = scalar(node, want)
         except Unfit as unfit:
-            self.faults.add(node, path, f"found {_found(node)}, expected {want}{unfit}")
+            found = quoted(want.extra["shown"](node.text)) if "shown" in want.extra else _found(node)
+            self.faults.add(node, path, f"found {found}, expected {want}{unfit}")
             return HOLE
         wrong = self.names.unfit(node.text, want.extra, self.faults.file)
         if wrong:
@@ -129,6 +130,12 @@ def _found(node: Node) -> str:
         case Scalar(null=False):
             return quoted(node.text)
     return "nothing"
+
+
+def _withheld(key: Scalar, cls: type) -> tuple[str, None] | None:
+    """What to say of a key that a struct keeps out on purpose."""
+    instead = getattr(cls, "withheld", {}).get(key.text)
+    return None if instead is None else (f"found the key {quoted(key.text)}, expected {instead}", None)
 
 
 def _unknown_key(key: Scalar, known: list[str], absent: Iterable[str]) -> tuple[str, str | None]:

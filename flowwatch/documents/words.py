@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -222,6 +223,7 @@ StageName = Annotated[str, _defines("stage")]
 EventName = Annotated[str, _defines("event", *WEEKDAYS, *CALENDAR_DAYS)]
 TaskName = Annotated[str, _defines("task")]
 RuleName = Annotated[str, _defines("rule")]
+BrokerName = Annotated[str, _defines("broker")]
 
 SiteRef = Annotated[str, _refers("site")]
 ZoneRef = Annotated[str, _refers("zone")]
@@ -236,6 +238,7 @@ LinkRef = Annotated[str, _refers("link")]
 CounterOrAny = Annotated[str, _refers("counter", ANY_COUNTER)]
 BarrierRef = Annotated[str, _refers("barrier")]
 SignRef = Annotated[str, _refers("sign")]
+BrokerRef = Annotated[str, _refers("broker")]
 StageRef = Annotated[str, _refers("stage")]
 DayWord = Annotated[
     str, _refers("event", *WEEKDAYS, *CALENDAR_DAYS, what="a kind of day: mon to sun, workday, weekend, holiday, or the name of an event")
@@ -340,6 +343,9 @@ SmallShare = Annotated[float, Meta(ge=0, le=1, extra={"what": "a share from 0 to
 
 class Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What all parts of documents have in common: keys that are not in the language are refused, and nothing changes once read."""
+
+    withheld: ClassVar[Mapping[str, str]] = {}
+    """Keys that people will look for and that must not be: what is expected instead, and why."""
 
 
 class Text(Document, frozen=True, kw_only=True):

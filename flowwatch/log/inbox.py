@@ -17,7 +17,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -59,9 +59,9 @@ class Inbox:
         self._clear()
 
     def append(self, readings: Readings) -> None:
-        """Buffer readings; whether their counters are known is seen when they are drained."""
-        codes = np.fromiter((self._names.setdefault(name, len(self._names)) for name in readings.names), np.int32, len(readings))
-        raw = {i: readings.raw(i)[:RAW_BYTES] for i in range(len(readings))}
+        """Buffer readings, all or (where it raises) none; whether their counters are known is seen when they are drained."""
+        n = len(readings)
+        codes = np.fromiter((self._names.setdefault(name, len(self._names)) for name in readings.names), np.int32, n)
         block = Block(
             0,
             readings.kind,
@@ -73,10 +73,14 @@ class Inbox:
             readings.ingress,
             readings.egress,
             readings.headcount,
-            raw,
         )
-        for start in range(0, len(block), 1024):  # 4 MiB of raw bytes at most
-            self._waiting.add(block.slice(start, min(start + 1024, len(block))))
+        pieces = []
+        for start in range(0, n, 1024):  # 4 MiB of raw bytes at most
+            stop = min(start + 1024, n)
+            raw = {i - start: readings.raw(i)[:RAW_BYTES] for i in range(start, stop)}
+            pieces.append(replace(block.slice(start, stop), payload=raw))
+        for piece in pieces:
+            self._waiting.add(piece)
 
     def append_document(self, payload: bytes, at_us: int) -> None:
         """Buffer a compiled site record. Raises `BadRecord` for what is none."""
@@ -93,19 +97,23 @@ class Inbox:
         self._waiting.add_row(Row(Kind.REFUSED, received=received_us, ingress=reason, payload=raw[:RAW_BYTES]))
 
     def commit(self) -> Path | None:
-        """Stage what is buffered, durably; the file, or None where nothing waited. Raises `DiskRefused`; then nothing was staged."""
-        rows = len(self._waiting)
+        """Stage what is buffered, durably; the file, or None where nothing waited.
+
+        Raises `DiskRefused`; then nothing was staged, and nothing is buffered any more.
+        """
+        waiting, names = self._waiting, list(self._names)
+        self._clear()
+        rows = len(waiting)
         if not rows:
             return None
-        title = StagedTitle(format=FORMAT, salt=secrets.randbits(63), names=list(self._names), rows=rows)
+        title = StagedTitle(format=FORMAT, salt=secrets.randbits(63), names=names, rows=rows)
         parts = [title_frame(title, 0, ABSENT)]
         first = 0
-        for block in self._waiting.take():
+        for block in waiting.take():
             payload = encode(block)
             head = seal(payload, rows=len(block), flags=0, first=first, tick=ABSENT, group=0, salt=title.salt)
             parts += [head, payload.to_pybytes()]
             first += len(block)
-        self._clear()
         self._last = max(time.time_ns() // 1000, self._last + 1)
         path = self._folder / f"{self._last:020d}-{secrets.token_hex(6)}{_STAGED}"
         replace_file(path, parts)
@@ -202,6 +210,18 @@ def staged_files(path: Path) -> list[Path]:
     folder = inbox_folder(path)
     with storage(folder), os.scandir(folder) as entries:
         return [folder / name for name in sorted(entry.name for entry in entries if entry.name.endswith(_STAGED))]
+
+
+def backlog(path: Path) -> tuple[int, int]:
+    """How many files wait in the inbox of the log at `path`, and their bytes. Raises `DiskRefused`."""
+    folder, files, size = inbox_folder(path), 0, 0
+    with storage(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(_STAGED):
+                with suppress(FileNotFoundError):  # drained since
+                    size += entry.stat().st_size
+                    files += 1
+    return files, size
 
 
 def set_aside(file: Path) -> Path:

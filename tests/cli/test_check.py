@@ -25,6 +25,15 @@ def test_the_shipped_documents_have_no_fault(invoke: Invoke) -> None:
     text = invoke("check").stdout
     assert "yuyuan: version" in text
     assert "mta: import mapping" in text
+    assert "yuyuan: deployment, " in text
+
+
+def test_a_deployment_is_read_with_the_sites_wherever_it_lies(invoke: Invoke, places: Path) -> None:
+    inside, outside = places / "config" / "deployments" / "yuyuan.yaml", places / "mine.yaml"
+    outside.write_text(inside.read_text(encoding="utf-8").replace("line-east", "line-esat"), encoding="utf-8")
+    fault = f'{outside}:41:44: devices[1].counter: found "yuyuan/line-esat", but there is no such counter in config/sites'
+    assert fault in invoke("check", "--documents", places, "--deployment", outside, code=Exit.DOCUMENTS).stdout
+    invoke("check", "--documents", places)
 
 
 def test_every_fault_of_every_file_comes_at_once_with_its_place(invoke: Invoke, places: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import flowwatch.documents
 from flowwatch.documents import Source, read_document, schema, shipped
 from flowwatch.documents.actions import Approve, Confirm, Drill, Fire, Override, Recount, Signed
+from flowwatch.documents.deployment import Deployment
 from flowwatch.documents.plan import Plan
 from flowwatch.documents.rules import RULES
 from flowwatch.documents.scalars import READERS
@@ -52,7 +53,7 @@ def test_the_reader_builds_what_msgspec_itself_would_build() -> None:
         assert msgspec.convert(msgspec.to_builtins(value), cls) == value
 
 
-@pytest.mark.parametrize("cls", [Site, Plan])
+@pytest.mark.parametrize("cls", [Site, Plan, Deployment])
 def test_the_reader_knows_how_to_read_every_type_of_the_language(cls: type[Any]) -> None:
     for struct in structs(msgspec.inspect.type_info(cls)).values():
         for part in struct.fields:
@@ -102,7 +103,11 @@ def test_the_examples_in_the_docstrings_print_what_they_say(module: str) -> None
 
 
 def test_shipped_documents_name_the_schema_that_checks_them_in_an_editor() -> None:
-    for file in [*shipped().glob("config/sites/*.yaml"), *shipped().glob("rules/*/*plan.yaml")]:
+    for file in [
+        *shipped().glob("config/sites/*.yaml"),
+        *shipped().glob("config/deployments/*.yaml"),
+        *shipped().glob("rules/*/*plan.yaml"),
+    ]:
         first = file.read_text(encoding="utf-8").split("\n")[0]
         assert first.startswith("# yaml-language-server: $schema=")
         assert (file.parent / first.split("=")[1]).resolve().is_file()
