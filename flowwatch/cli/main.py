@@ -15,6 +15,7 @@ from click.exceptions import Exit as Leave
 
 import flowwatch
 from flowwatch.cli import (
+    accounts,
     backtesting,
     checking,
     diagnosis,
@@ -25,6 +26,7 @@ from flowwatch.cli import (
     operating,
     planning,
     running,
+    serving,
     signing,
     testing,
 )
@@ -61,7 +63,8 @@ class Root(click.RichGroup):
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.command_panel("Try it", commands=["demo"])
-@click.command_panel("Run it", commands=["run", "ingest", "operate"])
+@click.command_panel("Run it", commands=["run", "serve", "ingest", "operate"])
+@click.command_panel("Say who may", commands=["user", "token"])
 @click.command_panel("Ask it", commands=["explain", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
 @click.command_panel("Check it", commands=["doctor", "replay"])
@@ -98,6 +101,9 @@ for command in (
     running.run,
     running.demo,
     running.replay,
+    serving.serve,
+    accounts.user,
+    accounts.token,
     ingesting.ingest,
     explaining.explain,
     explaining.refused,
