@@ -14,7 +14,6 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp
 
 from flowwatch.documents.faults import near
 from flowwatch.journal.database import Database, JournalError
@@ -116,11 +115,12 @@ class Setting:
 class Service:
     """The service: `app` is what a server runs, `parts` what the handlers work with."""
 
-    app: ASGIApp
+    app: Edge
     parts: Parts
 
     def close(self) -> None:
         """Give the journal back."""
+        self.app.close()
         self.parts.picture.close()
 
 
