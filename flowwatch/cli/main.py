@@ -15,6 +15,7 @@ from click.exceptions import Exit as Leave
 
 import flowwatch
 from flowwatch.cli import (
+    accounts,
     adapting,
     backtesting,
     checking,
@@ -26,6 +27,7 @@ from flowwatch.cli import (
     operating,
     planning,
     running,
+    serving,
     signing,
     testing,
 )
@@ -62,7 +64,8 @@ class Root(click.RichGroup):
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.command_panel("Try it", commands=["demo"])
-@click.command_panel("Run it", commands=["run", "ingest", "adapters", "operate"])
+@click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate"])
+@click.command_panel("Say who may", commands=["user", "token"])
 @click.command_panel("Ask it", commands=["explain", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
 @click.command_panel("Check it", commands=["doctor", "replay"])
@@ -96,9 +99,13 @@ def completion(shell: str) -> None:
 planning.plan.add_command(signing.key)
 planning.plan.add_command(signing.sign)
 for command in (
+    running.up,
     running.run,
     running.demo,
     running.replay,
+    serving.serve,
+    accounts.user,
+    accounts.token,
     ingesting.ingest,
     adapting.adapters,
     explaining.explain,

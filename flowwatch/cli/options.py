@@ -66,6 +66,25 @@ def approvers(command: F) -> F:
     )(command)
 
 
+def deployment(command: F) -> F:
+    """`--deployment FILE`: how this installation is connected, given as `deployment`; None where it is not given."""
+    return click.option(
+        "--deployment",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        envvar="FLOWWATCH_DEPLOYMENT",
+        show_envvar=True,
+        help="How this installation is connected (docs/deployment.md): brokers, inputs, devices, actuators.",
+    )(command)
+
+
+def listen(command: F) -> F:
+    """`--listen HOST:PORT`: where the service listens, given as `listen`; None where it is not given."""
+    return click.option(
+        "--listen", metavar="HOST:PORT", help="Where to listen. [default: as the deployment file says, else 127.0.0.1:8470]"
+    )(command)
+
+
 def as_json(command: F) -> F:
     """`--json`: the output is data for a program, given as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="JSON, one object a line, for programs.")(command)

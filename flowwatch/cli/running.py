@@ -1,4 +1,4 @@
-"""The commands that run the engine: `run`, `demo`, `replay`."""
+"""The commands that run the engine: `run`, `up`, `demo`, `replay`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,38 @@ def run(
     need_log(workspace)
     keep = Keep(None if keep_gib is None else int(keep_gib * 2**30), None if keep_days is None else int(keep_days * 86_400_000_000))
     supervisor.run(workspace.root, Offered(documents, approvers), keep=keep, tell=_tell, **how)
+
+
+@click.command()
+@options.data
+@options.documents
+@options.approvers
+@options.deployment
+@options.listen
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the log's partitions.")
+def up(
+    workspace: Workspace, documents: Path | None, approvers: Path | None, deployment: Path | None, listen: str | None, workers: int
+) -> None:
+    """Keep the engine (`run`) and the service (`serve`) running side by side, each started again when it ends; makes a live log if there is none."""
+    import sys
+
+    from flowwatch import log
+    from flowwatch.log.settings import settings_file
+    from flowwatch.upkeep import Part, Upkeep
+
+    if not settings_file(workspace.log).exists():
+        log.create(workspace.log)
+        _tell(f"{workspace.log}: a live log was made")
+    base = [sys.executable, "-m", "flowwatch"]
+    engine = {"--documents": documents, "--approvers": approvers, "--workers": workers}
+    service = {"--deployment": deployment, "--listen": listen}
+    parts = [Part(name, [*base, name, *_given({"--data": workspace.root, **how})]) for name, how in (("run", engine), ("serve", service))]
+    meaning = {code.value: code.name.lower() for code in Exit}
+    leave(Exit(Upkeep(parts, _tell, frozenset({Exit.USAGE, Exit.DOCUMENTS, Exit.LOCKED}), meaning).run()))
+
+
+def _given(options: dict[str, Any]) -> list[str]:
+    return [text for name, value in options.items() if value is not None for text in (name, str(value))]
 
 
 @click.command()

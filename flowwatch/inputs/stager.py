@@ -19,13 +19,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, cast
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from flowwatch.log.errors import LogError
 from flowwatch.log.inbox import Inbox, backlog
 from flowwatch.log.readings import Readings
 from flowwatch.log.routing import check_length
+from flowwatch.log.time import clock_of
 
 EVERY_S: Final = 0.01
 """Readings are staged no oftener than this: a file costs the engine a millisecond to drain, and many senders then share one."""
@@ -133,11 +134,20 @@ class Stager:
     `staged_files`, `staged_rows`: what was made durable so far; `no_room`: how often somebody was told to come again.
     """
 
-    def __init__(self, log: Path | str, bounds: Bounds | None = None, *, inbox: Staging | None = None, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self,
+        log: Path | str,
+        bounds: Bounds | None = None,
+        *,
+        inbox: Staging | None = None,
+        every_s: float = EVERY_S,
+        now_us: Callable[[], int] | None = None,
+    ) -> None:
         """Stage for the log at `log`. Raises `LogError` where there is none."""
         self._log = Path(log)
         self._bounds = bounds or Bounds()
-        self._inbox = cast(Staging, Inbox(log)) if inbox is None else inbox
+        self._inbox = Inbox(log) if inbox is None else inbox
+        self._now_us = clock_of(self._log) if now_us is None else now_us
         self._every_s = every_s
         self._changed = threading.Condition()
         self._rows: deque[_Rows] = deque()
@@ -167,7 +177,7 @@ class Stager:
         future has a `Receipt` once every row is durable, or the error that kept them from it, after which none of them is.
         """
         kept = size if size is not None else 100 * len(batch) + sum(len(refusal.raw) for refusal in batch.refused)
-        rows = _Rows(batch, _now_us(), kept + ROW_BYTES * len(batch), _taken())
+        rows = _Rows(batch, self._now_us(), kept + ROW_BYTES * len(batch), _taken())
         with self._changed:
             if self._closing or self._is_full(rows):
                 self.no_room += 1
@@ -201,7 +211,7 @@ class Stager:
 
     def _offer_record(self, site: str, payload: bytes, at_us: int, *, report: bool) -> Future[Receipt] | None:
         check_length(payload)
-        record = _Record(site, payload, at_us, report, _now_us(), _taken())
+        record = _Record(site, payload, at_us, report, self._now_us(), _taken())
         with self._changed:
             if self._closing or len(self._records) >= MOST_RECORDS:
                 self.no_room += 1
@@ -367,7 +377,3 @@ def _taken() -> Future[Receipt]:
     future: Future[Receipt] = Future()
     future.set_running_or_notify_cancel()
     return future
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

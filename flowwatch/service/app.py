@@ -14,7 +14,6 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp
 
 from flowwatch.documents.faults import near
 from flowwatch.journal.database import Database, JournalError
@@ -109,6 +108,8 @@ class Setting:
     wires: Wires = field(default_factory=Wires)
     passwords: Passwords = field(default_factory=Passwords)
     now_us: Callable[[], int] = now_us
+    log_us: Callable[[], int] | None = None
+    """The log's time where that is not the wall clock's: what records say that it is."""
     now_s: Callable[[], float] = time.monotonic
 
 
@@ -116,11 +117,12 @@ class Setting:
 class Service:
     """The service: `app` is what a server runs, `parts` what the handlers work with."""
 
-    app: ASGIApp
+    app: Edge
     parts: Parts
 
     def close(self) -> None:
         """Give the journal back."""
+        self.app.close()
         self.parts.picture.close()
 
 
@@ -135,7 +137,7 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     picture = Picture(workspace.journal)
     users = Users(store, chosen.passwords, clock)
     authenticator = Authenticator(store, users, clock, steady)
-    records = Records(places, picture, stager, chosen.wires.on_fire, clock)
+    records = Records(places, picture, stager, chosen.wires.on_fire, chosen.log_us or clock)
     parts = Parts(places, picture, records, users, authenticator, Slowdown(store, clock), Roster(store, clock), clock, chosen.wires)
     gatekeeper = Gatekeeper(authenticator, places, Rates(limits.requests_per_s, limits.requests_at_once, steady))
     bodies = Bodies(limits.body, limits.bodies_together)

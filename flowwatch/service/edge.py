@@ -5,13 +5,14 @@ It also carries the readings' route, past the framework. What nobody caught beco
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from flowwatch.service.access import FAULTS, line
+from flowwatch.service.access import FAULTS, Tally, line
 from flowwatch.service.bodies import Disconnected
 from flowwatch.service.gatekeeper import WHO, Gatekeeper, address
 from flowwatch.service.problems import MEDIA_TYPE, Problem, wait
@@ -19,6 +20,8 @@ from flowwatch.service.readings import PATH, Readings
 
 REQUEST: Final = "flowwatch.request"
 """Where the request's name stands in its scope."""
+_PROCESS: Final = secrets.token_hex(4)
+_NUMBERS: Final = itertools.count(1)
 MOST_AT_ONCE: Final = 1_000
 """Requests that are under way; a further one is answered 503."""
 _JSON: Final = b"application/json"
@@ -40,6 +43,11 @@ class Edge:
     def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper, readings: Readings) -> None:
         self._app, self._gatekeeper, self._readings = app, gatekeeper, readings
         self._under_way = 0
+        self._taken = Tally(f"POST {PATH}", 202)
+
+    def close(self) -> None:
+        """Write what was not told yet."""
+        self._taken.tell()
 
     async def __call__(self, given: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -65,7 +73,7 @@ class Edge:
             await exchange.problem(Problem("internal", "a fault of the service; its own log says more under this request's name"))
         finally:
             self._under_way -= 1
-            exchange.end()
+            exchange.end(self._taken)
 
     async def _read(self, scope: Any, receive: Receive, exchange: _Exchange) -> None:
         scope["path_template"] = PATH
@@ -81,7 +89,7 @@ class _Exchange:
     def __init__(self, scope: Any, send: Send) -> None:
         self._scope, self._send = scope, send
         self._began = time.perf_counter()
-        self.name = scope[REQUEST] = secrets.token_hex(8)
+        self.name = scope[REQUEST] = f"{_PROCESS}{next(_NUMBERS):08x}"
         self.status = 0
 
     async def send(self, message: Any) -> None:
@@ -115,10 +123,13 @@ class _Exchange:
         if not self.status:
             await self.answer(problem.status, MEDIA_TYPE.encode(), problem.body(self.name), problem.headers)
 
-    def end(self) -> None:
-        """Write the access line."""
-        scope = self._scope
+    def end(self, taken: Tally) -> None:
+        """Write the access line; readings that were taken are counted in `taken` instead."""
+        scope, now = self._scope, time.perf_counter()
+        if self.status == 202 and scope["path"] == PATH:
+            taken.count(scope[WHO].who, now, (now - self._began) * 1000)
+            return
         identity = scope.get(WHO)
         who = identity.who if identity is not None else f"address:{address(scope)}"
         route = f"{scope['method']} {scope.get('path_template') or '-'}"
-        line(self.name, who, route, self.status, (time.perf_counter() - self._began) * 1000)
+        line(self.name, who, route, self.status, (now - self._began) * 1000)

@@ -70,7 +70,7 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             wires = _wires(dispatcher, ledger)
             dispatcher.start()
             owned.callback(dispatcher.stop)
-        service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, now_us=clock_of(workspace.log)))
+        service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, log_us=clock_of(workspace.log)))
         owned.callback(service.close)
         for source in _sources(workspace, said, folder, stager, wires):
             source.start()

@@ -25,6 +25,7 @@ from flowwatch.service.auth.rates import Rates
 from flowwatch.service.bodies import Bodies
 from flowwatch.service.idempotency import Idempotency
 from flowwatch.service.problems import Problem, wait
+from flowwatch.service.singles import Singles
 from flowwatch.service.sites import Sites
 from flowwatch.service.staging import Stager
 
@@ -39,6 +40,7 @@ DURABLE_S: Final = 30.0
 """How long rows may wait to be durable; a disk that takes longer is broken."""
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ITEM: Final = msgspec.json.Decoder(msgspec.Raw)
+_ONE: Final = b'{"accepted":1,"refused":{},"examples":[]}'
 _ACCEPTED: Final = b'{"accepted":%d,"refused":{},"examples":[]}'
 
 
@@ -48,6 +50,7 @@ class Readings:
     def __init__(self, sites: Sites, stager: Stager, bodies: Bodies, idempotency: Idempotency, rates: Rates) -> None:
         self._sites, self._stager, self._bodies, self._idempotency, self._rates = sites, stager, bodies, idempotency, rates
         self._codec = Codec()
+        self._singles = Singles(sites, stager, durable)
 
     async def answer(self, identity: Identity, headers: Mapping[bytes, bytes], receive: Any) -> bytes:
         """The body of the 202. Raises `Problem`, `Disconnected`."""
@@ -65,13 +68,15 @@ class Readings:
             return answer
 
     async def _take(self, identity: Identity, headers: Mapping[bytes, bytes], body: bytes) -> bytes:
-        lines = as_lines(headers.get(b"content-type", b""), body)
+        lines = as_lines(headers.get(b"content-type", b""), body).rstrip(b"\r\n")
+        if b"\n" not in lines and lines and identity.sees_everything():
+            self._not_too_many(identity, 1)
+            if await self._singles.take(lines):
+                return _ONE
         batch = await asyncio.to_thread(Codec().batch, lines) if len(lines) > LARGE else self._codec.batch(lines)
         self._check_sites(identity, batch)
         rows = len(batch) + len(batch.refused)
-        seconds = self._rates.take(identity.who, rows) if rows else 0.0
-        if seconds:
-            raise wait("too-many-requests", "more readings than this identity may send; wait and go on more slowly", seconds)
+        self._not_too_many(identity, rows)
         unknown = self._unknown(batch)
         if unknown:
             await asyncio.to_thread(self._sites.names)  # its document may have come a moment ago
@@ -81,6 +86,11 @@ class Readings:
         if not unknown and not batch.refused:
             return _ACCEPTED % len(batch)
         return _told(batch, unknown, self._sites.counters(), identity)
+
+    def _not_too_many(self, identity: Identity, rows: int) -> None:
+        seconds = self._rates.take(identity.who, rows)
+        if seconds:
+            raise wait("too-many-requests", "more readings than this identity may send; wait and go on more slowly", seconds)
 
     def _check_sites(self, identity: Identity, batch: Batch) -> None:
         """Raise `Problem` where a reading is of a site that the token is not for; then nothing of the request is taken."""

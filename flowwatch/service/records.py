@@ -16,7 +16,7 @@ import msgspec
 from flowwatch.core.entries import canonical
 from flowwatch.documents import actions
 from flowwatch.journal.export import iso
-from flowwatch.log.settings import Clock, load
+from flowwatch.log.settings import load
 from flowwatch.service.picture import Picture
 from flowwatch.service.problems import Problem
 from flowwatch.service.readings import durable
@@ -38,7 +38,7 @@ class Records:
     def __init__(self, sites: Sites, picture: Picture, stager: Stager, on_fire: Hearing, now_us: Callable[[], int]) -> None:
         self._sites, self._picture, self._stager, self._on_fire = sites, picture, stager, on_fire
         self.now_us = now_us
-        self._live = load(sites.log).clock is Clock.WALL
+        self._live = load(sites.log).live
 
     async def write(self, site: str, kind: str, by: str, reason: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Stage a record, durably; the record. Raises `Problem`."""

@@ -175,7 +175,7 @@ def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now
     wires = Wires(connected=connected, on_fire=lambda site, record: fires.append((site, record)))
     passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     stager = PlainStager(root / "log", clock)
-    setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, clock, clock.seconds)
+    setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, now_us=clock, now_s=clock.seconds)
     service = build(Workspace(root), store, stager, setting)
     owned.callback(service.close)
     users = service.parts.users
