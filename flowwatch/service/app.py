@@ -21,6 +21,7 @@ from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
 from flowwatch.service.api import accounts, actions, journal, pages, roster, session, sites
+from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
 from flowwatch.service.auth.passwords import Passwords
@@ -71,6 +72,7 @@ HANDLERS: Final[list[Any]] = [
     sites.documents,
     sites.document,
     sites.deliveries,
+    time_.time,
     journal.journal,
     journal.entry,
     journal.explanation,

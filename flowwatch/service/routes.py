@@ -51,6 +51,7 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("DELETE", "/v1/session"): SELF,
     ("PUT", "/v1/session/password"): SELF,
     ("POST", "/v1/readings"): Need(Where.SEEN, None, Scope.READINGS_WRITE),
+    ("POST", "/v1/time"): Need(Where.SEEN, None, Scope.TIME_WRITE),
     ("GET", "/v1/sites"): SEE,
     ("GET", "/v1/incidents"): SEE,
     ("GET", "/v1/journal"): SEE,

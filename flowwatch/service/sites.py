@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from flowwatch.evidence import Document, Evidence, Version
 from flowwatch.log.routing import Routing
-from flowwatch.log.settings import load
+from flowwatch.log.settings import Clock, load
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
 from flowwatch.service.problems import Problem, unknown
 
@@ -36,6 +36,11 @@ class Sites:
         self._documents: dict[str, Document] = {}
         self._counters: frozenset[str] = frozenset()
         self._look()
+
+    @property
+    def clock(self) -> Clock:
+        """Where the log's time comes from."""
+        return self._settings.clock
 
     def names(self) -> list[str]:
         """All sites that have a document."""

@@ -132,7 +132,7 @@ async def recount(
 ) -> Response[Written]:
     """From then on the zone's estimate starts from this count."""
     need(parts.sites.document(site), "zone", data.zone)
-    at = parts.now_us() if data.counted_at is UNSET else micros(data.counted_at, "counted_at")
+    at = parts.records.now_us() if data.counted_at is UNSET else micros(data.counted_at, "counted_at")
     fields = {"zone": data.zone, "count": data.count, "counted_at_us": at, "reason": data.reason}
     return await _write(site, "recount", fields, identity, parts, prefer)
 
