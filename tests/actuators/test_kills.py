@@ -42,7 +42,7 @@ class Kills:
             changed = {g: s for g, s in table.items() if s != self.wanted[g]}
             self.wanted = table
             if changed:
-                self.lab.story.command(**changed)
+                self.lab.story.commands(changed)
         elif what == "gates":
             self.gates.kill()
             self.gates.wait()
@@ -63,7 +63,7 @@ def test_whatever_is_killed_nobody_loses_the_way_out_and_nothing_is_obeyed_twice
     day = Kills(lab, seed)
     for _ in range(30):
         day.step()
-    lab.story.command(**day.wanted)
+    lab.story.commands(day.wanted)
     said = [(f"gate/{g}", 2 * lab.story.revisions[g]) for g in GATES]
     lab.post.until(lambda last: all(last[d]["revision"] == r and last[d]["outcome"] in (None, "done") for d, r in said))
     real: dict[str, str] = {}
