@@ -390,7 +390,9 @@ def _names(site_files: Iterable[Path]) -> Names:
     sites = [one for one in found if one is not None]
     names.defined["site"] = {one.site: place for one in sites}
     names.defined["counter"] = {f"{one.site}/{counter}": place for one in sites for counter in one.counters}
-    names.defined["site or device"] = {name: place for one in sites for name in (one.site, *(f"{one.site}/{device}" for device in one.devices))}
+    names.defined["site or device"] = {
+        name: place for one in sites for name in (one.site, *(f"{one.site}/{device}" for device in one.devices))
+    }
     names.file |= dict.fromkeys(names.defined, "config/sites")
     return names
 

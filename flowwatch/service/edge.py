@@ -60,7 +60,7 @@ class Edge:
         try:
             if self._under_way > MOST_AT_ONCE:
                 await exchange.problem(wait("busy", "too many requests are under way", 1))
-            elif scope["path"] == PATH and scope["method"] == "POST":
+            elif scope["path"] == PATH:
                 await self._read(scope, receive, exchange)
             else:
                 await self._app(scope, receive, exchange.send)
@@ -76,6 +76,8 @@ class Edge:
             exchange.end(self._taken)
 
     async def _read(self, scope: Any, receive: Receive, exchange: _Exchange) -> None:
+        if scope["method"] != "POST":
+            raise Problem("wrong-method", "readings are posted here", headers={"allow": "POST"})
         scope["path_template"] = PATH
         identity = await self._gatekeeper.admit(scope, PATH, {})
         assert identity is not None
