@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from flowwatch.journal.database import JournalError
+from flowwatch.log.errors import LogError
 from flowwatch.service.access import FAULTS, Tally, line
 from flowwatch.service.bodies import Disconnected
 from flowwatch.service.gatekeeper import WHO, Gatekeeper, address
@@ -66,6 +68,9 @@ class Edge:
                 await self._app(scope, receive, exchange.send)
         except Problem as problem:
             await exchange.problem(problem)
+        except (LogError, JournalError) as error:
+            FAULTS.error("request %s: %s", exchange.name, error)
+            await exchange.problem(wait("unavailable", "the log cannot be written now; nothing of the request is kept", 5))
         except Disconnected:
             exchange.status = 499
         except Exception:  # noqa: BLE001 - the last place where anything can be caught: nobody sees a traceback but the log

@@ -13,7 +13,7 @@ from flowwatch.journal import Journal
 from flowwatch.journal.pages import Mark, Sought, StaleMarkError
 from flowwatch.service.auth.identity import Scope
 from tests.service.conftest import Run
-from tests.service.place import Place
+from tests.service.place import Place, document
 
 
 class Chains:
@@ -149,6 +149,24 @@ def test_an_entry_is_explained_in_both_languages(place: Place, run: Run) -> None
         for lang, word in (("en", "Documents in force"), ("zh", "方案版本")):
             told = (await place.client.get(f"{path}/explanation", params={"lang": lang}, headers=viewer)).json()
             assert word in told["steps"][-1]["text"]
+
+    run(work())
+
+
+def test_documents_that_come_into_force_are_seen_within_a_second(place: Place, run: Run) -> None:
+    async def work() -> None:
+        token = place.token(Scope.READ)
+        before = (await place.client.get("/v1/sites/yuyuan/documents", headers=token)).json()
+        place.live.writer.append_document(document("yuyuan", "second"), place.now())
+        place.live.writer.append_document(document("new"), place.now())
+        place.live.drain(2)
+        after = (await place.client.get("/v1/sites/yuyuan/documents", headers=token)).json()
+        assert [version["version"] for version in after][:1] == [version["version"] for version in before]
+        assert [version["in_force"] for version in after] == [False, True]
+        assert (await place.client.get("/v1/sites/new", headers=token)).status_code == 200
+        whole = await place.client.get(f"/v1/sites/yuyuan/documents/{after[1]['version']}", headers=token)
+        assert whole.json()["note"] == "second"
+        assert place.parts.sites.document("yuyuan")["note"] == "second"
 
     run(work())
 

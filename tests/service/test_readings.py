@@ -7,6 +7,7 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowwatch.log import DiskRefused
 from flowwatch.service.app import Limits
 from flowwatch.service.auth.identity import Scope
 from flowwatch.service.bodies import Bodies, Disconnected
@@ -187,6 +189,27 @@ def test_without_room_nothing_is_taken_and_the_sender_comes_again(place: Place, 
 
     run(work())
     assert len(place.live.rows()) == 1
+
+
+def test_a_disk_that_refuses_is_a_503_and_nothing_is_kept(place: Place, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> Any:
+        failed: Future[None] = Future()
+        failed.set_exception(DiskRefused("inbox", "no space left on device", "free space on the disk"))
+        return failed
+
+    async def work() -> None:
+        token = place.token(Scope.READINGS_WRITE) | NDJSON
+        monkeypatch.setattr(place.stager, "_stage", full)
+        for body in (lines(reading(1)), lines(reading(1), reading(2))):
+            answer = await post(place, body, token)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert answer.json()["type"] == "urn:flowwatch:problem:unavailable"
+        answer = await place.client.post("/v1/sites/yuyuan/actions/fire", json={"state": "on"}, headers=place.token(Scope.FIRE_WRITE))
+        assert answer.status_code == 503
+        assert len(place.fires) == 1, "the latch stands all the same"
+
+    run(work())
+    assert place.live.rows() == []
 
 
 def test_an_identity_that_sends_too_much_waits_and_others_do_not(small: Place, run: Run) -> None:
