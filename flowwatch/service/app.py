@@ -135,8 +135,8 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     """
     chosen = setting or Setting()
     limits, clock, steady = chosen.limits, chosen.now_us, chosen.now_s
-    places = Sites(workspace.log, chosen.areas, steady)
     picture = Picture(workspace.journal)
+    places = Sites(workspace.log, chosen.areas, steady, picture.newest_documents)
     users = Users(store, chosen.passwords, clock)
     authenticator = Authenticator(store, users, clock, steady)
     records = Records(places, picture, stager, chosen.wires.on_fire, chosen.log_us or clock)

@@ -148,6 +148,10 @@ class Place:
     def parts(self) -> Any:
         return self.service.parts
 
+    @property
+    def parts_idempotency(self) -> Any:
+        return self.service.app._readings._idempotency
+
     def token(self, *scopes: Scope, areas: tuple[str, ...] = ("",), sites: tuple[str, ...] | None = None) -> dict[str, str]:
         """Headers of a new token."""
         text, _ = self.parts.authenticator.tokens.add("test", scopes, areas, sites, by="test")
