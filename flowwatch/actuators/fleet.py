@@ -101,7 +101,10 @@ class Device:
         return seen is not None and seen.up and at_us - seen.heard_us > STALE_US
 
     def answers(self, ack: Ack, at_us: int) -> bytes | None:
-        """What became of an attempt; the report, if it is the newest revision's and news."""
+        """What became of an attempt; the report, if it is the newest revision's and news.
+
+        The report's revision stays that which the device obeyed last: one that begins to turn, or refuses, has not obeyed.
+        """
         self.fenced = ack.outcome is Outcome.FENCED
         flights = [replace(f, outcome=ack.outcome.value) if f.revision == ack.revision else f for f in self.known.flights]
         self.known = replace(self.known, flights=tuple(flights))
@@ -117,23 +120,21 @@ class Device:
             if ack.why
             else ack.outcome.value
         )
-        return self._report(at_us, outcome=answer[1], why=why and why[:500], command=ack.command, revision=ack.revision)
+        return self._report(at_us, outcome=answer[1], why=why and why[:500], command=ack.command)
 
     def _needed(self) -> list[Flight]:
         """The attempts that may still be obeyed, and the last of the revision that stands, for the pauses between its repetitions."""
         seen, still = self.known.reported, open_flights(self.known)
         return [f for f in self.known.flights if f in still or (seen is not None and f.revision >= seen.revision)]
 
-    def _report(
-        self, at_us: int, *, outcome: str | None, why: str | None, command: str | None = None, revision: int | None = None
-    ) -> bytes | None:
+    def _report(self, at_us: int, *, outcome: str | None, why: str | None, command: str | None = None) -> bytes | None:
         seen = self.known.reported
         body = {
             "site": self.site,
             "device": self.name,
             "link": "up" if seen is not None and seen.up else "lost",
             "setting": seen.setting if seen is not None else None,
-            "revision": revision if revision is not None else seen.revision if seen is not None else 0,
+            "revision": seen.revision if seen is not None else 0,
             "command": command or (seen.command if seen is not None else None),
             "outcome": outcome,
             "why": why,
