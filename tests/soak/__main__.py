@@ -26,13 +26,14 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=2_000, help="go on until the journal has so many [default: 2000]")
     parser.add_argument("--seed", type=int, default=None, help="of who is killed, when, and what the crowds do [default: drawn, printed]")
     parser.add_argument("--sites", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=1, help="processes of the engine [default: 1]")
     parser.add_argument("--gap", type=float, default=4.0, help="mean seconds between two kills [default: 4]")
     parser.add_argument("--folder", type=Path, help="where to work; kept [default: a temporary one, removed if all holds]")
     chosen = parser.parse_args()
     seed = secrets.randbelow(2**31) if chosen.seed is None else chosen.seed
     folder = Path(tempfile.mkdtemp(prefix="flowwatch-soak-")) if chosen.folder is None else chosen.folder.absolute()
     print(f"seed {seed}, folder {folder}", flush=True)
-    soak = Soak(folder, Asked(chosen.kills, chosen.commands, seed, chosen.sites, gap_s=chosen.gap))
+    soak = Soak(folder, Asked(chosen.kills, chosen.commands, seed, chosen.sites, workers=chosen.workers, gap_s=chosen.gap))
     try:
         soak.run()
     except (SoakError, TimeoutError) as error:

@@ -10,6 +10,7 @@ import random
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Asked:
     sites: int = 4
     http_sites: int = 1
     tick_ms: int = 500
+    workers: int = 1
     gap_s: float = 4.0
     rest_s: tuple[float, float] = (2.0, 4.0)
     patience_s: float = 1_200.0
@@ -77,7 +79,7 @@ class Soak:
         self.dice = random.Random(asked.seed)
         sites = town.names(asked.sites)
         dice = random.Random(asked.seed + 1)
-        self.plant = Plant(root, sites, asked.http_sites, asked.tick_ms, lambda: dice.choice(FAULTS))
+        self.plant = Plant(root, sites, asked.http_sites, asked.tick_ms, lambda: dice.choice(FAULTS), asked.workers)
         base = f"http://127.0.0.1:{self.plant.port}"
         self.crowds = [Crowd(base, "", site, random.Random(asked.seed + 2 + i), asked.rest_s) for i, site in enumerate(sites)]
         self._wait = threading.Event()
@@ -172,7 +174,9 @@ class Soak:
             table = fire_table(self.plant.records[site])
 
             def out() -> bool:
-                return all(m is not None and m.setting == table[gate] and m.by == "command" for gate, m in self.plant.memory(site).items())
+                """By the service's latch, whose revisions are odd."""
+                kept = self.plant.memory(site).items()
+                return all(m is not None and m.setting == table[gate] and m.by == "command" and m.revision % 2 == 1 for gate, m in kept)
 
             self.until("all gates out", out, 90)
             self.told.fire["out_s"] = time.monotonic() - began
@@ -213,6 +217,10 @@ class Soak:
             self.until("rest", settled, self.asked.settle_s)
         except SoakError as error:
             self.told.faults.append(f"{error}; differing: {self.differing(self.commands())}")
+
+    def incidents(self) -> Counter[str]:
+        """How often what was raised."""
+        return Counter(body["what"] for _, body in self._entries(EntryKind.INCIDENT) if body["state"] == "raised")
 
     def differing(self, commands: Sequence[tuple[int, str, str, str, int]]) -> list[str]:
         """The gates that are not as the last command to them in the journal says."""

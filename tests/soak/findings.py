@@ -210,6 +210,9 @@ def _figures(found: Verdict, soak: Soak, diaries: Mapping[str, list[Event]], che
     )
     figures["longest outage of delivery"] = f"{_outage(commands, diaries):.1f} s"
     figures["attempts a command: mean, most"] = _attempts(soak)
+    figures["incidents about gates"] = ", ".join(
+        f"{what} {count}" for what, count in soak.incidents().most_common() if what.startswith("gate_")
+    )
     figures["moments of the egress check"] = f"{checked:,}"
     logged = _logged(soak)
     figures["readings accepted, rows in the log"] = f"{sum(len(c.accepted) for c in soak.crowds):,}, {sum(logged.values()):,}"
