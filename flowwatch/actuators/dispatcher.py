@@ -401,7 +401,7 @@ class Dispatcher:
         devices = self._fleet.of(name)
         for device in devices.values():
             self._recall(device, wanted.get(device.name))
-        plan = reconcile(site, wanted, {d.name: d.known for d in devices.values()}, _now())
+        plan = reconcile(site, wanted, {d.name: d.known for d in devices.values()}, _now(), self._orders.by_hand(name))
         self._send(site, plan)
         self._note_held(name, plan, wanted)
         if plan.again_us is not None:
