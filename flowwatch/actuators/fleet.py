@@ -117,7 +117,7 @@ class Device:
             if ack.why
             else ack.outcome.value
         )
-        return self._report(at_us, outcome=answer[1], why=why and why[:500], command=ack.command, revision=ack.revision)
+        return self._report(at_us, outcome=answer[1], why=why and why[:500], command=ack.command, about=ack.revision)
 
     def _needed(self) -> list[Flight]:
         """The attempts that may still be obeyed, and the last of the revision that stands, for the pauses between its repetitions."""
@@ -125,17 +125,19 @@ class Device:
         return [f for f in self.known.flights if f in still or (seen is not None and f.revision >= seen.revision)]
 
     def _report(
-        self, at_us: int, *, outcome: str | None, why: str | None, command: str | None = None, revision: int | None = None
+        self, at_us: int, *, outcome: str | None, why: str | None, command: str | None = None, about: int | None = None
     ) -> bytes | None:
+        """How it says that it is, and what it answered to the command of revision `about`: an answer is not yet a state."""
         seen = self.known.reported
         body = {
             "site": self.site,
             "device": self.name,
             "link": "up" if seen is not None and seen.up else "lost",
             "setting": seen.setting if seen is not None else None,
-            "revision": revision if revision is not None else seen.revision if seen is not None else 0,
+            "revision": seen.revision if seen is not None else 0,
             "command": command or (seen.command if seen is not None else None),
             "outcome": outcome,
+            "about": about,
             "why": why,
         }
         if outcome is None:

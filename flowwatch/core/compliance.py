@@ -130,7 +130,7 @@ class Compliance:
             answered = seen is not None and seen.answers(asked.revision)
             lost = seen is not None and not seen.up
             due = standing.asked_at.get(asked.device, NEVER) + ANSWER_US
-            refused = seen is not None and seen.outcome in ("refused", "failed")
+            refused = seen is not None and seen.declines(asked.revision)
             waits = awaited and not lost and not answered
             if waits and not refused and tick < due:
                 dues.append(due)

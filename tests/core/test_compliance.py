@@ -81,10 +81,19 @@ def test_a_word_of_an_older_command_answers_nothing() -> None:
 @pytest.mark.parametrize("outcome", ["refused", "failed"])
 def test_a_refusal_is_told_at_once_with_its_reason(outcome: str) -> None:
     engine = _begun(_place())
-    refusal = report(T0 + 2 * SECOND, "gate/g0", setting="in", revision=0, outcome=outcome, why="door jammed")
+    refusal = report(T0 + 2 * SECOND, "gate/g0", setting="in", revision=0, outcome=outcome, about=2, why="door jammed")
     entries = play([refusal, tick(T0 + 2 * SECOND)], engine=engine).entries
     [body] = bodies(entries, "incident")
     assert (body["what"], body["reason"], body["detail"]["why"]) == ("gate_unanswered", outcome, "door jammed")
+
+
+def test_a_refusal_of_an_earlier_command_says_nothing_of_the_next() -> None:
+    engine = _begun(_place())
+    refusal = report(T0 + 2 * SECOND, "gate/g0", setting="in", revision=0, outcome="refused", about=2)
+    play([refusal, tick(T0 + 2 * SECOND), recount(T0 + 3 * SECOND, 150)], engine=engine)
+    told = _told(engine, _seconds(3, 32))
+    assert [(s, state, reason) for s, state, _, _, reason in told] == [(3, "cleared", "refused")]
+    assert _told(engine, _seconds(33, 33)) == [(33, "raised", "gate_unanswered", "g0", "silent")]
 
 
 def test_a_gate_that_is_turned_by_hand_afterwards_is_in_the_wrong_mode() -> None:
