@@ -33,6 +33,7 @@ from bytewax.run import cli_main
 
 from flowwatch.core.scribe import Output
 from flowwatch.core.state import StateError
+from flowwatch.decided import Note, Place
 from flowwatch.host import CHECKPOINT_S, Host, find_start
 from flowwatch.journal import Journal
 from flowwatch.journal.database import JournalError
@@ -55,11 +56,11 @@ EPOCH: Final = timedelta(seconds=2)
 Portion = tuple[str, list[Chunk]]
 """A partition's name and its next rows; the name is also the key."""
 Item = tuple[str, Portion]
-Place = tuple[int, str]
+Recovered = tuple[int, str]
 """What recovery holds: the offset reached, and the name of the checkpoint from which it can be reached again."""
 
 
-class LogPartition(StatefulSourcePartition[Item, Place]):
+class LogPartition(StatefulSourcePartition[Item, Recovered]):
     """Reads one partition from where its engine's checkpoint stands."""
 
     def __init__(self, workspace: Workspace, name: str, stop: threading.Event, *, until_end: bool) -> None:
@@ -94,7 +95,7 @@ class LogPartition(StatefulSourcePartition[Item, Place]):
         """When to be asked again."""
         return self._awake
 
-    def snapshot(self) -> Place:
+    def snapshot(self) -> Recovered:
         """Where this partition is; read by nobody but people, since source and engine both start from the newest whole checkpoint."""
         return self._offset, f"{self._from:020d}.ckpt"
 
@@ -103,7 +104,7 @@ class LogPartition(StatefulSourcePartition[Item, Place]):
         self._reader.close()
 
 
-class LogSource(FixedPartitionedSource[Item, Place]):
+class LogSource(FixedPartitionedSource[Item, Recovered]):
     """All partitions of a log."""
 
     def __init__(self, workspace: Workspace, stop: threading.Event, *, until_end: bool) -> None:
@@ -113,18 +114,19 @@ class LogSource(FixedPartitionedSource[Item, Place]):
         """The partitions' names, fixed when the log was made."""
         return load(self._workspace.log).folders
 
-    def build_part(self, step_id: str, for_part: str, resume_state: Place | None) -> LogPartition:  # noqa: ARG002
+    def build_part(self, step_id: str, for_part: str, resume_state: Recovered | None) -> LogPartition:  # noqa: ARG002
         """Open one partition; called once for each, on the worker that reads it."""
         return LogPartition(self._workspace, for_part, self._stop, until_end=self._until_end)
 
 
-class Decide(StatefulBatchLogic[Portion, int, Place]):
+class Decide(StatefulBatchLogic[Portion, int, Recovered]):
     """One partition's engine. Called with all portions that wait; what they decided is in the journal when it returns."""
 
     def __init__(self, workspace: Workspace, checkpoint_s: float) -> None:
         self._workspace, self._checkpoint_s = workspace, checkpoint_s
         self._journal: Journal | None = None
         self._host: Host | None = None
+        self._note: Note | None = None
 
     def on_batch(self, values: list[Portion]) -> tuple[Iterable[int], bool]:
         """Decide; tells how many rows were taken."""
@@ -132,6 +134,8 @@ class Decide(StatefulBatchLogic[Portion, int, Place]):
         for name, chunks in values:
             host = self._host or self._begin(name, chunks[0].first)
             host.take(chunks)
+            assert self._note is not None
+            self._note.put(Place(host.offset, host.engine.tick))
             taken += sum(chunk.rows for chunk in chunks)
         return [taken], StatefulBatchLogic.RETAIN
 
@@ -141,6 +145,7 @@ class Decide(StatefulBatchLogic[Portion, int, Place]):
         start = find_start(folder, offset, offset)
         self._journal = Journal.open(self._workspace.journal)
         self._host = Host(folder, start, self._write, checkpoint_s=self._checkpoint_s)
+        self._note = Note(self._workspace, name)
         return self._host
 
     def _write(self, out: Output) -> None:
@@ -151,12 +156,13 @@ class Decide(StatefulBatchLogic[Portion, int, Place]):
 
     def on_eof(self) -> tuple[Iterable[int], bool]:
         """The source has ended: leave a checkpoint at the very end."""
-        if self._host is not None and self._journal is not None:
+        if self._host is not None and self._journal is not None and self._note is not None:
             self._host.close()
+            self._note.close()
             self._journal.close()
         return [], StatefulBatchLogic.RETAIN
 
-    def snapshot(self) -> Place:
+    def snapshot(self) -> Recovered:
         """Offset and checkpoint: all that Bytewax may keep of an engine."""
         return (self._host.offset, f"{self._host.checkpoint:020d}.ckpt") if self._host is not None else (0, "")
 

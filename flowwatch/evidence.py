@@ -106,6 +106,25 @@ class Evidence:
             self._documents[key] = self._find_document(site, version)
         return self._documents[key]
 
+    def documents(self) -> dict[str, Document]:
+        """The newest compiled site of every site, in one pass over each partition; without those that the log does not have any more."""
+        found: dict[str, Document] = {}
+        for partition in sorted({place.partition for place in self._places.values()}):
+            wanted = {site for site, place in self._places.items() if place.partition == partition}
+            folder = self.path / partition
+            for first in reversed(offsets(folder, ".seg")):
+                for _, payload in reversed(list(_documents_in(folder, first))):
+                    if (site := read_document(payload).site) in wanted:
+                        wanted.discard(site)
+                        found[site] = json.loads(payload)
+                if not wanted:
+                    break
+            for site in wanted:
+                document = self.document(site)
+                if document is not None:
+                    found[site] = document
+        return found
+
     def versions(self, site: str) -> list[Version]:
         """The documents of the site that the log still has, the oldest first; none for a site that it does not know."""
         place = self._places.get(site)

@@ -45,11 +45,11 @@ def sole_instance(workspace: Workspace, *, service: bool = False) -> Iterator[in
         os.close(lock)
 
 
-def next_generation(file: Path) -> int:
-    """Count this start in `file`; the first is 1. Raises `DiskRefused`."""
+def next_generation(file: Path, at_least: int = 1) -> int:
+    """Count this start in `file`; the first is `at_least`, and none is less. Raises `DiskRefused`."""
     try:
-        generation = int(file.read_text()) + 1
+        generation = max(int(file.read_text()) + 1, at_least)
     except (FileNotFoundError, ValueError):
-        generation = 1
+        generation = at_least
     replace_file(file, [str(generation).encode()])
     return generation

@@ -24,6 +24,8 @@ from flowwatch.log.writer import Writer
 
 DRAIN_S: Final = 0.01
 """How often staged files are looked for: a small part of a tick."""
+TOLD_S: Final = 0.001
+"""The same in a rehearsal, which waits for each of its ticks."""
 RETRY_S: Final = 0.5
 """How often a lock that another process holds is asked for."""
 
@@ -88,4 +90,4 @@ class Ticker(threading.Thread):
                     writer.retain(self._keep.bytes, self._keep.age_us, whole=checkpoints.is_whole)
             for path, problem in writer.drain().bad:
                 self._tell(f"set aside {path}: {problem}")
-            self._stop_asked.wait(min(DRAIN_S, clock.wait_us / 1e6))
+            self._stop_asked.wait(TOLD_S if told else min(DRAIN_S, clock.wait_us / 1e6))

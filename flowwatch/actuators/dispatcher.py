@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,6 +103,9 @@ class Dispatcher:
         self._next = {"journal": 0, "check": 0, "keep": 0, "forget": 0}
         self._kept: Place | None = None
         self._fresh = True
+        self._unread = True
+        self._blind: set[str] = set()
+        """Sites of which it could not be read what was sent to them before."""
         self._lock = threading.Lock()
         self._latches: dict[str, list[Fire]] = {}
         self._status: dict[str, tuple[DeviceStatus, ...]] = {}
@@ -201,15 +205,15 @@ class Dispatcher:
             self._due.pop(site, None)
             try:
                 self._settle(site)
-            except BaseException:
+            except Exception:
+                LOG.exception("%s: its devices could not be looked after; again in a second", site)
                 self._due[site] = now + SECOND
-                raise
-        self._write_answers()
+        self._spare(self._write_answers)
 
     def _write_answers(self) -> None:
         """Behind the sending, so that what is only written down keeps nothing waiting that moves."""
-        self._ledger.answered(self._answers)
-        self._answers.clear()
+        answers, self._answers = self._answers, []
+        self._ledger.answered(answers)
 
     def _take_events(self) -> None:
         """Wait a moment for an event, and take all that there are."""
@@ -275,18 +279,24 @@ class Dispatcher:
         if self._follower is None and not self._find_place():
             return
         assert self._follower is not None
-        if not self._follower.grew():
+        if not self._follower.grew() and not self._unread:
             return
+        self._unread = True
         now, fresh = _now(), self._fresh
         self._fresh = False
         seen: list[tuple[str, Order]] = []
         for entry in self._follower.new():
-            order = self._orders.fold(entry)
             self._dirty.add(entry.chain)
+            try:
+                order = self._orders.fold(entry)
+            except (ValueError, LookupError, TypeError):
+                LOG.exception("%s: an entry that says nothing that can be understood; passed over", entry.id)
+                continue
             if order is not None:
                 seen.append((entry.chain, order))
-        self._note_seen(seen, now, fresh=fresh)
         self._mind_latches(now)
+        self._note_seen(seen, now, fresh=fresh)
+        self._unread = False
 
     def _find_place(self) -> bool:
         """Open the journal where this service had come to; whether it is there."""
@@ -326,7 +336,7 @@ class Dispatcher:
             if last or not fresh:
                 note = "catching_up" if last else "superseded"
                 notes.append(self._note(site, order.device, order.command, 2 * order.revision, order.setting, now, note))
-        self._ledger.write(notes)
+        self._spare(lambda: self._ledger.write(notes))
 
     def _mind_latches(self, now: int) -> None:
         """Latch the fires that the journal tells of, and end the latches of those that people have ended."""
@@ -337,14 +347,14 @@ class Dispatcher:
                     if not known:
                         self._latches.setdefault(name, []).append(Fire(fire.record, now))
                 if not known:
-                    self._ledger.latch(name, fire.record, now)
+                    self._spare(partial(self._ledger.latch, name, fire.record, now))
             with self._lock:
                 over = [latch for latch in self._latches.get(name, ()) if site.latch_over(latch)]
                 if over:
                     self._latches[name] = [latch for latch in self._latches[name] if latch not in over]
                     self._dirty.add(name)
             for latch in over:
-                self._ledger.unlatch(name, latch.record, now)
+                self._spare(partial(self._ledger.unlatch, name, latch.record, now))
 
     # ---- now and then
 
@@ -360,15 +370,23 @@ class Dispatcher:
         self._mind_latches(now)
         if now >= self._next["keep"]:
             self._next["keep"] = now + KEEP_US
-            self._keep()
+            self._spare(self._keep)
         if now >= self._next["forget"]:
             self._next["forget"] = now + FORGET_US
-            self._ledger.forget(now - KEPT_US)
+            self._spare(lambda: self._ledger.forget(now - KEPT_US))
+
+    @staticmethod
+    def _spare(work: Callable[[], object]) -> None:
+        """Do what can be done without: a disk that fails must not keep the loop from what moves."""
+        try:
+            work()
+        except JournalError:
+            LOG.exception("the ledger cannot be written")
 
     def _keep(self) -> None:
         if self._follower is not None and self._follower.place != self._kept:
+            self._ledger.keep(str(self._journal), self._follower.place, self._orders.to_bytes())
             self._kept = self._follower.place
-            self._ledger.keep(str(self._journal), self._kept, self._orders.to_bytes())
 
     # ---- one site
 
@@ -383,7 +401,7 @@ class Dispatcher:
         devices = self._fleet.of(name)
         for device in devices.values():
             self._recall(device, wanted.get(device.name))
-        plan = reconcile(site, wanted, {d.name: d.known for d in devices.values()}, _now())
+        plan = reconcile(site, wanted, {d.name: d.known for d in devices.values()}, _now(), self._orders.by_hand(name))
         self._send(site, plan)
         self._note_held(name, plan, wanted)
         if plan.again_us is not None:
@@ -417,7 +435,11 @@ class Dispatcher:
             if way is None or key in self._wire_of:
                 continue
             device = self._fleet.add(*key)
-            device.remember(self._ledger.flights(*key, _now() - REMEMBERED_US), {})
+            try:
+                device.remember(self._ledger.flights(*key, _now() - REMEMBERED_US), {})
+            except JournalError:
+                LOG.exception("%s: what was sent before cannot be read; only what opens is sent", name)
+                self._blind.add(name)
             wire = self._http.name if way.url is not None else f"mqtt:{way.broker}"
             self._wire_of[key] = wire
             if way.url is not None:
@@ -433,15 +455,22 @@ class Dispatcher:
 
     def _recall(self, device: Device, want: Wanted | None) -> None:
         """Read from the ledger how often a revision was sent that this life has not sent yet."""
-        if want is not None and want.revision not in device.known.attempts:
-            device.remember(list(device.known.flights), {want.revision: self._ledger.attempts(device.site, device.name, want.revision)})
+        if want is None or want.revision in device.known.attempts:
+            return
+        try:
+            attempts = self._ledger.attempts(device.site, device.name, want.revision)
+        except JournalError:
+            LOG.exception("%s/%s: attempts cannot be read; they are counted by the clock", device.site, device.name)
+            attempts = _now() // SECOND
+        device.remember(list(device.known.flights), {want.revision: attempts})
 
     def _send(self, site: Record, plan: Plan) -> None:
         """Write the attempts down and make them. Where they cannot be written down, only those that take nobody's way out are made."""
         if not plan.sends:
             return
         name, now = site["site"], _now()
-        commands = [(send, message(site, send, self._generation, now)) for send in plan.sends]
+        sends = [send for send in plan.sends if send.gives or name not in self._blind]
+        commands = [(send, message(site, send, self._generation, now)) for send in sends]
         try:
             self._ledger.write([delivery(command, now) for _, command in commands])
         except JournalError:
@@ -464,7 +493,7 @@ class Dispatcher:
             self._noted[name, device] = (want.revision, wait.because)
             note = f"held: {wait.because}: {wait.says}"[:500]
             notes.append(self._note(name, device, want.command, want.revision, want.setting, _now(), note))
-        self._ledger.write(notes)
+        self._spare(lambda: self._ledger.write(notes))
 
     def _note(self, site: str, device: str, command: str, revision: int, setting: str | None, now: int, note: str) -> Delivery:
         return Delivery(0, site, device, command, revision, 0, self._generation, setting, now, note=note)

@@ -6,6 +6,7 @@ somebody it looks up again within a second.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -219,5 +220,9 @@ def _password(file: Path | None) -> str:
         if not sys.stdin.isatty():
             raise CommandError(Exit.USAGE, "no terminal to ask for the password; expected --password-file (- for standard input)")
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
-    text = sys.stdin.readline() if str(file) == "-" else file.read_text(encoding="utf-8").partition("\n")[0]
+    if str(file) == "-":
+        with os.fdopen(os.dup(0), encoding="utf-8") as given:
+            text = given.readline()
+    else:
+        text = file.read_text(encoding="utf-8").partition("\n")[0]
     return text.rstrip("\r\n")

@@ -195,6 +195,22 @@ def deliver(workspace: Workspace, manner: options.Manner, site: str, to: Literal
     desk.send(Deliver(**desk.head(reason), to=to))
 
 
+@operate.command()
+@options.data
+@click.option("--site", required=True)
+@click.option("--gate", required=True, help="The gate that was set by hand.")
+@click.option("--mode", required=True, metavar="SETTING", help="How it is now: in, out, both, closed...")
+@click.option("--reason", default="set on the spot", show_default=True)
+@options.operator
+def turned(workspace: Workspace, manner: options.Manner, site: str, gate: str, mode: str, reason: str) -> None:
+    """Say that people set a gate on the spot: flowwatch then watches whether anybody passes against it."""
+    from flowwatch.documents.actions import Turned
+
+    desk = Desk(workspace, site, manner)
+    desk.site.need("gate", gate)
+    desk.send(Turned(**desk.head(reason), gate=gate, mode=_setting(mode)))
+
+
 def _setting(text: str) -> str:
     """The canonical text of a gate's setting. Raises `CommandError` with the near miss."""
     from flowwatch.core.gates import Setting

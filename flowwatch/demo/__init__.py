@@ -1,8 +1,8 @@
 """`flowwatch demo`: a simulated holiday through the real pipeline, faster than real time, live in the terminal.
 
-Nothing here is a stand-in: `day` fills a durable log through the edge while `flowwatch run` decides on it, `screen` shows what the journal
-says, and the people are those of a scenario of the simulator (`flowwatch_sim`), one by one. The day ends by itself, with a summary and a folder
-on which every other command can be tried.
+Nothing here is a stand-in: `pipeline` starts engine, service and gates, readings arrive over HTTP like anybody's, commands leave over the gates'
+own wire, `screen` shows what the journal says, and the people are those of a scenario of the simulator (`flowwatch_sim`), one by one. The day
+ends by itself, with a summary and a folder on which every other command can be tried.
 
 This package is the only one of flowwatch that imports `flowwatch_sim`, and `flowwatch demo` imports it when it is asked for.
 """
@@ -20,14 +20,14 @@ from typing import Final
 from rich.console import Console
 from rich.live import Live
 
-from flowwatch.demo.day import Day, DemoFailed
+from flowwatch.demo.day import Day
+from flowwatch.demo.pipeline import DemoFailed
 from flowwatch.demo.screen import View, plain, render
 from flowwatch.demo.summary import summary
 from flowwatch.documents import shipped
 from flowwatch.documents.load import source
 from flowwatch.words import Language
 from flowwatch.workspace import Workspace
-from flowwatch_sim.diary import Diary
 from flowwatch_sim.planned import read_scenario
 from flowwatch_sim.shelf import found, single
 
@@ -81,7 +81,7 @@ def prepared(folder: Path, documents: Path | None, seed: int, lang: Language, sc
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).write_text(json.dumps({"flowwatch": "demo"}) + "\n")
-    return Day(Workspace(folder), Diary(planned, seed), lang)
+    return Day(Workspace(folder), planned, seed, lang)
 
 
 @contextmanager

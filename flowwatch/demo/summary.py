@@ -22,7 +22,7 @@ SEVERITY: Final = ("IV", "III", "II", "I")
 
 def summary(day: Day, seconds: float) -> list[str]:
     """The lines that end a demonstration which took `seconds`."""
-    say, diary, view = day.names.say, day.diary, day.view
+    say, view = day.names.say, day.view
     kinds = [e.kind for e in day.entries]
     commands, incidents = kinds.count(EntryKind.COMMAND), kinds.count(EntryKind.INCIDENT)
     peak, covered = max(inside for inside, _ in view.day), f"{100 * day.covered / len(view.day):.0f} %"
@@ -31,9 +31,9 @@ def summary(day: Day, seconds: float) -> list[str]:
     refused = [(REASONS[reason][view.lang], n) for reason, n in sorted(day.refused.items())]
     told = [
         say(
-            f"{seconds:.0f} 秒走完了 {long_zh}。入场 {diary.came_in:,} 人，另有 {diary.turned_away:,} 人在口外折返或放弃等候。"
+            f"{seconds:.0f} 秒走完了 {long_zh}。入场 {day.came_in:,} 人，另有 {day.turned_away:,} 人在口外折返或放弃等候。"
             f"估计峰值 {peak:,} 人，模拟真值峰值 {day.peak:,} 人；真值有 {covered} 的时间落在人数区间内。",
-            f"{long_en} in {seconds:.0f} s. {diary.came_in:,} people came in; {diary.turned_away:,} more turned away or gave up outside. "
+            f"{long_en} in {seconds:.0f} s. {day.came_in:,} people came in; {day.turned_away:,} more turned away or gave up outside. "
             f"The estimate peaked at {peak:,}, the simulated truth at {day.peak:,}; the truth lay within the band {covered} of the time.",
         ),
         say("管控阶段：", "Stages: ") + stages,

@@ -31,7 +31,7 @@ import numpy as np
 
 from flowwatch.adapters.batch import Batch
 from flowwatch.adapters.ordinals import number_whole
-from flowwatch.core.readings import Reason
+from flowwatch.core.readings import Kind, Reason
 from flowwatch.log.errors import LogError
 from flowwatch.log.inbox import Inbox, backlog
 from flowwatch.log.readings import Readings
@@ -67,6 +67,9 @@ class Staging(Protocol):
 
     def append_report(self, site: str, payload: bytes, at_us: int) -> None:
         """Buffer a device's report."""
+
+    def append_tick(self, at_us: int) -> None:
+        """Buffer a tick, for a log whose time is told."""
 
     def commit(self) -> Path | None:
         """Make durable what is buffered."""
@@ -118,12 +121,12 @@ class _Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """An action or report on its way."""
+    """An action, report or tick on its way."""
 
+    kind: Kind
     site: str
     payload: bytes
     at_us: int
-    report: bool
     received_us: int
     done: Future[Receipt]
 
@@ -190,11 +193,15 @@ class Stager:
 
     def offer_action(self, site: str, payload: bytes, at_us: int) -> Future[Receipt] | None:
         """Take an operator's record for a site; None only where nothing can be made durable any more. Raises `BadRecord` if it is too long."""
-        return self._offer_record(site, payload, at_us, report=False)
+        return self._offer_record(Kind.ACTION, site, payload, at_us)
 
     def offer_report(self, site: str, payload: bytes, at_us: int) -> Future[Receipt] | None:
         """Take a device's report for a site; None only where nothing can be made durable any more. Raises `BadRecord` if it is too long."""
-        return self._offer_record(site, payload, at_us, report=True)
+        return self._offer_record(Kind.REPORT, site, payload, at_us)
+
+    def offer_tick(self, at_us: int) -> Future[Receipt] | None:
+        """Take a tick, for a log whose time is told: everything that was durable before it happened before it."""
+        return self._offer_record(Kind.TICK, "", b"", at_us)
 
     @property
     def waiting(self) -> Waiting:
@@ -209,9 +216,9 @@ class Stager:
             self._changed.notify()
         self._thread.join()
 
-    def _offer_record(self, site: str, payload: bytes, at_us: int, *, report: bool) -> Future[Receipt] | None:
+    def _offer_record(self, kind: Kind, site: str, payload: bytes, at_us: int) -> Future[Receipt] | None:
         check_length(payload)
-        record = _Record(site, payload, at_us, report, self._now_us(), _taken())
+        record = _Record(kind, site, payload, at_us, self._now_us(), _taken())
         with self._changed:
             if self._closing or len(self._records) >= MOST_RECORDS:
                 self.no_room += 1
@@ -264,14 +271,21 @@ class Stager:
         sites: dict[str, list[_Record]] = {}
         for record in records:
             sites.setdefault(record.site, []).append(record)
-        for site, parts in sites.items():
+        for parts in sites.values():
             staged = []
             for part in parts:
-                append = self._inbox.append_report if part.report else self._inbox.append_action
                 with _told(part.done):
-                    append(site, part.payload, part.at_us)
+                    self._append_record(part)
                     staged.append((part.done, Receipt(0, 0, part.received_us)))
             self._commit(staged, len(staged))
+
+    def _append_record(self, part: _Record) -> None:
+        if part.kind is Kind.TICK:
+            self._inbox.append_tick(part.at_us)
+        elif part.kind is Kind.REPORT:
+            self._inbox.append_report(part.site, part.payload, part.at_us)
+        else:
+            self._inbox.append_action(part.site, part.payload, part.at_us)
 
     def _stage_rows(self, rows: Sequence[_Rows]) -> None:
         """Stage batches together; where one of them cannot be staged, each by itself, so that it harms no other."""

@@ -21,6 +21,7 @@ from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
 from flowwatch.service.api import accounts, actions, journal, pages, roster, session, sites
+from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
 from flowwatch.service.auth.passwords import Passwords
@@ -71,6 +72,7 @@ HANDLERS: Final[list[Any]] = [
     sites.documents,
     sites.document,
     sites.deliveries,
+    time_.time,
     journal.journal,
     journal.entry,
     journal.explanation,
@@ -133,8 +135,8 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     """
     chosen = setting or Setting()
     limits, clock, steady = chosen.limits, chosen.now_us, chosen.now_s
-    places = Sites(workspace.log, chosen.areas, steady)
     picture = Picture(workspace.journal)
+    places = Sites(workspace.log, chosen.areas, steady, picture.newest_documents)
     users = Users(store, chosen.passwords, clock)
     authenticator = Authenticator(store, users, clock, steady)
     records = Records(places, picture, stager, chosen.wires.on_fire, chosen.log_us or clock)

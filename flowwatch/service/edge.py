@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from flowwatch.journal.database import JournalError
+from flowwatch.log.errors import LogError
 from flowwatch.service.access import FAULTS, Tally, line
 from flowwatch.service.bodies import Disconnected
 from flowwatch.service.gatekeeper import WHO, Gatekeeper, address
@@ -60,12 +62,15 @@ class Edge:
         try:
             if self._under_way > MOST_AT_ONCE:
                 await exchange.problem(wait("busy", "too many requests are under way", 1))
-            elif scope["path"] == PATH and scope["method"] == "POST":
+            elif scope["path"] == PATH:
                 await self._read(scope, receive, exchange)
             else:
                 await self._app(scope, receive, exchange.send)
         except Problem as problem:
             await exchange.problem(problem)
+        except (LogError, JournalError) as error:
+            FAULTS.error("request %s: %s", exchange.name, error)
+            await exchange.problem(wait("unavailable", "the log cannot be written now; nothing of the request is kept", 5))
         except Disconnected:
             exchange.status = 499
         except Exception:  # noqa: BLE001 - the last place where anything can be caught: nobody sees a traceback but the log
@@ -76,6 +81,8 @@ class Edge:
             exchange.end(self._taken)
 
     async def _read(self, scope: Any, receive: Receive, exchange: _Exchange) -> None:
+        if scope["method"] != "POST":
+            raise Problem("wrong-method", "readings are posted here", headers={"allow": "POST"})
         scope["path_template"] = PATH
         identity = await self._gatekeeper.admit(scope, PATH, {})
         assert identity is not None

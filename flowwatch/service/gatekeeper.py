@@ -63,13 +63,12 @@ class Gatekeeper:
             await self._check_site(need, identity, str(params["site"]))
 
     async def _check_site(self, need: Need, identity: Identity, site: str) -> None:
-        names = await asyncio.to_thread(self._sites.names)
+        there = await asyncio.to_thread(self._sites.has, site)
         path = self._sites.areas.of(site)
-        permitted = identity.may(need.role, need.scope, path)
-        if site in names and permitted:
+        if there and identity.may(need.role, need.scope, path):
             return
-        if site not in names or not self.sees(identity, path):
-            seen = [name for name in names if self.sees(identity, self._sites.areas.of(name))]
+        if not there or not self.sees(identity, path):
+            seen = [name for name in await asyncio.to_thread(self._sites.names) if self.sees(identity, self._sites.areas.of(name))]
             raise unknown("unknown-site", "site", site, seen)
         raise not_allowed(need)
 

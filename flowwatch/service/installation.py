@@ -8,6 +8,7 @@ requests and messages, then no more commands and reports, then what was taken is
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,11 +28,11 @@ from flowwatch.evidence import Evidence
 from flowwatch.inputs.formats import family_readers
 from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.poll import PollSource
-from flowwatch.inputs.stager import Stager
+from flowwatch.inputs.stager import EVERY_S, Stager
 from flowwatch.instance import next_generation, sole_instance
 from flowwatch.journal.export import iso
 from flowwatch.log.routing import Routing
-from flowwatch.log.settings import load
+from flowwatch.log.settings import Clock, load
 from flowwatch.log.time import clock_of
 from flowwatch.service.app import Service, Setting, build
 from flowwatch.service.auth.identity import Areas
@@ -59,7 +60,8 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
     limits, bounds = limits_of(said.limits)
     with ExitStack() as owned:
         owned.enter_context(sole_instance(workspace, service=True))
-        stager = owned.enter_context(Stager(workspace.log, bounds))
+        told = load(workspace.log).clock is Clock.TOLD
+        stager = owned.enter_context(Stager(workspace.log, bounds, every_s=0.0 if told else EVERY_S))
         store = open_store(workspace.service)
         owned.callback(store.close)
         dispatcher, wires = None, Wires()
@@ -93,7 +95,8 @@ def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Le
     return Dispatcher(
         workspace.journal,
         ledger,
-        next_generation(workspace.serve_generation),
+        # not below the clock, so that a folder that was restored or made anew is not taken for one that was fenced
+        next_generation(workspace.serve_generation, at_least=int(time.time())),
         document_of,
         report,
         actuators=[_actuator(name, way, folder) for name, way in said.actuators.items()],

@@ -116,6 +116,12 @@ class Picture:
         """The site's open incidents, the oldest first."""
         return sorted(self.site(name).incidents.values(), key=lambda body: (body["since_us"], body["incident"]))
 
+    def newest_documents(self) -> str | None:
+        """The id of the newest entry that tells of documents: another one, and documents have changed."""
+        journal = self.journal
+        entry = None if journal is None else next(journal.entries(kind=EntryKind.DOCUMENT, limit=1, newest=True), None)
+        return None if entry is None else entry.id
+
     def minute(self, site: str) -> Estimate | None:
         """The site's newest estimate."""
         journal = self.journal

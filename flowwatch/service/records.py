@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, Final, get_args
 
 import msgspec
@@ -58,6 +59,10 @@ class Records:
             await asyncio.to_thread(self._on_fire, site, record)
         await durable(self._stager.offer_action(site, payload, now))
         return record
+
+    def offer_tick(self, at_us: int) -> Future[Any] | None:
+        """Stage a tick, for a log whose time is told; None where there is no room."""
+        return self._stager.offer_tick(at_us)
 
     async def outcome(self, site: str, action: str, seconds: float) -> dict[str, Any] | None:
         """What the journal says of a record, waiting for it so long at most (seconds, up to `MOST_WAIT_S`); None if it says nothing."""

@@ -1,7 +1,8 @@
 """The sites that the service speaks of: where they lie, their newest documents, and which counters they have.
 
-Read from the log again when its routing or a partition's end says that something came; documents are found by the flags in the heads of
-frames, so looking costs little. Names that are not there are told with the near miss, but only among the sites that the asker may see.
+Read from the log again when something says that documents came: the journal, which tells of them when they come into force; the log's routing,
+for a new site; and in any case once a minute. Names that are not there are told with the near miss, but only among the sites that the asker
+may see.
 """
 
 from __future__ import annotations
@@ -9,38 +10,54 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from flowwatch.evidence import Document, Evidence, Version
-from flowwatch.log.routing import Routing
-from flowwatch.log.settings import load
+from flowwatch.log.settings import Clock, load
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
 from flowwatch.service.problems import Problem, unknown
 
-LOOKED_S: Final = 2.0
-"""How often the log is looked at for new documents, at most."""
+ASKED_S: Final = 1.0
+"""How often it is asked whether documents came, at most."""
+LOOKED_S: Final = 60.0
+"""How often the log is read anyway."""
 
 
 class Sites:
-    """The sites of one log. For several threads."""
+    """The sites of one log. For several threads. `sign` changes when documents have come into force."""
 
-    def __init__(self, log: Path, areas: Areas, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, log: Path, areas: Areas, now_s: Callable[[], float] = time.monotonic, sign: Callable[[], object] = lambda: None
+    ) -> None:
         """Raises `LogError` where there is no log."""
         self.log = log
         self.areas = areas
         self._settings = load(log)
         self._now_s = now_s
+        self._sign = sign
         self._lock = threading.Lock()
-        self._looked = -LOOKED_S
+        self._asked = self._looked = now_s()
+        self._seen = self._signs()
         self._documents: dict[str, Document] = {}
         self._counters: frozenset[str] = frozenset()
-        self._look()
+        self._read()
+
+    @property
+    def clock(self) -> Clock:
+        """Where the log's time comes from."""
+        return self._settings.clock
 
     def names(self) -> list[str]:
         """All sites that have a document."""
         self._fresh()
         return sorted(self._documents)
+
+    def has(self, site: str) -> bool:
+        """Whether there is such a site."""
+        self._fresh()
+        return site in self._documents
 
     def counters(self) -> frozenset[str]:
         """The full names of all counters; as of the last look, so that asking costs nothing."""
@@ -65,22 +82,29 @@ class Sites:
         with Evidence(self.log) as evidence:
             return evidence.document(site, version)
 
-    def look(self) -> None:
-        """Look at the log now."""
-        with self._lock:
-            self._look()
-
     def _fresh(self) -> None:
-        if self._now_s() - self._looked >= LOOKED_S:
-            self.look()
+        now = self._now_s()
+        if now - self._asked < ASKED_S:
+            return
+        with self._lock:
+            if now - self._asked < ASKED_S:
+                return
+            self._asked = now
+            signs = self._signs()
+            if signs != self._seen or now - self._looked >= LOOKED_S:
+                self._seen, self._looked = signs, now
+                self._read()
 
-    def _look(self) -> None:
+    def _signs(self) -> tuple[object, object]:
+        with suppress(FileNotFoundError):
+            return (self.log / "routing.json").stat().st_mtime_ns, self._sign()
+        return None, self._sign()
+
+    def _read(self) -> None:
         with Evidence(self.log) as evidence:
-            places = Routing(self.log, self._settings).sites
-            found = {site: document for site in places if (document := evidence.document(site)) is not None}
+            found = evidence.documents()
         self._documents = found
         self._counters = frozenset(f"{site}/{counter['counter']}" for site, document in found.items() for counter in document["counters"])
-        self._looked = self._now_s()
 
 
 def names_in(document: Mapping[str, Any], of: str) -> list[str]:

@@ -17,5 +17,8 @@ class Stager(Protocol):
         The future is done when they are durable, or holds what kept them from it.
         """
 
+    def offer_tick(self, at_us: int) -> Future[Any] | None:
+        """Take a tick for a log whose time is told, in the same way."""
+
     def offer_action(self, site: str, payload: bytes, at_us: int) -> Future[Any] | None:
         """Take an operator's record, in the same way."""

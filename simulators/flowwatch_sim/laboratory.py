@@ -18,12 +18,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from flowwatch.core.engine import Engine
-from flowwatch.core.entries import EntryKind, canonical
+from flowwatch.core.entries import Entry, EntryKind, canonical
 from flowwatch.core.readings import ABSENT, SECOND, Block, Kind
-from flowwatch.core.settings import Setting
 from flowwatch_sim.controllers import Controller, Report
 from flowwatch_sim.counters import Sight
+from flowwatch_sim.deciding import Deciding, Production
 from flowwatch_sim.layout import GATE
 from flowwatch_sim.luck import Purpose, generator
 from flowwatch_sim.passages import Between, site_seed
@@ -111,13 +110,10 @@ class _Replicate:
 class Laboratory:
     """Days of one scenario under one set of documents. Of several sites there is a `Day` for each, in the order of the scenario, seed by seed."""
 
-    def __init__(
-        self, planned: Planned, seeds: Sequence[int], sight: Sight | None = None, tap: Callable[[Block], object] = lambda _: None
-    ) -> None:
-        """`tap` hears every block of rows right before the engine does."""
-        self.planned, self._tap = planned, tap
+    def __init__(self, planned: Planned, seeds: Sequence[int], sight: Sight | None = None, deciding: Deciding | None = None) -> None:
+        """`deciding`: who decides; the production engine in this process, if nobody else."""
+        self.planned, self._deciding = planned, deciding or Production()
         self._sight: Sight = sight or planned.scenario.sensing.value
-        self.engine = Engine("p00")
         self._first, self._rows, self._payload = 0, list[tuple[int, ...]](), dict[int, bytes]()
         self._ticks = round(planned.lasts_s / planned.every_s)
         self._betweens = [Between(planned.sites, planned.passages, seed) for seed in seeds]
@@ -283,17 +279,17 @@ class Laboratory:
             self._payload,
         )
         self._first, self._rows, self._payload = self._first + n, [], {}
-        self._tap(block)
-        for entry in self.engine.feed(block).entries:
+        for entry in self._deciding.feed(block):
             if entry.kind in CAUGHT and entry.chain in self._by_site:
-                self._hear(self._by_site[entry.chain], entry.kind, json.loads(entry.body), now)
+                self._hear(self._by_site[entry.chain], entry, json.loads(entry.body), now)
 
-    def _hear(self, day: _Replicate, kind: str, body: dict[str, Any], now: float) -> None:
+    def _hear(self, day: _Replicate, entry: Entry, body: dict[str, Any], now: float) -> None:
         layout = day.planned.layout
-        match kind:
+        match entry.kind:
             case EntryKind.COMMAND:
-                setting = Setting.parse(body["setting"])
-                day.controllers[layout.gates.index(body["gate"])].command(setting, now)
+                setting = self._deciding.taken(entry)
+                if setting is not None:
+                    day.controllers[layout.gates.index(body["gate"])].command(setting, now)
                 day.commands.append((now, body["gate"], body["setting"]))
             case EntryKind.DEVICE if body["device"] == "link":
                 way = {"one_way": 0, "one_way_back": 1}.get(str(body["state"]))
@@ -307,16 +303,10 @@ class Laboratory:
                     day.answers.append((now + day.planned.answer_s, body["incident"]))
 
     def _remember_band(self, now: float) -> None:
-        engine, minute = self.engine, int(now // MINUTE_S) - 1
-        figures = engine.occupancy.figures(engine.network, engine.intake.totals.counted_at, engine.tick)
+        minute = int(now // MINUTE_S) - 1
         for day in self._days:
-            zones, people = day.planned.layout.zones, day.world.in_zones()
-            first = engine.network.zone_index[f"{day.site}/{zones[0]}"]
-            for z in range(len(zones)):
-                if figures.known[first + z]:
-                    day.lower[minute, z] = figures.lower[first + z] // 1000
-                    day.upper[minute, z] = -(-figures.upper[first + z] // 1000)
-                day.truth[minute, z] = people[z]
+            day.lower[minute], day.upper[minute] = zip(*self._deciding.bands(day.site, day.planned.layout.zones), strict=True)
+            day.truth[minute] = day.world.in_zones()
 
     # -- the end ----------------------------------------------------------------------------------------------------------------------
 

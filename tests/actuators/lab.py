@@ -61,6 +61,10 @@ class Story:
 
     def command(self, at: int | None = None, *, delivery: str = "automatic", drill: bool = False, **table: str) -> list[Entry]:
         """Commands to gates."""
+        return self.commands(table, at, delivery=delivery, drill=drill)
+
+    def commands(self, table: Mapping[str, str], at: int | None = None, *, delivery: str = "automatic", drill: bool = False) -> list[Entry]:
+        """Commands to the gates of `table`."""
         told = []
         for name, text in table.items():
             self.revisions[name] = self.revisions.get(name, 0) + 1

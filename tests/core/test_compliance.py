@@ -300,3 +300,23 @@ def test_a_zone_plan_beside_changes_nothing_of_it() -> None:
     engine = _begun(_place(beside=[beside]))
     told = _told(engine, [recount(T0 + 2 * SECOND, 60), *_seconds(2, 32)], "gate_unanswered")
     assert told == [(32, "raised", "gate_unanswered", "g0", "silent")]
+
+
+# -- gates that people turn ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gate_that_people_set_is_watched_from_then_on() -> None:
+    engine = _begun(_place("advise"))
+    rows: list[Row] = [recount(T0 + 2 * SECOND, 150), tick(T0 + 2 * SECOND)]
+    people = [row for s in range(3, 600) for row in ([delta(T0 + s * SECOND, 18)] if s % 60 == 30 else []) + [tick(T0 + s * SECOND)]]
+    assert _told(stored(engine), [*rows, *people], "gate_contradicted") == []
+    said = act(T0 + 3 * SECOND, "t", "turned", gate="g0", mode="out")
+    assert _told(engine, [*rows, said, *people], "gate_contradicted") == [(240, "raised", "gate_contradicted", "g0", "in")]
+
+
+def test_what_people_say_of_a_gate_on_the_spot_is_taken_as_it_is() -> None:
+    engine = _begun(_place("advise"))
+    rows = [act(T0 + 2 * SECOND, "t1", "turned", gate="g0", mode="in"), act(T0 + 2 * SECOND, "t2", "turned", gate="g9", mode="in")]
+    said = bodies(play([*rows, tick(T0 + 2 * SECOND)], engine=engine).entries, "action")
+    assert [b["refused"] for b in said] == [None, 'no gate "g9"']
+    assert engine.standings["yu"].reported["gate/g0"].setting == "in"

@@ -17,6 +17,8 @@ from flowwatch.demo.day import Day
 from flowwatch.demo.summary import hints, summary
 from flowwatch.documents import shipped
 from flowwatch.replay import replay
+from flowwatch_sim.gatehouse.memory import MemoryFile
+from flowwatch_sim.laboratory import Laboratory
 
 SILENT = (150, 175)
 """From and until which minute the demo's turnstile is silent, as the scenario says."""
@@ -36,14 +38,19 @@ actions: [{at: 20m, case: {case: sudden-rain, until: 25m}}]
 """
 
 
-def equals_its_laboratory(day: Day) -> bool:
-    """Whether the journal has the stages and commands with which the people were simulated, at the same moments."""
-    lived, start = day.diary._laboratory._days[0], day.diary.planned.start_us
+def equals_its_laboratory(day: Day, seed: int) -> bool:
+    """Whether the journal has the stages and commands that the laboratory's own engine and gates give on this day, at the same moments."""
+    (lived,), start = Laboratory(day.planned, [seed]).run(), day.planned.start_us
     told = {kind: [(e.at, json.loads(e.body)) for e in day.entries if e.kind is kind] for kind in (EntryKind.TRANSITION, EntryKind.COMMAND)}
     stages = [(at, body["plan"], body["to"]) for at, body in told[EntryKind.TRANSITION]]
     commands = [(at, body["gate"], body["setting"]) for at, body in told[EntryKind.COMMAND]]
     there = [[(start + round(at * SECOND), *what) for at, *what in those] for those in (lived.stages, lived.commands)]
     return [stages, commands] == there and len(stages) > 1 and len(commands) > 8
+
+
+def _last_commands(day: Day) -> dict[str, tuple[str, int]]:
+    bodies = [json.loads(e.body) for e in day.entries if e.kind is EntryKind.COMMAND]
+    return {body["gate"]: (body["setting"], body["revision"]) for body in bodies}
 
 
 @pytest.mark.slow
@@ -59,7 +66,7 @@ def test_the_day_shows_every_stage_a_silence_a_recount_and_what_was_refused_and_
 
     wave = ["three_in_five_out", "normal"]
     assert [stage for _, stage in day.stages] == ["normal", *wave, "three_in_five_out", "exit_only", *wave]
-    assert equals_its_laboratory(day)
+    assert equals_its_laboratory(day, 1)
     assert day.refused == {Reason.DUPLICATE: 3, Reason.FAR_FUTURE: 1}
     assert day.covered >= 0.85 * day.view.minutes
 
@@ -82,9 +89,13 @@ def test_any_scenario_of_one_site_can_be_shown_and_the_pipeline_decides_as_its_l
     scenario.write_text(RUSH, encoding="utf-8")
     day = prepared(tmp_path / "demo", None, 4, "zh", scenario)
     assert len(list(day.minutes())) == 30
-    assert equals_its_laboratory(day)
+    assert equals_its_laboratory(day, 4)
     said = [json.loads(e.body)["record"] for e in day.entries if e.kind is EntryKind.ACTION]
     assert {record["by"] for record in said} <= {"巡查民警", "值班指挥员"}
+    for gate, (setting, revision) in _last_commands(day).items():
+        kept = MemoryFile(day.workspace.root / "gates" / "yuyuan" / f"gate-{gate}.json").read()
+        assert kept is not None
+        assert (kept.setting, kept.revision) == (setting, 2 * revision)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,9 @@ class PlainStager:
     def offer_action(self, site: str, payload: bytes, at_us: int) -> Future[None] | None:
         return self._stage(lambda: self._inbox.append_action(site, payload, at_us))
 
+    def offer_tick(self, at_us: int) -> Future[None] | None:
+        return self._stage(lambda: self._inbox.append_tick(at_us))
+
     def _take(self, batch: Batch) -> None:
         now, rows = self._now(), batch.readings
         if len(batch):
@@ -144,6 +147,10 @@ class Place:
     @property
     def parts(self) -> Any:
         return self.service.parts
+
+    @property
+    def parts_idempotency(self) -> Any:
+        return self.service.app._readings._idempotency
 
     def token(self, *scopes: Scope, areas: tuple[str, ...] = ("",), sites: tuple[str, ...] | None = None) -> dict[str, str]:
         """Headers of a new token."""

@@ -77,3 +77,7 @@ def main(
         signal.signal(sign, lambda *_: ended.set())
     ended.wait()
     house.stop()
+
+
+if __name__ == "__main__":
+    main()
