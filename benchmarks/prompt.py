@@ -8,7 +8,8 @@ that waits for nobody. At random moments one reading more, in a request of its o
 starts when its 202 is here and stops when a subscriber has all commands that follow, one a gate. The subscriber is the gates, too: it acknowledges
 and reports, so that the next command may go. Decisions are taken at ticks: the aim is one tick and 150 ms for 99 in 100.
 
-Beside it: what each process used of a core, and what it held of memory a few seconds after the load began, and at its end.
+Beside it: what each process used of a core, and what it held of memory a few seconds after the load began,
+half way and at its end.
 """
 
 from __future__ import annotations
@@ -73,10 +74,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a process used of a core, and held of memory (MiB) at the begin and the end."""
+    """What a process used of a core, and held of memory (MiB) at the begin, half way and at the end."""
 
     cores: float
     begin: float
+    half: float
     end: float
 
 
@@ -294,10 +296,14 @@ def trial(root: Path, shape: Shape, seconds: float, connections: int, probed: in
         before, began = {name: _spent(pid) for name, pid in numbers.items()}, time.monotonic()
         held = {name: _held(pid) for name, pid in numbers.items()}
         say(f"{shape.sites:,} sites are up; readings for {seconds:g} s")
+        half: dict[str, float] = {}
+        timer = threading.Timer(seconds / 2, lambda: half.update({name: _held(pid) for name, pid in numbers.items()}))
+        timer.start()
         prober = Prober(port, token, shape, sites)
         prober.work(seconds)
+        timer.join()
         took = time.monotonic() - began
-        used = {name: Used((_spent(pid) - before[name]) / took, held[name], _held(pid)) for name, pid in numbers.items()}
+        used = {name: Used((_spent(pid) - before[name]) / took, held[name], half[name], _held(pid)) for name, pid in numbers.items()}
         pipe.send("end")
         load = pipe.recv()
     return Result(*matched(prober.probes, gates.heard), load, used)
@@ -380,8 +386,8 @@ def told(result: Result, tick_us: int) -> str:
 
 def processes(used: Mapping[str, Used]) -> str:
     """What each process used."""
-    rows = [[name, f"{u.cores * 100:.0f} %", f"{u.begin:,.0f}", f"{u.end:,.0f}", f"{u.end - u.begin:+,.0f}"] for name, u in used.items()]
-    return table(["process", "of a core", "MiB at the begin", "at the end", "more"], rows)
+    rows = [[name, f"{u.cores * 100:.0f} %", *(f"{mib:,.0f}" for mib in (u.begin, u.half, u.end))] for name, u in used.items()]
+    return table(["process", "of a core", "MiB at the begin", "half way", "at the end"], rows)
 
 
 def main() -> None:

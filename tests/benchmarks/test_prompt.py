@@ -32,7 +32,7 @@ def test_a_site_that_misses_a_command_has_lost_its_probes() -> None:
 
 
 def test_a_lost_probe_misses_the_aim() -> None:
-    assert " met |" in prompt.told(Result([1.0], 0, Load(5_000, 1.0), {"service": Used(0.2, 170, 171)}), 1_000_000)
+    assert " met |" in prompt.told(Result([1.0], 0, Load(5_000, 1.0), {"service": Used(0.2, 170, 171, 171)}), 1_000_000)
     assert "**missed**" in prompt.told(Result([1.0], 1), 1_000_000)
     assert "**missed**" in prompt.told(Result(), 1_000_000)
 
