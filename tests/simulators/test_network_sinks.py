@@ -69,7 +69,7 @@ class Service:
         root.mkdir(exist_ok=True)
         log.create(root / "log", partitions=1)
         with log.Writer.open(root / "log") as writer:
-            for site in SITES:
+            for site in (*SITES, "yuyuan"):
                 writer.append_document(document(site, counters()), 1)
             writer.commit()
         with closing(open_store(root / "service.db")) as store:
@@ -305,20 +305,27 @@ def test_a_broker_that_refuses_us_ends_the_stream(tmp_path: Path) -> None:
             play(city(), Messages(f"mqtt://127.0.0.1:{broker.port}", SITES, counters(), environment))
 
 
-def test_the_command_tells_what_was_accepted_and_fails_where_some_was_refused(tmp_path: Path) -> None:
-    def emit(*words: str, code: int) -> str:
-        result = CliRunner().invoke(main, ["emit", "drill", *words], env={"FLOWWATCH_TOKEN": service.token})
+def test_the_command_sends_a_scenario_and_fails_where_some_was_refused(tmp_path: Path) -> None:
+    def emit(*words: str | Path, code: int = 0) -> str:
+        result = CliRunner().invoke(main, ["emit", "drill", *map(str, words)], env={"FLOWWATCH_TOKEN": service.token})
         assert result.exit_code == code, result.output
         return result.stderr
 
     with Service(tmp_path / "w") as service:
         address = f"http://127.0.0.1:{service.port}"
-        assert "refused" in (told := emit("--to", address, "--now", code=1))
+        emit("--out", tmp_path / "lines", "--truth", tmp_path / "truth")
+        sent = [json.loads(line) for line in (tmp_path / "lines").read_bytes().splitlines()]
+        assert f"{len(sent):,} accepted" in emit("--to", address, "--truth", tmp_path / "again", "--gzip")
+        assert (tmp_path / "again").read_bytes() == (tmp_path / "truth").read_bytes()
+        told = emit("--to", address, "--sites", "2", "--now", code=1)
+        assert "\n0 accepted" in told
         assert "unknown_site" in told
-        assert "0 accepted" in told
         token = tmp_path / "token"
         token.write_text("nonsense", encoding="utf-8")
         token.chmod(0o600)
-        assert "401" in emit("--to", address, "--token-file", str(token), code=2)
-        assert "one of them" in emit("--to", address, "--out", str(tmp_path / "x"), code=2)
+        assert "401" in emit("--to", address, "--token-file", token, code=2)
+        assert "one of them" in emit("--to", address, "--out", tmp_path / "x", code=2)
+        assert "they are for a service" in emit("--to", "mqtt://127.0.0.1", "--gzip", code=2)
         assert "expected http://" in emit("--to", "kafka://127.0.0.1:9092", code=2)
+        service.stop()
+        assert Counter(row["counter"] for row in service.rows() if "yuyuan/" in row["counter"]) == Counter(row["counter"] for row in sent)

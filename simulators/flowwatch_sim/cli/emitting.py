@@ -51,7 +51,7 @@ TOKEN = "FLOWWATCH_TOKEN"  # noqa: S105 - the variable's name
     type=click.FloatRange(min=0, min_open=True),
     default=60.0,
     show_default=True,
-    help="--to: seconds that a receiver may take nothing, in all attempts, before the stream ends.",
+    help="--to: how many seconds a request is tried, or a broker may acknowledge nothing, before the stream ends.",
 )
 @click.option("--now", "from_now", is_flag=True, help="The day begins now, not when the scenario says: for a log with a wall clock.")
 @click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="A file for what really happened.")
@@ -96,8 +96,8 @@ def emit(
 
     if sum(place is not None for place in (out, log, to)) > 1:
         raise CommandError(Exit.USAGE, "found more than one of --out, --log and --to, expected one of them: readings go to one place")
-    if token_file is not None and (to is None or not to.startswith("http")):
-        raise CommandError(Exit.USAGE, "found --token-file without --to http://..., expected both: only a service asks for a token")
+    if (token_file is not None or compress) and (to is None or not to.startswith("http")):
+        raise CommandError(Exit.USAGE, "found --token-file or --gzip without --to http://..., expected both: they are for a service")
     root = shipped() if documents is None else documents
     planned = read_scenario(source(found(scenario)), root)
     many = min(days or DAYS, sites)
