@@ -47,8 +47,8 @@ def counters() -> list[str]:
     return [c["counter"] for c in planned().layout.site["counters"]]
 
 
-def city() -> City:
-    return City([day(TROUBLED)], len(SITES), seed=5)
+def city(sites: int = len(SITES)) -> City:
+    return City([day(TROUBLED)], sites, seed=5)
 
 
 def emitted(city: City) -> Counter[tuple[str, str]]:
@@ -283,11 +283,31 @@ def test_what_is_published_is_in_the_log_though_service_and_broker_are_started_a
             broker.stop()
             threading.Timer(0.5, broker.start).start()
 
-        tally = play(city(), Messages(f"mqtt://127.0.0.1:{broker.port}", SITES, counters(), {}), restart)
-        sent = emitted(city())
+        tally = play(city(1), Messages(f"mqtt://127.0.0.1:{broker.port}", SITES, counters(), {}), restart)
+        sent = emitted(city(1))
         assert (tally.accepted, tally.again) == (sent.total(), 1)
         service.wait()
         until(lambda: _staged(service) >= len(sent))
+        service.stop()
+        assert set(found(service)) == set(sent)
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_killed_gets_again_what_it_did_not_acknowledge(tmp_path: Path, broker: Mosquitto) -> None:
+    with subscribed(tmp_path / "w", broker) as service:
+        until(lambda: b"fw-in" in (tmp_path / "broker" / "mosquitto.log").read_bytes())
+        counts = [len(batch) for _, batch in city(1).steps(5 * SECOND)]
+        first = sum(counts[: len(counts) // 2])
+
+        def kill() -> None:
+            until(lambda: _staged(service) >= first)  # what it acknowledged and had not written would be lost with it
+            broker.stop(signal.SIGKILL)
+            threading.Timer(0.5, broker.start).start()
+
+        tally = play(city(1), Messages(f"mqtt://127.0.0.1:{broker.port}", SITES, counters(), {}), kill)
+        sent = emitted(city(1))
+        assert (tally.accepted, tally.again) == (sent.total(), 1)
+        until(lambda: _staged(service) >= sent.total())
         service.stop()
         assert set(found(service)) == set(sent)
 
