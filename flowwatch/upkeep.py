@@ -5,9 +5,11 @@ service the engine decides, and what it decided is sent when the service is back
 after `FIRST_S`, twice as long after each further failure, at most `LONGEST_S`; one that lived `STEADY_S` begins anew. Each time it is said which
 part ended, how, and when it is tried again.
 
-When the keeper itself is killed, the kernel tells both to stop (`PR_SET_PDEATHSIG`), so that a new one finds the folder free.
+When the keeper itself is killed, the kernel tells both to stop (`PR_SET_PDEATHSIG`), so that a new one soon finds the folder free. It may be there
+before that: a part that is refused because another holds the folder is tried again for as long as an earlier one may take to end (`STOP_S`).
 
-What cannot be mended by trying again ends both: a part that is used wrongly, or whose documents have faults, before it ever ran steadily.
+What cannot be mended by trying again ends both: a part that is used wrongly, or whose documents have faults, before it ever ran steadily; and one
+that others keep from the folder for longer than that.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ class Part:
     failures: int = 0
     steady: bool = False
     """Whether it ever lived for `STEADY_S`."""
+    shut_out: float | None = None
+    """Since when it has been ending because others hold what it needs."""
 
     def start(self, now: float) -> None:
         """Begin a process; signals to us are not signals to it, because we stop it ourselves."""
@@ -68,11 +72,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """Keeps parts running. `fatal`: exit codes after which a part that never ran steadily is not tried again; `meaning` says codes in words."""
+    """Keeps parts running. `fatal`: exit codes after which a part that never ran steadily is not tried again; `shut_out`: those after which it
+    is, but no longer than `STOP_S`; `meaning` says codes in words."""
 
     parts: Sequence[Part]
     tell: Tell
     fatal: frozenset[int] = field(default_factory=frozenset)
+    shut_out: frozenset[int] = field(default_factory=frozenset)
     meaning: Mapping[int, str] = field(default_factory=dict)
 
     def run(self) -> int:
@@ -95,7 +101,7 @@ class Upkeep:
             code = part.ended(now)
             if code is not None:
                 how = self._how(code)
-                if code in self.fatal and not part.steady:
+                if self._is_hopeless(part, code, now):
                     self.tell(f"{part.name}: {how}; trying again would change nothing, see its message above")
                     return code
                 self.tell(f"{part.name}: {how}; started again in {part.again_at - now:.1f} s")
@@ -103,6 +109,14 @@ class Upkeep:
                 part.start(now)
                 self.tell(f"{part.name}: started again")
         return None
+
+    def _is_hopeless(self, part: Part, code: int, now: float) -> bool:
+        if code not in self.shut_out:
+            part.shut_out = None
+            return code in self.fatal and not part.steady
+        if part.shut_out is None:
+            part.shut_out = now
+        return now - part.shut_out > STOP_S and not part.steady
 
     def _how(self, code: int) -> str:
         if code < 0:

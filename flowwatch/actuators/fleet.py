@@ -101,7 +101,10 @@ class Device:
         return seen is not None and seen.up and at_us - seen.heard_us > STALE_US
 
     def answers(self, ack: Ack, at_us: int) -> bytes | None:
-        """What became of an attempt; the report, if it is the newest revision's and news."""
+        """What became of an attempt; the report, if it is the newest revision's and news.
+
+        The report's revision stays that which the device obeyed last: one that begins to turn, or refuses, has not obeyed.
+        """
         self.fenced = ack.outcome is Outcome.FENCED
         flights = [replace(f, outcome=ack.outcome.value) if f.revision == ack.revision else f for f in self.known.flights]
         self.known = replace(self.known, flights=tuple(flights))

@@ -78,7 +78,7 @@ def up(
     service = {"--deployment": deployment, "--listen": listen}
     parts = [Part(name, [*base, name, *_given({"--data": workspace.root, **how})]) for name, how in (("run", engine), ("serve", service))]
     meaning = {code.value: code.name.lower() for code in Exit}
-    leave(Exit(Upkeep(parts, _tell, frozenset({Exit.USAGE, Exit.DOCUMENTS, Exit.LOCKED}), meaning).run()))
+    leave(Exit(Upkeep(parts, _tell, frozenset({Exit.USAGE, Exit.DOCUMENTS}), frozenset({Exit.LOCKED}), meaning).run()))
 
 
 def _given(options: dict[str, Any]) -> list[str]:

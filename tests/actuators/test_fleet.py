@@ -64,6 +64,18 @@ def test_an_answer_is_news_once_and_only_of_the_newest_revision() -> None:
     assert device.fenced
 
 
+def test_a_device_that_begins_to_turn_has_obeyed_once_its_state_says_so() -> None:
+    device = Device("yu", "gate/a", Known())
+    device.says(state("in"), NOW, live=True)
+    device.sent(Flight("out", 4, 1, 1, NOW, NOW + 60 * SECOND))
+    moving = said(device.answers(ack(Outcome.ACCEPTED), NOW))
+    there = said(device.says(state("out", 4), NOW + SECOND, live=True))
+    assert moving is not None
+    assert there is not None
+    told = [(report["outcome"], report["setting"], report["revision"]) for report in (moving, there)]
+    assert told == [("moving", "in", 2), (None, "out", 4)]
+
+
 def test_a_refused_attempt_may_still_be_obeyed_and_an_overtaken_one_not() -> None:
     device = Device("yu", "gate/a", Known())
     device.says(state("out"), NOW, live=True)

@@ -78,6 +78,13 @@ def test_a_word_of_an_older_command_answers_nothing() -> None:
     assert _told(engine, [old, *_seconds(2, 31)]) == [(31, "raised", "gate_unanswered", "g0", "silent")]
 
 
+def test_a_gate_that_is_still_turning_is_in_no_wrong_mode() -> None:
+    engine = _begun(_place())
+    moving = report(T0 + 2 * SECOND, "gate/g0", setting="in", revision=0, outcome="moving")
+    there = report(T0 + 20 * SECOND, "gate/g0", setting="both", revision=2)
+    assert _told(engine, [moving, *_seconds(2, 19), there, *_seconds(20, 60)]) == []
+
+
 @pytest.mark.parametrize("outcome", ["refused", "failed"])
 def test_a_refusal_is_told_at_once_with_its_reason(outcome: str) -> None:
     engine = _begun(_place())

@@ -29,13 +29,15 @@ def _python(code: str) -> list[str]:
 class Keeper:
     """An `Upkeep` in a process of its own, whose lines are read one by one."""
 
-    def __init__(self, *parts: tuple[str, str], fatal: int = 99) -> None:
+    def __init__(self, *parts: tuple[str, str], fatal: int = 99, shut_out: int = 98, stop_s: float = 75.0) -> None:
         listed = ", ".join(f"Part({name!r}, {_python(code)!r})" for name, code in parts)
         program = f"""
             import sys
+            from flowwatch import upkeep
             from flowwatch.upkeep import Part, Upkeep
+            upkeep.STOP_S = {stop_s}
             tell = lambda text: print(text, flush=True)
-            sys.exit(Upkeep([{listed}], tell, frozenset([{fatal}]), {{7: "seven"}}).run())
+            sys.exit(Upkeep([{listed}], tell, frozenset([{fatal}]), frozenset([{shut_out}]), {{7: "seven"}}).run())
         """
         root = Path(upkeep.__file__).parents[1]
         self.process = subprocess.Popen(
@@ -74,8 +76,8 @@ class Keeper:
 def keep() -> Iterator[Callable[..., Keeper]]:
     kept: list[Keeper] = []
 
-    def made(*parts: tuple[str, str], fatal: int = 99) -> Keeper:
-        kept.append(Keeper(*parts, fatal=fatal))
+    def made(*parts: tuple[str, str], **how: Any) -> Keeper:
+        kept.append(Keeper(*parts, **how))
         return kept[-1]
 
     yield made
@@ -106,6 +108,18 @@ def test_what_trying_again_cannot_mend_ends_both_with_its_code(keep: Callable[..
     keeper = keep(("good", SLEEPER), ("bad", "raise SystemExit(3)"), fatal=3)
     assert keeper.process.wait(30) == 3
     keeper.until("good: stopped")
+
+
+def test_a_part_that_another_keeps_out_is_tried_again_until_that_one_must_have_ended(keep: Callable[..., Keeper], tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    held = f"import pathlib, sys\nleft = pathlib.Path({str(left)!r})\nif not left.exists(): sys.exit(5)\nprint('entered', flush=True)\n{SLEEPER}"
+    keeper = keep(("good", SLEEPER), ("late", held), shut_out=5)
+    keeper.until("late: ended")
+    left.touch()
+    keeper.until("late: started again")
+    keeper.until("entered")
+    assert keeper.end() == 0
+    assert keep(("never", "raise SystemExit(5)"), shut_out=5, stop_s=0.2).process.wait(30) == 5
 
 
 def test_both_are_stopped_cleanly_the_later_one_first(keep: Callable[..., Keeper]) -> None:
