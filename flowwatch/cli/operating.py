@@ -253,13 +253,15 @@ class Desk:
         import json
 
         from flowwatch.cli.entrance import entrance
-        from flowwatch.documents.actions import ActionError, payload
+        from flowwatch.documents.actions import ActionError, Fire, payload
         from flowwatch.log import Inbox
 
         try:
             data = payload(action)
         except ActionError as error:
             raise CommandError(Exit.USAGE, str(error)) from error
+        if isinstance(action, Fire) and action.state == "on":
+            self._latch(action.action)
         with entrance(self._log) as to:
             to.append_action(action.site, data, self.now)
         outcome = self._outcome(action) if isinstance(to, Inbox) else None
@@ -274,6 +276,18 @@ class Desk:
             show(self._workspace, outcome["id"], as_json=False, lang=self._manner.lang)
         if outcome is not None and not outcome["accepted"]:
             leave(Exit.FINDINGS)
+
+    def _latch(self, record: str) -> None:
+        """Tell a service on this folder of a fire: it turns every gate outward within a second, engine or not."""
+        if not self._workspace.service.is_file():
+            return
+        from flowwatch.actuators.ledger import Ledger
+
+        ledger = Ledger.open(self._workspace.service)
+        try:
+            ledger.latch(str(self.site.record["site"]), record, time.time_ns() // 1000)
+        finally:
+            ledger.close()
 
     def _outcome(self, action: Action) -> dict[str, Any] | None:
         """What the journal says of the record once it does, within the time to wait."""

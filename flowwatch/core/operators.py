@@ -138,7 +138,9 @@ class Operators:
         if device not in device_names(self.network.documents[s]):
             return f'no gate "{what.gate}"'
         revision = 2 * standing.gates.get(what.gate, ("", 0))[1]
-        standing.reported[device] = Reported(str(what.setting), revision, up=True, outcome="done", why=None, at=self.scribe.tick)
+        before = standing.reported.get(device)
+        up = before is None or before.up
+        standing.reported[device] = Reported(str(what.setting), revision, up=up, outcome="done", why=None, at=self.scribe.tick)
         return None
 
     def _release(self, s: int, release: Release, standing: Standing) -> str | None:

@@ -29,7 +29,9 @@ def test_only_changes_are_news() -> None:
     device = Device("yu", "gate/a", Known())
     first = said(device.says(state(), NOW, live=True))
     assert first == {
-        "site": "yu", "device": "gate/a", "at_us": NOW, "link": "up", "setting": "out", "revision": 2, "command": None, "outcome": None, "about": None, "why": None
+        "site": "yu", "device": "gate/a", "at_us": NOW, "link": "up", "setting": "out", "revision": 2,
+        "command": None, "outcome": None, "about": None,
+        "why": None
     }  # fmt: skip
     assert device.says(state(), NOW + SECOND, live=True) is None
     assert said(device.says(state("in", 4), NOW + SECOND, live=True)) is not None

@@ -336,3 +336,10 @@ def test_what_people_say_of_a_gate_on_the_spot_is_taken_as_it_is() -> None:
     said = bodies(play([*rows, tick(T0 + 2 * SECOND)], engine=engine).entries, "action")
     assert [b["refused"] for b in said] == [None, 'no gate "g9"']
     assert engine.standings["yu"].reported["gate/g0"].setting == "in"
+
+
+def test_what_people_say_of_a_gate_brings_its_connection_back_to_nobody() -> None:
+    engine = _begun(_place())
+    lost = report(T0 + 2 * SECOND, "gate/g0", link="lost")
+    said = act(T0 + 3 * SECOND, "t", "turned", gate="g0", mode="both")
+    assert _told(engine, [lost, *_seconds(2, 2), said, *_seconds(3, 5)], "gate_lost") == [(2, "raised", "gate_lost", "g0", "lost")]

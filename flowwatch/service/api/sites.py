@@ -19,7 +19,10 @@ Text = dict[str, str]
 
 
 class SiteTold(Struct, frozen=True):
-    """A site: where it lies, and its main plan's stage, None where nothing was decided yet."""
+    """A site: where it lies, and its main plan's stage, None where nothing was decided yet.
+
+    `decided_at`: the tick up to which the engine has decided; one that does not move says that no engine runs.
+    """
 
     site: str
     title: Text
@@ -27,6 +30,7 @@ class SiteTold(Struct, frozen=True):
     stage: str | None
     level: str | None
     open_incidents: int
+    decided_at: str | None
 
 
 class SiteWhole(Struct, frozen=True):
@@ -249,7 +253,8 @@ def _site_told(name: str, parts: Parts) -> SiteTold:
     main = document["plans"][0] if document["plans"] else None
     stage = None if main is None else _stages(standing).get(main["plan"])
     level = next((s["level"] for s in main["stages"] if s["stage"] == stage), None) if main is not None else None
-    return SiteTold(name, document["title"], parts.areas.of(name), stage, level, len(standing.incidents))
+    at = parts.sites.decided_us(name)
+    return SiteTold(name, document["title"], parts.areas.of(name), stage, level, len(standing.incidents), None if at is None else iso(at))
 
 
 def _stages(standing: Standing) -> dict[str, str]:
