@@ -156,6 +156,11 @@ class Dispatcher:
         finally:
             self._events.put(Woken(site))
 
+    @property
+    def reports_waiting(self) -> int:
+        """Reports of devices that the log does not have yet."""
+        return self._reports.waiting
+
     def latched(self) -> dict[str, tuple[str, ...]]:
         """Site -> the records of the fires that the service holds latched."""
         with self._lock:

@@ -187,7 +187,9 @@ def _wires(dispatcher: Dispatcher, ledger: Ledger) -> Wires:
     def deliveries(site: str, limit: int) -> list[dict[str, Any]]:
         return [_delivery(row) for row in ledger.latest(site, limit=limit)]
 
-    return Wires(connected=True, on_fire=on_fire, devices=devices, deliveries=deliveries)
+    return Wires(
+        connected=True, on_fire=on_fire, devices=devices, deliveries=deliveries, reports_waiting=lambda: dispatcher.reports_waiting
+    )
 
 
 def _status(status: DeviceStatus) -> dict[str, Any]:

@@ -85,10 +85,14 @@ class GateTold(Struct, frozen=True):
 
 
 class Gates(Struct, frozen=True):
-    """All gates and other devices of a site. `connected`: whether a dispatcher is."""
+    """All gates and other devices of a site.
+
+    `connected`: whether a dispatcher is; `reports_waiting`: reports of devices, of all sites, that the log does not have yet.
+    """
 
     site: str
     connected: bool
+    reports_waiting: int
     gates: list[GateTold]
     devices: list[dict[str, Any]]
 
@@ -194,7 +198,7 @@ def gates(site: InPath, parts: GivenParts) -> Gates:
         told(body, "id", "at_us", "device", "name", "state", "revision") | {"known": known.get(f"{kind}/{name}")}
         for (kind, name), body in sorted(standing.devices.items())
     ]
-    return Gates(site, parts.wires.connected, found, others)
+    return Gates(site, parts.wires.connected, parts.wires.reports_waiting(), found, others)
 
 
 @get("/v1/sites/{site:str}/plans", summary="Plans")
