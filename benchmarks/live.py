@@ -99,15 +99,17 @@ class Source:
         return readings, turned
 
 
-def prepare(root: Path, shape: Shape, tick_us: int, partitions: int) -> None:
-    """A log with a wall clock, its documents, and how many people are inside each site now."""
+def prepare(
+    root: Path, shape: Shape, tick_us: int, partitions: int, changed: Callable[[dict[str, Any]], dict[str, Any]] = lambda record: record
+) -> None:
+    """A log with a wall clock, its documents as `changed` makes them, and how many people are inside each site now."""
     log = Workspace(root).log
     log.parent.mkdir(parents=True, exist_ok=True)
     create(log, clock="wall", tick_us=tick_us, partitions=partitions)
     now = time.time_ns() // 1000
     with Writer.open(log) as writer:
         for s in range(shape.sites):
-            document = shape.document(s)
+            document = changed(shape.document(s))
             for counter in document["counters"]:
                 counter["max_per_min"] = 10**8  # a turn is one reading of many people
             writer.append_document(canonical(document), now)

@@ -67,7 +67,7 @@ def order(record: Mapping[str, Any], names: Names, clock: Clock, near: int, abou
             return say("结束演练", "end the drill") if _ends(record) else exercise
         case "fire":
             return _fire(record, names)
-        case "release" | "deliver":
+        case "release" | "deliver" | "turned":
             return _delivery(record, names)
         case "approve":
             version, author, by = record["version"][:12], record["author"]["by"], record["approver"]["by"]
@@ -78,6 +78,9 @@ def order(record: Mapping[str, Any], names: Names, clock: Clock, near: int, abou
 
 
 def _delivery(record: Mapping[str, Any], names: Names) -> str:
+    if record["type"] == "turned":
+        gate, asked = names.gate(record["gate"]), setting_of(record["mode"], names.language)
+        return names.say(f"{gate}已在现场设为“{asked}”", f"{gate} was set to {asked} on the spot")
     if record["type"] == "deliver" and record["to"] == "advise":
         return names.say("全景区改为仅建议，指令不再自动下发", "put the whole site back on advise: nothing goes out by itself")
     if record["type"] == "deliver":

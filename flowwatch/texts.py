@@ -24,6 +24,7 @@ ACTIONS: Final[Mapping[str, Text]] = {
     "fire": {"zh": "火警指令", "en": "fire"},
     "release": {"zh": "指令放行", "en": "release of a command"},
     "deliver": {"zh": "下发方式", "en": "delivery of commands"},
+    "turned": {"zh": "现场设置", "en": "set on the spot"},
     "approve": {"zh": "方案批准", "en": "approval"},
 }
 

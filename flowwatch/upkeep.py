@@ -8,8 +8,9 @@ part ended, how, and when it is tried again.
 When the keeper itself is killed, the kernel tells both to stop (`PR_SET_PDEATHSIG`), so that a new one soon finds the folder free. It may be there
 before that: a part that is refused because another holds the folder is tried again for as long as an earlier one may take to end (`STOP_S`).
 
-What cannot be mended by trying again ends both: a part that is used wrongly, or whose documents have faults, before it ever ran steadily; and one
-that others keep from the folder for longer than that.
+What cannot be mended by trying again ends both: a part without which there is nothing to keep (`needed`) that is used wrongly, or whose documents
+have faults, before it ever ran steadily; and one that others keep from the folder for longer than that. A service that cannot start, for its
+port is taken or its deployment file has a fault, does not stop the engine: it is tried again, and each time it is said.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Part:
     failures: int = 0
     steady: bool = False
     """Whether it ever lived for `STEADY_S`."""
+    needed: bool = True
+    """Whether its own faults end everything."""
     shut_out: float | None = None
     """Since when it has been ending because others hold what it needs."""
 
@@ -113,7 +116,7 @@ class Upkeep:
     def _is_hopeless(self, part: Part, code: int, now: float) -> bool:
         if code not in self.shut_out:
             part.shut_out = None
-            return code in self.fatal and not part.steady
+            return part.needed and code in self.fatal and not part.steady
         if part.shut_out is None:
             part.shut_out = now
         return now - part.shut_out > STOP_S and not part.steady

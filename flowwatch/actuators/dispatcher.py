@@ -95,6 +95,8 @@ class Dispatcher:
         self._fleet = Fleet()
         self._orders = StandingOrders()
         self._records: dict[str, tuple[str | None, Record]] = {}
+        self._missing: dict[str, str] = {}
+        """Site -> the version of which it was said that nobody has it."""
         self._follower: Follower | None = None
         self._dirty: set[str] = {a.site for a in actuators}
         self._due: dict[str, int] = {}
@@ -153,6 +155,11 @@ class Dispatcher:
             self._ledger.latch(site, record, now)
         finally:
             self._events.put(Woken(site))
+
+    @property
+    def reports_waiting(self) -> int:
+        """Reports of devices that the log does not have yet."""
+        return self._reports.waiting
 
     def latched(self) -> dict[str, tuple[str, ...]]:
         """Site -> the records of the fires that the service holds latched."""
@@ -367,6 +374,7 @@ class Dispatcher:
                 if report is not None:
                     self._dirty.add(site)
                     self._reports.put(site, report, now)
+        self._spare(self._hear_latches)
         self._mind_latches(now)
         if now >= self._next["keep"]:
             self._next["keep"] = now + KEEP_US
@@ -374,6 +382,16 @@ class Dispatcher:
         if now >= self._next["forget"]:
             self._next["forget"] = now + FORGET_US
             self._spare(lambda: self._ledger.forget(now - KEPT_US))
+
+    def _hear_latches(self) -> None:
+        """Fires that another process latched: a command on this machine, while no engine runs that would pass its record on."""
+        for site, fires in self._ledger.latched().items():
+            with self._lock:
+                mine = self._latches.setdefault(site, [])
+                new = [fire for fire in fires if all(fire.record != known.record for known in mine)]
+                mine += new
+            if new:
+                self._dirty.add(site)
 
     @staticmethod
     def _spare(work: Callable[[], object]) -> None:
@@ -401,7 +419,7 @@ class Dispatcher:
         devices = self._fleet.of(name)
         for device in devices.values():
             self._recall(device, wanted.get(device.name))
-        plan = reconcile(site, wanted, {d.name: d.known for d in devices.values()}, _now())
+        plan = reconcile(site, wanted, {d.name: d.known for d in devices.values()}, _now(), self._orders.by_hand(name))
         self._send(site, plan)
         self._note_held(name, plan, wanted)
         if plan.again_us is not None:
@@ -418,7 +436,9 @@ class Dispatcher:
         if kept is None or kept[0] != version:
             found = self._document_of(name, version)
             if found is None:
-                LOG.warning("%s: no compiled documents of version %s; its devices are told nothing new", name, version)
+                if self._missing.get(name) != str(version):
+                    LOG.warning("%s: no compiled documents of version %s; its devices are told nothing new", name, version)
+                self._missing[name] = str(version)
                 self._due[name] = _now() + SECOND
                 return None if kept is None else kept[1]
             self._records[name] = kept = (version, found)

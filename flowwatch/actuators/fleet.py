@@ -120,14 +120,17 @@ class Device:
             if ack.why
             else ack.outcome.value
         )
-        return self._report(at_us, outcome=answer[1], why=why and why[:500], command=ack.command)
+        return self._report(at_us, outcome=answer[1], why=why and why[:500], command=ack.command, about=ack.revision)
 
     def _needed(self) -> list[Flight]:
         """The attempts that may still be obeyed, and the last of the revision that stands, for the pauses between its repetitions."""
         seen, still = self.known.reported, open_flights(self.known)
         return [f for f in self.known.flights if f in still or (seen is not None and f.revision >= seen.revision)]
 
-    def _report(self, at_us: int, *, outcome: str | None, why: str | None, command: str | None = None) -> bytes | None:
+    def _report(
+        self, at_us: int, *, outcome: str | None, why: str | None, command: str | None = None, about: int | None = None
+    ) -> bytes | None:
+        """How it says that it is, and what it answered to the command of revision `about`: an answer is not yet a state."""
         seen = self.known.reported
         body = {
             "site": self.site,
@@ -137,6 +140,7 @@ class Device:
             "revision": seen.revision if seen is not None else 0,
             "command": command or (seen.command if seen is not None else None),
             "outcome": outcome,
+            "about": about,
             "why": why,
         }
         if outcome is None:

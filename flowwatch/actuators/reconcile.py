@@ -18,7 +18,7 @@ each that is obeyed leaves one fewer. `tests/actuators` plays this on random sit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -185,8 +185,15 @@ def may_be(known: Known | None, *, falls_to: str | None = None) -> MayBe:
     return MayBe(frozenset(s for s in settings if s is not None), anything)
 
 
-def transit(site: Record, wanted: Mapping[str, Wanted], known: Mapping[str, Known]) -> Transit:
-    """What the site's gates and links may be now. A link without an actuator is led by people, and counts as the journal tells them."""
+def transit(
+    site: Record, wanted: Mapping[str, Wanted], known: Mapping[str, Known], by_hand: Mapping[str, Iterable[str]] | None = None
+) -> Transit:
+    """What the site's gates and links may be now.
+
+    A gate without an actuator may be what somebody said of it, or anything; `by_hand` has what people said. A link without an actuator is led
+    by people, and counts as the journal tells them.
+    """
+    said = {} if by_hand is None else by_hand
     links = {}
     for link in site["links"]:
         name = f"link/{link['link']}"
@@ -195,16 +202,28 @@ def transit(site: Record, wanted: Mapping[str, Wanted], known: Mapping[str, Know
         else:
             told = wanted[name].setting if name in wanted else None
             links[link["link"]] = MayBe(frozenset({told or BOTH}))
-    return Transit(site, {g["gate"]: may_be(known.get(f"gate/{g['gate']}")) for g in site["gates"]}, links)
+    gates = {}
+    for gate in site["gates"]:
+        name = f"gate/{gate['gate']}"
+        have = known.get(name)
+        told_by_people = (have is None or not have.driven) and name in said
+        gates[gate["gate"]] = MayBe(frozenset(said[name])) if told_by_people else may_be(have)
+    return Transit(site, gates, links)
 
 
-def reconcile(site: Record, wanted: Mapping[str, Wanted], known: Mapping[str, Known], now_us: int) -> Plan:
+def reconcile(
+    site: Record,
+    wanted: Mapping[str, Wanted],
+    known: Mapping[str, Known],
+    now_us: int,
+    by_hand: Mapping[str, Iterable[str]] | None = None,
+) -> Plan:
     """The attempts that bring the compiled `site` towards `wanted` (device -> how it is to be) now, and why the others wait.
 
     Every gate and link in `wanted` is one of the site's.
     """
     gates = {f"gate/{g['gate']}": g for g in site["gates"]}
-    passages = transit(site, wanted, known)
+    passages = transit(site, wanted, known, by_hand)
     waits: dict[str, Wait] = {}
     ready: list[tuple[Wanted, int, Known]] = []
     for device, want in wanted.items():

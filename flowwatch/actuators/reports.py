@@ -24,6 +24,9 @@ class Reports:
         self._queue: queue.Queue[tuple[str, bytes, int] | None] = queue.Queue(WAITING)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="actuators-reports", daemon=True)
+        self._lock = threading.Lock()
+        self.waiting = 0
+        """Reports that the log does not have yet."""
         self.dropped = 0
 
     def start(self) -> None:
@@ -32,9 +35,11 @@ class Reports:
 
     def put(self, site: str, payload: bytes, at_us: int) -> None:
         """One more report; returns at once."""
+        self._count(1)
         try:
             self._queue.put_nowait((site, payload, at_us))
         except queue.Full:
+            self._count(-1)
             self.dropped += 1
 
     def stop(self, timeout: float = 5.0) -> None:
@@ -46,11 +51,16 @@ class Reports:
             LOG.warning("%d reports wait that the log does not take", WAITING)
         self._thread.join(timeout)
 
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self.waiting += more
+
     def _run(self) -> None:
         while (item := self._queue.get()) is not None:
             while True:
                 try:
                     self._report(*item)
+                    self._count(-1)
                     break
                 except Exception:
                     LOG.exception("a report of %s could not be handed to the log", item[0])

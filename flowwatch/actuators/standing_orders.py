@@ -19,7 +19,7 @@ import msgspec
 
 from flowwatch.actuators.reconcile import Wanted
 from flowwatch.core.entries import Entry, EntryKind
-from flowwatch.core.gates import fire_table
+from flowwatch.core.gates import Setting, fire_table
 
 Record = Mapping[str, Any]
 KINDS: Final = (EntryKind.COMMAND, EntryKind.DEVICE, EntryKind.ACTION, EntryKind.DOCUMENT)
@@ -58,6 +58,8 @@ class SiteOrders(msgspec.Struct, kw_only=True):
     orders: dict[str, Order] = {}
     released: dict[str, int] = {}
     """Device -> the engine's revision that a person let go out last."""
+    by_hand: dict[str, list[str]] = {}
+    """Device that people set -> what somebody said that it is, and what was ordered since."""
     advised: bool = False
     burning: list[Fire] = []
     """Reported, and not ended."""
@@ -97,6 +99,7 @@ class StandingOrders:
             if before is not None and before.revision >= order.revision:
                 return None
             site.orders[order.device] = order
+            _heard(site, order)
             return order
         if entry.kind is EntryKind.DOCUMENT:
             site.version = body["version"]
@@ -121,6 +124,10 @@ class StandingOrders:
             revision = 2 * (last.revision if last else 0) + 1
             found[device] = Wanted(device, setting, revision, f"fire-{signal}", "automatic", fire=True, reason="fire")
         return found
+
+    def by_hand(self, site: str) -> Mapping[str, Iterable[str]]:
+        """What devices may be that people set: as somebody said last, or as was ordered since."""
+        return self.sites[site].by_hand if site in self.sites else {}
 
     def to_bytes(self) -> bytes:
         """Everything, to be kept."""
@@ -161,6 +168,15 @@ class StandingOrders:
             site.released = {**site.released, device: record["revision"]}
         elif body["type"] == "deliver":
             site.advised = record["to"] == "advise"
+        elif body["type"] == "turned":
+            site.by_hand = {**site.by_hand, f"gate/{record['gate']}": [str(Setting.parse(record["mode"]))]}
+
+
+def _heard(site: SiteOrders, order: Order) -> None:
+    """People may have followed an order since somebody said how the device is, or not."""
+    said = site.by_hand.get(order.device)
+    if said is not None and order.setting is not None and order.setting not in said:
+        site.by_hand = {**site.by_hand, order.device: [*said, order.setting]}
 
 
 def _command(entry: Entry, body: dict[str, Any]) -> Order:

@@ -20,13 +20,18 @@ from flowwatch.workspace import Workspace
 
 @contextmanager
 def entrance(log: Path) -> Iterator[Writer | Inbox]:
-    """What takes a few rows for the log; commits when the body ends without an error. Raises `LogError`."""
+    """What takes a few rows for the log; commits when the body ends without an error. Raises `LogError`.
+
+    What others staged while nobody held the log is taken in first: an end that was said before a beginning must not end it.
+    """
     to = _open(log)
     if isinstance(to, Inbox):
         yield to
         to.commit()
     else:
         with to:
+            while to.drain().files:
+                pass
             yield to
 
 

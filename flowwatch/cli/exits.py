@@ -66,6 +66,7 @@ _BY_NAME: Final = {
     "flowwatch.instance.AlreadyRunning": Exit.LOCKED,
     "flowwatch.host.VersionError": Exit.DAMAGE,
     "flowwatch.supervisor.WorkerDied": Exit.INTERNAL,
+    "flowwatch.documents.secrets.SecretError": Exit.USAGE,
 }
 """The exit code of each family of errors; the nearest base class that is named decides."""
 

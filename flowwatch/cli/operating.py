@@ -195,6 +195,22 @@ def deliver(workspace: Workspace, manner: options.Manner, site: str, to: Literal
     desk.send(Deliver(**desk.head(reason), to=to))
 
 
+@operate.command()
+@options.data
+@click.option("--site", required=True)
+@click.option("--gate", required=True, help="The gate that was set by hand.")
+@click.option("--mode", required=True, metavar="SETTING", help="How it is now: in, out, both, closed...")
+@click.option("--reason", default="set on the spot", show_default=True)
+@options.operator
+def turned(workspace: Workspace, manner: options.Manner, site: str, gate: str, mode: str, reason: str) -> None:
+    """Say that people set a gate on the spot: flowwatch then watches whether anybody passes against it."""
+    from flowwatch.documents.actions import Turned
+
+    desk = Desk(workspace, site, manner)
+    desk.site.need("gate", gate)
+    desk.send(Turned(**desk.head(reason), gate=gate, mode=_setting(mode)))
+
+
 def _setting(text: str) -> str:
     """The canonical text of a gate's setting. Raises `CommandError` with the near miss."""
     from flowwatch.core.gates import Setting
@@ -237,13 +253,15 @@ class Desk:
         import json
 
         from flowwatch.cli.entrance import entrance
-        from flowwatch.documents.actions import ActionError, payload
+        from flowwatch.documents.actions import ActionError, Fire, payload
         from flowwatch.log import Inbox
 
         try:
             data = payload(action)
         except ActionError as error:
             raise CommandError(Exit.USAGE, str(error)) from error
+        if isinstance(action, Fire) and action.state == "on":
+            self._latch(action.action)
         with entrance(self._log) as to:
             to.append_action(action.site, data, self.now)
         outcome = self._outcome(action) if isinstance(to, Inbox) else None
@@ -258,6 +276,18 @@ class Desk:
             show(self._workspace, outcome["id"], as_json=False, lang=self._manner.lang)
         if outcome is not None and not outcome["accepted"]:
             leave(Exit.FINDINGS)
+
+    def _latch(self, record: str) -> None:
+        """Tell a service on this folder of a fire: it turns every gate outward within a second, engine or not."""
+        if not self._workspace.service.is_file():
+            return
+        from flowwatch.actuators.ledger import Ledger
+
+        ledger = Ledger.open(self._workspace.service)
+        try:
+            ledger.latch(str(self.site.record["site"]), record, time.time_ns() // 1000)
+        finally:
+            ledger.close()
 
     def _outcome(self, action: Action) -> dict[str, Any] | None:
         """What the journal says of the record once it does, within the time to wait."""

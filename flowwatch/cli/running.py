@@ -76,7 +76,10 @@ def up(
     base = [sys.executable, "-m", "flowwatch"]
     engine = {"--documents": documents, "--approvers": approvers, "--workers": workers}
     service = {"--deployment": deployment, "--listen": listen}
-    parts = [Part(name, [*base, name, *_given({"--data": workspace.root, **how})]) for name, how in (("run", engine), ("serve", service))]
+    parts = [
+        Part(name, [*base, name, *_given({"--data": workspace.root, **how})], needed=name == "run")
+        for name, how in (("run", engine), ("serve", service))
+    ]
     meaning = {code.value: code.name.lower() for code in Exit}
     leave(Exit(Upkeep(parts, _tell, frozenset({Exit.USAGE, Exit.DOCUMENTS}), frozenset({Exit.LOCKED}), meaning).run()))
 

@@ -83,6 +83,14 @@ class Deliver:
 
 
 @dataclass(frozen=True, slots=True)
+class Turned:
+    """Somebody set a gate on the spot, and says how it is now."""
+
+    gate: str
+    setting: Setting
+
+
+@dataclass(frozen=True, slots=True)
 class Approve:
     """Somebody wrote a version of the site's documents and another person agreed to it; `version` is their whole SHA-256 in hex.
 
@@ -94,7 +102,7 @@ class Approve:
     approver: str
 
 
-What = Recount | Override | Confirm | Drill | Fire | Release | Deliver | Approve
+What = Recount | Override | Confirm | Drill | Fire | Release | Deliver | Turned | Approve
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +146,7 @@ def _override(record: dict[str, Any]) -> Override:
     for key, beside in (("plan", "stage"), ("mode", "gate")):
         if record.get(key) is not None and beside not in given:
             raise BadActionError(f'"{key}" goes with "{beside}", found {given[0]}')
-    setting = None
-    if record.get("gate") is not None:
-        asked = _text(record, "mode")
-        try:
-            setting = Setting.parse(asked)
-        except ValueError as error:
-            raise BadActionError(f'"mode" is {asked!r:.80}: {error}') from error
+    setting = None if record.get("gate") is None else _setting(record)
     stage, plan, gate, case = (None if record.get(key) is None else _text(record, key) for key in ("stage", "plan", "gate", "case"))
     return Override(stage, plan, gate, setting, case, _whole(record, "until_us"))
 
@@ -174,6 +176,10 @@ def _deliver(record: dict[str, Any]) -> Deliver:
     return Deliver(_one_of("to", _text(record, "to"), "advise", "plan"))
 
 
+def _turned(record: dict[str, Any]) -> Turned:
+    return Turned(_text(record, "gate"), _setting(record))
+
+
 def _approve(record: dict[str, Any]) -> Approve:
     version = _text(record, "version")
     if not re.fullmatch("[0-9a-f]{64}", version):
@@ -199,8 +205,17 @@ _READERS: Final[dict[str, Callable[[dict[str, Any]], What]]] = {
     "fire": _fire,
     "release": _release,
     "deliver": _deliver,
+    "turned": _turned,
     "approve": _approve,
 }
+
+
+def _setting(record: dict[str, Any]) -> Setting:
+    asked = _text(record, "mode")
+    try:
+        return Setting.parse(asked)
+    except ValueError as error:
+        raise BadActionError(f'"mode" is {asked!r:.80}: {error}') from error
 
 
 def _text(record: dict[str, Any], key: str) -> str:

@@ -1,12 +1,13 @@
 """Whether devices are as they were asked to be: what was ordered against what was reported, and against the people who pass.
 
 A command is *awaited* when something carries it out by itself: its gate is `automatic`, or a person released it, and nobody put the site back
-on advise; in a fire, every device that ever reported. Of such a device three things are told, and of every device that it cannot be reached:
+on advise; in a fire, every device that ever reported. Of such a device three things are told, and of every device that it cannot be reached.
+Where people carry commands out, somebody may say that a gate was set on the spot (`turned`): then people who pass against that are told, too.
 
 - nothing that answers the command came within `ANSWER_US`, or the answer was a refusal (`gate_unanswered`);
 - it answered, and says that it is set to something else (`gate_wrong_mode`);
-- it is set to let nobody pass one way, and people do (`gate_contradicted`): at least `AGAINST_PER_MIN` in each of two whole minutes, the first
-  of which begins no sooner than `CLEAR_US` after it was set. A minute below half of that ends it.
+- it is set to let nobody pass one way, and people do (`gate_contradicted`): at least `AGAINST_PER_MIN` in each of two whole minutes, the first of
+  which begins no sooner than `CLEAR_US` after it was set. A minute below half of that ends it.
 
 People are counted by the gate's own counters; one that reports less than once a minute knows no minute and is left out. Whole numbers only, and
 nothing is looked at but what changed or came due, so that ten thousand calm sites cost nothing.
@@ -129,7 +130,7 @@ class Compliance:
             answered = seen is not None and seen.answers(asked.revision)
             lost = seen is not None and not seen.up
             due = standing.asked_at.get(asked.device, NEVER) + ANSWER_US
-            refused = seen is not None and seen.outcome in ("refused", "failed")
+            refused = seen is not None and seen.declines(asked.revision)
             waits = awaited and not lost and not answered
             if waits and not refused and tick < due:
                 dues.append(due)
@@ -149,7 +150,8 @@ class Compliance:
                 (What.RELEASE_NEEDED, needed, Telling(None, asked.setting, facts)),
             ):
                 scribe.mark((site, what, asked.subject), condition=condition, cause=cause, telling=telling)
-            self._bar(f"{site}/{asked.subject}", asked, tick, answers=awaited or (answered and not lost))
+            shown = seen.setting if answered and seen is not None and seen.setting is not None else asked.setting
+            self._bar(f"{site}/{asked.subject}", asked.device, shown, tick, answers=awaited or (answered and not lost))
         scribe.mark((site, What.ADVISE_ONLY, "site"), condition=standing.advised, cause=cause)
         for key in scribe.incidents.of(site):
             if key[1] in GATE_WHATS and key[2] not in present:
@@ -161,12 +163,12 @@ class Compliance:
 
     # -- people against the mode ------------------------------------------------------------------------------------------------------
 
-    def _bar(self, name: str, asked: Asked, tick: int, *, answers: bool) -> None:
-        """Remember which ways a gate is to let nobody pass, from now on if that is new."""
+    def _bar(self, name: str, device: str, shown: str | None, tick: int, *, answers: bool) -> None:
+        """Remember which ways a gate that is set so lets nobody pass, from now on if that is new."""
         g = self._index.get(name)
-        if g is None or not asked.device.startswith("gate/") or asked.setting is None:
+        if g is None or not device.startswith("gate/") or shown is None:
             return
-        setting = Setting.parse(asked.setting)
+        setting = Setting.parse(shown)
         bars = (answers and not setting.may_enter, answers and not setting.may_leave)
         if bars != tuple(self._bars[:, g].tolist()):
             self._bars[:, g] = bars

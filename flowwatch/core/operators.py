@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from flowwatch.core.actions import Action, Approve, Confirm, Deliver, Drill, Fire, Override, Recount, Release
+from flowwatch.core.actions import Action, Approve, Confirm, Deliver, Drill, Fire, Override, Recount, Release, Turned
 from flowwatch.core.entries import EntryKind
 from flowwatch.core.incidents import What
 from flowwatch.core.network import Network
 from flowwatch.core.occupancy import RECOUNT_ERROR, Occupancy
 from flowwatch.core.plan import Plans
 from flowwatch.core.readings import MINUTE
+from flowwatch.core.reported import Reported
 from flowwatch.core.scribe import Scribe
 from flowwatch.core.standing import Ask, Held, Standing, device_names, stages_of
 from flowwatch.core.terms import Terms
@@ -81,8 +82,8 @@ class Operators:
                 standing.retells |= on == (standing.fire is None)
                 standing.fire = action.name if on else None
                 return None, "fire" if on else "fire_ended"
-            case Release() | Deliver() as what:
-                return self._release(s, what, standing) if isinstance(what, Release) else _deliver(what, standing, self.scribe.tick), None
+            case Release() | Deliver() | Turned() as what:
+                return self._delivery(s, what, standing), None
             case Approve(version):
                 in_force = version.startswith(self.network.versions[s])
                 return None if in_force else f'version "{version[:12]}" is not in force', None
@@ -126,6 +127,21 @@ class Operators:
         ladder = self.terms.ladders[self.terms.of_site[s][plans.index(key[2])]]
         done = self.plans.answer(ladder, yes=confirm.answer, by=str(action.record["by"]), action=action.name)
         return None if done else f'incident "{confirm.incident}" proposes nothing any more'
+
+    def _delivery(self, s: int, what: Release | Deliver | Turned, standing: Standing) -> str | None:
+        match what:
+            case Release():
+                return self._release(s, what, standing)
+            case Deliver():
+                return _deliver(what, standing, self.scribe.tick)
+        device = f"gate/{what.gate}"
+        if device not in device_names(self.network.documents[s]):
+            return f'no gate "{what.gate}"'
+        revision = 2 * standing.gates.get(what.gate, ("", 0))[1]
+        before = standing.reported.get(device)
+        up = before is None or before.up
+        standing.reported[device] = Reported(str(what.setting), revision, up=up, outcome="done", why=None, at=self.scribe.tick)
+        return None
 
     def _release(self, s: int, release: Release, standing: Standing) -> str | None:
         document = self.network.documents[s]

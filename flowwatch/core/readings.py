@@ -12,7 +12,7 @@ CUMULATIVE     the same; ingress and egress are totals since the device's last r
 ABSOLUTE       counter, at, received, seq, ordinal, headcount (people in view at `at`)
 TICK           at: time itself; every decision is taken at a tick
 DOCUMENT       at, payload: the compiled canonical site with its plan (JSON); assigns codes to counters that have none yet
-ACTION         at, payload: an operator's record (JSON): override, recount, confirm, drill, fire, approve, release, deliver
+ACTION         at, payload: an operator's record (JSON): override, recount, confirm, drill, fire, approve, release, deliver, turned
 REFUSED        received, ingress = a `Reason` code, payload = the raw bytes: what the edge could not read or route
 REPORT         at, payload: what a gate, barrier, sign or link reports of itself (JSON): its setting, whether it can be reached
 =============  ==========================================================================================================

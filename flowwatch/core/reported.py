@@ -30,7 +30,8 @@ class Reported(NamedTuple):
 
     `setting`: what it is set to (a gate's canonical text, "raise", "one_way"...; None where it did not say); `revision`: of the newest command
     that it obeyed, as on the wire (twice the engine's, one more for a fire that the service latched); `up`: whether it can be reached;
-    `outcome`: of the command that it answered, one of `OUTCOMES`, with its reason `why`; `at`: the tick that took the report, microseconds.
+    `outcome`: what it answered to the command of the revision `about`, one of `OUTCOMES`, with its reason `why`; `at`: the tick that took the
+    report, microseconds.
     """
 
     setting: str | None
@@ -39,10 +40,15 @@ class Reported(NamedTuple):
     outcome: str | None
     why: str | None
     at: int
+    about: int = 0
 
     def answers(self, revision: int) -> bool:
         """Whether it has obeyed the engine's command of this revision, or a newer one."""
         return self.revision >= 2 * revision
+
+    def declines(self, revision: int) -> bool:
+        """Whether it refused the engine's command of this revision, or failed at it."""
+        return self.outcome in ("refused", "failed") and self.about >= 2 * revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,7 @@ def read_report(data: bytes, tick: int) -> Report:
         raise BadReportError(f'"device" is {device!r:.80}, expected one as gate/gate-3, barrier/b, sign/s or link/l')
     if link not in ("up", "lost"):
         raise BadReportError(f'"link" is {link!r:.80}, expected "up" or "lost"')
-    revision = record.get("revision")
-    if not isinstance(revision, int) or isinstance(revision, bool) or not 0 <= revision < REVISIONS:
-        raise BadReportError(f'"revision" is {revision!r:.80}, expected a whole number from 0 to below 2^53')
+    revision, about = _revision(record, "revision"), 0 if record.get("about") is None else _revision(record, "about")
     outcome = None if record.get("outcome") is None else _text(record, "outcome")
     if outcome is not None and outcome not in OUTCOMES:
         raise BadReportError(f'"outcome" is {outcome!r:.80}, expected {", ".join(OUTCOMES)} or null')
@@ -78,7 +82,14 @@ def read_report(data: bytes, tick: int) -> Report:
         except ValueError as error:
             raise BadReportError(f'"setting": {error}') from error
     why = None if record.get("why") is None else _text(record, "why")[:WHY_LENGTH]
-    return Report(site, device, Reported(setting, revision, link == "up", outcome, why, tick))
+    return Report(site, device, Reported(setting, revision, link == "up", outcome, why, tick, about))
+
+
+def _revision(record: dict[str, Any], key: str) -> int:
+    value = record.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < REVISIONS:
+        raise BadReportError(f'"{key}" is {value!r:.80}, expected a whole number from 0 to below 2^53')
+    return value
 
 
 def _text(record: dict[str, Any], key: str) -> str:

@@ -92,8 +92,8 @@ class Pipeline:
         journal = self.journal
         found = list(journal.entries(self._site, after_id=self.entries[-1].id if self.entries else None))
         self.entries += found
-        if any(entry.kind is EntryKind.COMMAND for entry in found):
-            self._until("the gates' reports", self._gates_answered)
+        if any(entry.kind in (EntryKind.COMMAND, EntryKind.DEVICE) for entry in found):
+            self._until("the devices' reports", self._all_answered)
         return found
 
     def taken(self, command: Entry) -> Setting | None:
@@ -129,14 +129,17 @@ class Pipeline:
         person = self._people["recount" if kind == "recount" else ""]
         self._ask("POST", f"/v1/sites/{self._site}/actions/{kind}", by=person, json=body | {"reason": why[self._lang]})
 
-    def _gates_answered(self) -> bool:
-        gates = self._ask("GET", f"/v1/sites/{self._site}/gates").json()["gates"]
-        newest = {json.loads(e.body)["gate"]: json.loads(e.body)["revision"] for e in self.entries if e.kind is EntryKind.COMMAND}
-        for gate in gates:
-            device = gate["device"]
-            if device is None or device["reported"]["revision"] < 2 * newest.get(gate["gate"], 0):
-                return False
-        self._reported = {gate["gate"]: gate["device"]["reported"]["setting"] for gate in gates}
+    def _all_answered(self) -> bool:
+        """Whether every device has reported its newest command, and the log has its report."""
+        seen = self._ask("GET", f"/v1/sites/{self._site}/gates").json()
+        newest = {name: revision for entry in self.entries for name, revision in _ordered(entry)}
+        known = {f"gate/{gate['gate']}": gate["device"] for gate in seen["gates"]}
+        known |= {f"{device['device']}/{device['name']}": device["known"] for device in seen["devices"]}
+        if seen["reports_waiting"] or not newest.keys() <= known.keys():
+            return False
+        if any(told is None or told["reported"]["revision"] < 2 * newest.get(name, 0) for name, told in known.items() if _driven(name)):
+            return False
+        self._reported = {gate["gate"]: gate["device"]["reported"]["setting"] for gate in seen["gates"]}
         return True
 
     def _ask(self, method: str, path: str, *, by: httpx.Client | None = None, **what: Any) -> httpx.Response:
@@ -258,6 +261,18 @@ deployment: demo
 actuators:
   {site}: {{via: http, url: "http://127.0.0.1:{port}/{{kind}}/{{id}}"}}
 """
+
+
+def _ordered(entry: Entry) -> Iterator[tuple[str, int]]:
+    """The device that an entry orders something of, and the number of the command."""
+    if entry.kind in (EntryKind.COMMAND, EntryKind.DEVICE):
+        body = json.loads(entry.body)
+        yield (f"gate/{body['gate']}" if entry.kind is EntryKind.COMMAND else f"{body['device']}/{body['name']}"), body["revision"]
+
+
+def _driven(name: str) -> bool:
+    """Whether a device has a controller here; people lead others along links."""
+    return not name.startswith("link/")
 
 
 def _automatic(site: Mapping[str, Any]) -> dict[str, Any]:

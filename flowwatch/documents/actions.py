@@ -1,4 +1,4 @@
-"""What an operator writes: override, recount, confirm, drill, fire, release, deliver; and approve, which acceptance writes for two.
+"""What an operator writes: override, recount, confirm, drill, fire, release, deliver, turned; and approve, which acceptance writes for two.
 
 `flowwatch operate` makes them today, the service will make the same ones. The engine reads them from the log with its own eyes
 (`core.actions`), because a record in a log may come from anywhere; here they are typed, named and written in one canonical form.
@@ -122,6 +122,20 @@ class Deliver(_Record, frozen=True, kw_only=True, tag="deliver"):
     to: Literal["advise", "plan"]
 
 
+class Turned(_Record, frozen=True, kw_only=True, tag="turned"):
+    """Somebody set a gate on the spot, and says how it is now."""
+
+    gate: Name
+    mode: GateSetting
+
+    def __post_init__(self) -> None:
+        """Refuse what is no setting of a gate."""
+        try:
+            Setting.parse(self.mode)
+        except ValueError as error:
+            raise ValueError(f"`mode`: {error}") from error
+
+
 class Signed(Document, frozen=True, kw_only=True):
     """One of the two signatures under a version of documents, with all that it takes to check it again."""
 
@@ -139,7 +153,7 @@ class Approve(_Record, frozen=True, kw_only=True, tag="approve"):
     approver: Signed
 
 
-Action = Override | Recount | Confirm | Drill | Fire | Release | Deliver | Approve
+Action = Override | Recount | Confirm | Drill | Fire | Release | Deliver | Turned | Approve
 _DECODER: Final[msgspec.json.Decoder[Action]] = msgspec.json.Decoder(Action)
 
 

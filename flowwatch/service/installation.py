@@ -8,8 +8,9 @@ requests and messages, then no more commands and reports, then what was taken is
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,10 @@ REPORTED_S: Final = 30.0
 """How long a report may take to be durable before it is offered again."""
 
 
+WATCH_S: Final = 1.0
+"""How often it is looked whether a source has trouble."""
+
+
 class NoRoomError(Exception):
     """The log takes nothing now; come again."""
 
@@ -74,9 +79,12 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             owned.callback(dispatcher.stop)
         service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, log_us=clock_of(workspace.log)))
         owned.callback(service.close)
-        for source in _sources(workspace, said, folder, stager, wires):
+        sources = list(_sources(workspace, said, folder, stager, wires))
+        for source in sources:
             source.start()
             owned.callback(source.close)
+        if sources:
+            owned.enter_context(_watched(sources))
         yield service
 
 
@@ -142,6 +150,30 @@ def _sources(workspace: Workspace, said: Deployment, folder: Path, stager: Stage
         yield PollSource(part, stager, formats=family_readers(said), folder=folder)
 
 
+@contextmanager
+def _watched(sources: Sequence[MqttSource | PollSource]) -> Iterator[None]:
+    """Say in the service's log what is wrong with a source, and when it is no more."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        told = dict.fromkeys(range(len(sources)), "")
+        while not ended.wait(WATCH_S):
+            for i, source in enumerate(sources):
+                trouble = source.figures.trouble
+                if trouble != told[i]:
+                    told[i] = trouble
+                    what = source.broker.host if isinstance(source, MqttSource) else source.source.url
+                    LOG.warning("input: %s", trouble or f"{what}: well again")
+
+    thread = threading.Thread(target=watch, name="flowwatch-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 # -- the dispatcher as the API shows it ------------------------------------------------------------------------------------------------
 
 
@@ -155,7 +187,9 @@ def _wires(dispatcher: Dispatcher, ledger: Ledger) -> Wires:
     def deliveries(site: str, limit: int) -> list[dict[str, Any]]:
         return [_delivery(row) for row in ledger.latest(site, limit=limit)]
 
-    return Wires(connected=True, on_fire=on_fire, devices=devices, deliveries=deliveries)
+    return Wires(
+        connected=True, on_fire=on_fire, devices=devices, deliveries=deliveries, reports_waiting=lambda: dispatcher.reports_waiting
+    )
 
 
 def _status(status: DeviceStatus) -> dict[str, Any]:

@@ -40,13 +40,15 @@ class Wires:
 
     `on_fire(site, record)` is called, in a thread, for every report of a fire before it is written, and returns when the latch is durable.
     `devices(site)` gives "gate/<id>" -> what is known of the device (wanted, reported, in flight, why it waits) as JSON values;
-    `deliveries(site, limit)` the newest deliveries, last first. Both are called in threads.
+    `deliveries(site, limit)` the newest deliveries, last first. Both are called in threads. `reports_waiting()`: reports of devices that the log
+    does not have yet.
     """
 
     connected: bool = False
     on_fire: Hearing = _no_hearing
     devices: Callable[[str], Mapping[str, Mapping[str, Any]]] = _no_devices
     deliveries: Callable[[str, int], list[dict[str, Any]]] = _no_deliveries
+    reports_waiting: Callable[[], int] = int
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class Readings:
 
     async def answer(self, identity: Identity, headers: Mapping[bytes, bytes], receive: Any) -> bytes:
         """The body of the 202. Raises `Problem`, `Disconnected`."""
+        self._check_there()
         body = await self._bodies.read(headers, receive)
         key = headers.get(b"idempotency-key")
         if key is None:
@@ -66,6 +67,11 @@ class Readings:
             answer = await self._take(identity, headers, body)
             await asyncio.to_thread(self._idempotency.keep, identity.who, text, body, answer)
             return answer
+
+    def _check_there(self) -> None:
+        """Raise `Problem` before the log has any document: then nobody's counters are known, and what came would be lost on nobody."""
+        if not self._sites.counters() and not self._sites.names():
+            raise wait("unavailable", "the log has no documents yet; `flowwatch run --documents DIR` brings them in", RETRY_S)
 
     async def _take(self, identity: Identity, headers: Mapping[bytes, bytes], body: bytes) -> bytes:
         lines = as_lines(headers.get(b"content-type", b""), body).rstrip(b"\r\n")

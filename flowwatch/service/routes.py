@@ -75,6 +75,7 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("POST", "/v1/sites/{site}/actions/fire"): Need(Where.SITE, Role.OPERATOR, Scope.FIRE_WRITE),
     ("POST", "/v1/sites/{site}/actions/release"): OPERATE,
     ("POST", "/v1/sites/{site}/actions/deliver"): OPERATE,
+    ("POST", "/v1/sites/{site}/actions/turned"): OPERATE,
     ("GET", "/v1/users"): ADMINISTER,
     ("POST", "/v1/users"): ADMINISTER,
     ("GET", "/v1/users/{user}"): ADMINISTER,

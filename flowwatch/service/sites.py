@@ -14,10 +14,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from flowwatch.decided import decided
 from flowwatch.evidence import Document, Evidence, Version
+from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
 from flowwatch.service.problems import Problem, unknown
+from flowwatch.workspace import Workspace
 
 ASKED_S: Final = 1.0
 """How often it is asked whether documents came, at most."""
@@ -43,6 +46,12 @@ class Sites:
         self._documents: dict[str, Document] = {}
         self._counters: frozenset[str] = frozenset()
         self._read()
+
+    def decided_us(self, site: str) -> int | None:
+        """The tick up to which the engine has decided on the site, microseconds; None where no engine has since it was started."""
+        place = Routing(self.log, self._settings).sites.get(site)
+        found = None if place is None else decided(Workspace(self.log.parent), place.partition)
+        return None if found is None else found.tick
 
     @property
     def clock(self) -> Clock:

@@ -30,7 +30,7 @@ class Sent:
 
     readings: int
     seconds: float
-    """From the first batch to the last."""
+    """From the first batch until the sink had them all."""
     asked_per_s: float | None
     """Readings a second that the schedule asked for; None where there was none."""
     late_batches: int
@@ -53,21 +53,25 @@ def send(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Sent:
-    """Send everything; `speed` is how many times as fast as life (None: as fast as the sink takes it). `advance` hears of readings sent."""
+    """Send everything; `speed` is how many times as fast as life (None: as fast as the sink takes it). `advance` hears of readings sent.
+
+    Raises `SinkError` where the sink does.
+    """
     began = clock()
     readings = late = 0
-    most, until = 0.0, 0
+    most, behind, until = 0.0, 0.0, 0
     step_us = STEP_US if speed is not None else max(STEP_US, city.lasts_us * BATCH // max(1, len(city)))
     for until, batch in city.steps(step_us):
         if speed is not None:
             due = began + until / SECOND / speed
             lag = clock() - due
+            behind = max(0.0, lag)
             if lag < 0:
                 sleep(-lag)
             else:
                 most = max(most, lag)
                 late += lag > STEP_US / SECOND / speed
-        sink.send(batch, start_us)
+        sink.send(batch, start_us, behind)
         readings += len(batch)
         advance(len(batch))
     sink.close()

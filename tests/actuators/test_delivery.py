@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flowwatch.actuators.ledger import Ledger
 from flowwatch.actuators.reconcile import Because
 from flowwatch.actuators.wires import Actuator
 from flowwatch.core.entries import EntryKind
@@ -247,3 +248,15 @@ def test_a_ledger_that_cannot_be_written_keeps_no_way_out_shut(lab: Lab, monkeyp
         dispatcher.fire(SITE, "F1")
     lab.post.settled(a="out", b="out")
     assert {setting for _, setting, _ in lab.obeyed()} <= {"out"}
+
+
+def test_a_fire_that_another_process_latched_reaches_every_gate_too(lab: Lab) -> None:
+    lab.house(a="in", b="out")
+    dispatcher = lab.dispatcher()
+    lab.story.command(a="in", b="out", delivery="advise")
+    lab.post.settled(a="in", b="out")
+    other = Ledger.open(lab.folder / "service.db")
+    other.latch(SITE, "F9", time.time_ns() // 1000)
+    other.close()
+    lab.post.settled(a="out", b="out")
+    assert dispatcher.latched() == {SITE: ("F9",)}

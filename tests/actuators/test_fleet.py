@@ -29,7 +29,9 @@ def test_only_changes_are_news() -> None:
     device = Device("yu", "gate/a", Known())
     first = said(device.says(state(), NOW, live=True))
     assert first == {
-        "site": "yu", "device": "gate/a", "at_us": NOW, "link": "up", "setting": "out", "revision": 2, "command": None, "outcome": None, "why": None
+        "site": "yu", "device": "gate/a", "at_us": NOW, "link": "up", "setting": "out", "revision": 2,
+        "command": None, "outcome": None, "about": None,
+        "why": None
     }  # fmt: skip
     assert device.says(state(), NOW + SECOND, live=True) is None
     assert said(device.says(state("in", 4), NOW + SECOND, live=True)) is not None
@@ -54,7 +56,8 @@ def test_an_answer_is_news_once_and_only_of_the_newest_revision() -> None:
     device.sent(Flight("out", 4, 1, 1, NOW, NOW + 60 * SECOND))
     refused = said(device.answers(ack(Outcome.REFUSED, why="local"), NOW))
     assert refused is not None
-    assert (refused["outcome"], refused["why"], refused["setting"], refused["revision"]) == ("refused", "local", "in", 2)
+    assert (refused["outcome"], refused["why"], refused["setting"], refused["about"]) == ("refused", "local", "in", 4)
+    assert refused["revision"] < 4
     assert device.answers(ack(Outcome.REFUSED, why="local"), NOW) is None
     assert device.answers(ack(Outcome.STALE, revision=2), NOW) is None
     fenced = said(device.answers(ack(Outcome.FENCED), NOW))

@@ -269,3 +269,12 @@ def test_a_gate_without_an_actuator_that_reports_nothing_is_no_way_out() -> None
     wanted = {"gate/a": want("gate/a", "in"), "gate/b": want("gate/b", "out")}
     plan = reconcile(two, wanted, {"gate/a": heard("out")}, NOW)
     assert {d: w.because for d, w in plan.waits.items()} == {"gate/a": Because.TRANSIT, "gate/b": Because.UNDRIVEN}
+
+
+def test_a_gate_without_an_actuator_is_what_people_say_that_it_is() -> None:
+    two = place(gate("a"), gate("b"))
+    wanted = {"gate/a": want("gate/a", "in"), "gate/b": want("gate/b", "out")}
+    known = {"gate/a": heard("out")}
+    assert sent(reconcile(two, wanted, known, NOW, {"gate/b": ["out"]})) == ["gate/a"]
+    assert not reconcile(two, wanted, known, NOW, {"gate/b": ["in", "out"]}).sends
+    assert sent(reconcile(two, wanted, known | {"gate/b": heard("in")}, NOW, {"gate/b": ["out"]})) == ["gate/b"]

@@ -138,6 +138,18 @@ def test_a_latch_whose_record_comes_late_burns_again(told: Told) -> None:
     assert told.wanted()["gate/a"].fire
 
 
+def test_a_gate_that_people_set_may_be_as_they_said_or_as_was_ordered_since(told: Told) -> None:
+    told.command(a="in", b="in")
+    told.tell(told.action("T1", "turned", gate="a", mode="in"))
+    assert told.folded().by_hand("yu") == {"gate/a": ["in"]}
+    told.command(a="out")
+    told.command(a="in")
+    assert told.folded().by_hand("yu") == {"gate/a": ["in", "out"]}
+    told.tell(told.action("T2", "turned", gate="a", mode="out"))
+    assert told.folded().by_hand("yu") == {"gate/a": ["out"]}
+    assert told.folded().by_hand("elsewhere") == {}
+
+
 def test_what_was_kept_is_what_was_folded(told: Told) -> None:
     told.command(a="in", b="out", delivery="confirm")
     told.tell(told.action("R1", "release", gate="a", revision=1), told.action("F1", "fire", state="on"))

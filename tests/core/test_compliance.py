@@ -88,10 +88,19 @@ def test_a_gate_that_is_still_turning_is_in_no_wrong_mode() -> None:
 @pytest.mark.parametrize("outcome", ["refused", "failed"])
 def test_a_refusal_is_told_at_once_with_its_reason(outcome: str) -> None:
     engine = _begun(_place())
-    refusal = report(T0 + 2 * SECOND, "gate/g0", setting="in", revision=0, outcome=outcome, why="door jammed")
+    refusal = report(T0 + 2 * SECOND, "gate/g0", setting="in", revision=0, outcome=outcome, about=2, why="door jammed")
     entries = play([refusal, tick(T0 + 2 * SECOND)], engine=engine).entries
     [body] = bodies(entries, "incident")
     assert (body["what"], body["reason"], body["detail"]["why"]) == ("gate_unanswered", outcome, "door jammed")
+
+
+def test_a_refusal_of_an_earlier_command_says_nothing_of_the_next() -> None:
+    engine = _begun(_place())
+    refusal = report(T0 + 2 * SECOND, "gate/g0", setting="in", revision=0, outcome="refused", about=2)
+    play([refusal, tick(T0 + 2 * SECOND), recount(T0 + 3 * SECOND, 150)], engine=engine)
+    told = _told(engine, _seconds(3, 32))
+    assert [(s, state, reason) for s, state, _, _, reason in told] == [(3, "cleared", "refused")]
+    assert _told(engine, _seconds(33, 33)) == [(33, "raised", "gate_unanswered", "g0", "silent")]
 
 
 def test_a_gate_that_is_turned_by_hand_afterwards_is_in_the_wrong_mode() -> None:
@@ -307,3 +316,30 @@ def test_a_zone_plan_beside_changes_nothing_of_it() -> None:
     engine = _begun(_place(beside=[beside]))
     told = _told(engine, [recount(T0 + 2 * SECOND, 60), *_seconds(2, 32)], "gate_unanswered")
     assert told == [(32, "raised", "gate_unanswered", "g0", "silent")]
+
+
+# -- gates that people turn ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gate_that_people_set_is_watched_from_then_on() -> None:
+    engine = _begun(_place("advise"))
+    rows: list[Row] = [recount(T0 + 2 * SECOND, 150), tick(T0 + 2 * SECOND)]
+    people = [row for s in range(3, 600) for row in ([delta(T0 + s * SECOND, 18)] if s % 60 == 30 else []) + [tick(T0 + s * SECOND)]]
+    assert _told(stored(engine), [*rows, *people], "gate_contradicted") == []
+    said = act(T0 + 3 * SECOND, "t", "turned", gate="g0", mode="out")
+    assert _told(engine, [*rows, said, *people], "gate_contradicted") == [(240, "raised", "gate_contradicted", "g0", "in")]
+
+
+def test_what_people_say_of_a_gate_on_the_spot_is_taken_as_it_is() -> None:
+    engine = _begun(_place("advise"))
+    rows = [act(T0 + 2 * SECOND, "t1", "turned", gate="g0", mode="in"), act(T0 + 2 * SECOND, "t2", "turned", gate="g9", mode="in")]
+    said = bodies(play([*rows, tick(T0 + 2 * SECOND)], engine=engine).entries, "action")
+    assert [b["refused"] for b in said] == [None, 'no gate "g9"']
+    assert engine.standings["yu"].reported["gate/g0"].setting == "in"
+
+
+def test_what_people_say_of_a_gate_brings_its_connection_back_to_nobody() -> None:
+    engine = _begun(_place())
+    lost = report(T0 + 2 * SECOND, "gate/g0", link="lost")
+    said = act(T0 + 3 * SECOND, "t", "turned", gate="g0", mode="both")
+    assert _told(engine, [lost, *_seconds(2, 2), said, *_seconds(3, 5)], "gate_lost") == [(2, "raised", "gate_lost", "g0", "lost")]

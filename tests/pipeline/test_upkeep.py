@@ -155,3 +155,16 @@ def test_a_part_that_lived_long_begins_anew(monkeypatch: pytest.MonkeyPatch) -> 
         waits.append(part.again_at - lived)
     assert waits == [0.5, 1.0, 0.5, 1.0]
     assert part.steady
+
+
+def test_a_part_that_is_not_needed_stops_nothing_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(upkeep, "FIRST_S", 0.0)
+    part = Part("serve", _python("raise SystemExit(3)"), needed=False)
+    kept = upkeep.Upkeep([part], told.append, frozenset({3}))
+    for _ in range(2):
+        part.start(0.0)
+        assert part.process is not None
+        part.process.wait()
+        assert kept._look(1.0) is None
+    assert told == ["serve: ended with exit code 3; started again in 0.0 s"] * 2

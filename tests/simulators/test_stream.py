@@ -117,7 +117,7 @@ def test_the_schedule_does_not_wait_for_a_slow_sink() -> None:
     waits: list[float] = []
 
     class Slow(Lines):
-        def send(self, batch: object, start_us: int) -> None:
+        def send(self, batch: object, start_us: int, late_s: float = 0.0) -> None:
             now[0] += 0.05
 
     def sleep(seconds: float) -> None:

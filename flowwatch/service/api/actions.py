@@ -96,6 +96,14 @@ class Deliver(_Body, frozen=True, kw_only=True):
     reason: Reason
 
 
+class Turned(_Body, frozen=True, kw_only=True):
+    """A gate was set on the spot by people: how it is now."""
+
+    gate: Name
+    mode: Annotated[str, Meta(min_length=1, max_length=500)]
+    reason: Reason = "set on the spot"
+
+
 class Written(Struct, frozen=True):
     """A record that is in the log. `outcome`: what the journal said of it within the time to wait."""
 
@@ -186,6 +194,15 @@ async def deliver(
     return await _write(site, "deliver", unset_out(data), identity, parts, prefer)
 
 
+@post("/v1/sites/{site:str}/actions/turned", status_code=202, summary="Say that a gate was set on the spot")
+async def turned(
+    site: InPath, data: JSONBody[Turned], identity: GivenIdentity, parts: GivenParts, prefer: Prefer = None
+) -> Response[Written]:
+    """How a gate is that people turned: from then on it is told if anybody passes against that, and driven gates count on it."""
+    need(parts.sites.document(site), "gate", data.gate)
+    return await _write(site, "turned", unset_out(data) | {"mode": _setting(data.mode)}, identity, parts, prefer)
+
+
 HANDLERS = {
     "override": override,
     "recount": recount,
@@ -194,6 +211,7 @@ HANDLERS = {
     "fire": fire,
     "release": release,
     "deliver": deliver,
+    "turned": turned,
 }
 """Every record that people can write here, by its type."""
 
@@ -206,7 +224,7 @@ async def _write(
         raise not_allowed(wanted)
     rest = {name: value for name, value in fields.items() if name not in ("reason", "until")}
     if "until" in fields:
-        rest["until_us"] = max(micros(fields["until"], "until"), parts.now_us() + 1_000_000)
+        rest["until_us"] = max(micros(fields["until"], "until"), parts.records.now_us() + 1_000_000)
     record = await parts.records.write(site, kind, identity.name, fields["reason"], rest)
     seconds = wait_of(prefer)
     outcome = None if seconds is None else await parts.records.outcome(site, record["action"], seconds)

@@ -19,7 +19,10 @@ Text = dict[str, str]
 
 
 class SiteTold(Struct, frozen=True):
-    """A site: where it lies, and its main plan's stage, None where nothing was decided yet."""
+    """A site: where it lies, and its main plan's stage, None where nothing was decided yet.
+
+    `decided_at`: the tick up to which the engine has decided; one that does not move says that no engine runs.
+    """
 
     site: str
     title: Text
@@ -27,6 +30,7 @@ class SiteTold(Struct, frozen=True):
     stage: str | None
     level: str | None
     open_incidents: int
+    decided_at: str | None
 
 
 class SiteWhole(Struct, frozen=True):
@@ -81,10 +85,14 @@ class GateTold(Struct, frozen=True):
 
 
 class Gates(Struct, frozen=True):
-    """All gates and other devices of a site. `connected`: whether a dispatcher is."""
+    """All gates and other devices of a site.
+
+    `connected`: whether a dispatcher is; `reports_waiting`: reports of devices, of all sites, that the log does not have yet.
+    """
 
     site: str
     connected: bool
+    reports_waiting: int
     gates: list[GateTold]
     devices: list[dict[str, Any]]
 
@@ -190,7 +198,7 @@ def gates(site: InPath, parts: GivenParts) -> Gates:
         told(body, "id", "at_us", "device", "name", "state", "revision") | {"known": known.get(f"{kind}/{name}")}
         for (kind, name), body in sorted(standing.devices.items())
     ]
-    return Gates(site, parts.wires.connected, found, others)
+    return Gates(site, parts.wires.connected, parts.wires.reports_waiting(), found, others)
 
 
 @get("/v1/sites/{site:str}/plans", summary="Plans")
@@ -249,7 +257,8 @@ def _site_told(name: str, parts: Parts) -> SiteTold:
     main = document["plans"][0] if document["plans"] else None
     stage = None if main is None else _stages(standing).get(main["plan"])
     level = next((s["level"] for s in main["stages"] if s["stage"] == stage), None) if main is not None else None
-    return SiteTold(name, document["title"], parts.areas.of(name), stage, level, len(standing.incidents))
+    at = parts.sites.decided_us(name)
+    return SiteTold(name, document["title"], parts.areas.of(name), stage, level, len(standing.incidents), None if at is None else iso(at))
 
 
 def _stages(standing: Standing) -> dict[str, str]:

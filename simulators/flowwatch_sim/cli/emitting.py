@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from flowwatch.cli import options
-from flowwatch.cli.exits import CommandError, Exit
+from flowwatch.cli.exits import CommandError, Exit, leave
 from flowwatch.cli.progress import progress
 
 if TYPE_CHECKING:
     from flowwatch_sim.planned import Planned
+    from flowwatch_sim.sinks import Sink
+
+TOKEN = "FLOWWATCH_TOKEN"  # noqa: S105 - the variable's name
 
 
 @click.command()
@@ -33,6 +37,23 @@ if TYPE_CHECKING:
 @click.option(
     "--log", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A working folder, into whose log the readings go."
 )
+@click.option(
+    "--to",
+    metavar="URL",
+    help="http://HOST:PORT, a service, in batches (--token-file or FLOWWATCH_TOKEN); mqtt://HOST:PORT, a broker, a message for each reading "
+    "(FLOWWATCH_MQTT_USERNAME, FLOWWATCH_MQTT_PASSWORD); https and mqtts encrypt. There is no Kafka.",
+)
+@click.option("--token-file", type=click.Path(dir_okay=False, path_type=Path), help="--to http: a file whose first line is the token.")
+@click.option("--connections", type=click.IntRange(1, 1000), default=8, show_default=True, help="--to http: so many; a site keeps to one.")
+@click.option("--gzip", "compress", is_flag=True, help="--to http: pack the batches.")
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="--to: how many seconds a request is tried, or a broker may acknowledge nothing, before the stream ends.",
+)
+@click.option("--now", "from_now", is_flag=True, help="The day begins now, not when the scenario says: for a log with a wall clock.")
 @click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="A file for what really happened.")
 @click.option(
     "--site-files", type=click.Path(file_okay=False, path_type=Path), help="A folder for the sites' documents (rules/ and config/)."
@@ -46,23 +67,37 @@ def emit(
     speed: float | None,
     out: Path | None,
     log: Path | None,
+    to: str | None,
+    token_file: Path | None,
+    connections: int,
+    compress: bool,
+    patience: float,
+    from_now: bool,
     truth: Path | None,
     site_files: Path | None,
 ) -> None:
     """Send the readings of a SCENARIO (a file, or the name of one that ships) in the reading format (docs/readings.md).
 
+    To standard output, a file (--out), a log (--log), a service over HTTP or an MQTT broker (--to). The exit code is 1 if a receiver refused any.
+
     The schedule does not wait for a slow receiver; how far behind it the stream was is told at the end, on standard error.
     """
+    import time
+    from contextlib import ExitStack
+
+    from flowwatch.cli.entrance import entrance
     from flowwatch.documents import shipped
     from flowwatch.documents.load import source
     from flowwatch_sim import emit as sending
     from flowwatch_sim.planned import read_scenario
     from flowwatch_sim.shelf import found
-    from flowwatch_sim.sinks import Lines, Log
+    from flowwatch_sim.sinks import Lines, Log, SinkError
     from flowwatch_sim.stream import DAYS, City, records
 
-    if out is not None and log is not None:
-        raise CommandError(Exit.USAGE, "found --out and --log, expected one of them: readings go to one place")
+    if sum(place is not None for place in (out, log, to)) > 1:
+        raise CommandError(Exit.USAGE, "found more than one of --out, --log and --to, expected one of them: readings go to one place")
+    if (token_file is not None or compress) and (to is None or not to.startswith("http")):
+        raise CommandError(Exit.USAGE, "found --token-file or --gzip without --to http://..., expected both: they are for a service")
     root = shipped() if documents is None else documents
     planned = read_scenario(source(found(scenario)), root)
     many = min(days or DAYS, sites)
@@ -76,22 +111,57 @@ def emit(
     counters = [c["counter"] for place in planned.sites for c in place.layout.site["counters"]]
     if site_files is not None:
         _write_sites(planned, names, site_files, root)
-    if truth is not None:
-        sending.write_truth(truth, city, names, [place.layout.zones for place in planned.sites], planned.start_us)
-    with progress("sending", len(city), "readings") as advance:
-        if log is not None:
-            from flowwatch.cli.entrance import entrance
-
-            with entrance(log / "log") as to:
-                sent = sending.send(city, Log(to, names, counters), planned.start_us, speed=speed, advance=advance)
+    with ExitStack() as owned:
+        sink: Sink
+        if to is not None:
+            sink = _network(to, names, counters, token_file, connections=connections, compress=compress, patience_s=patience)
+        elif log is not None:
+            sink = Log(owned.enter_context(entrance(log / "log")), names, counters)
         elif out is not None:
-            with out.open("wb") as file:
-                sent = sending.send(city, Lines(file, names, counters), planned.start_us, speed=speed, advance=advance)
+            sink = Lines(owned.enter_context(out.open("wb")), names, counters)
         else:
-            sent = sending.send(city, Lines(sys.stdout.buffer, names, counters), planned.start_us, speed=speed, advance=advance)
+            sink = Lines(sys.stdout.buffer, names, counters)
+        start_us = time.time_ns() // 1000 if from_now else planned.start_us
+        if truth is not None:
+            sending.write_truth(truth, city, names, [place.layout.zones for place in planned.sites], start_us)
+        with progress("sending", len(city), "readings") as advance:
+            try:
+                sent = sending.send(city, sink, start_us, speed=speed, advance=advance)
+            except SinkError as error:
+                so_far = sink.taken()
+                raise CommandError(Exit.USAGE, f"{error}; so far: {so_far}" if so_far is not None else str(error)) from error
     asked = "" if sent.asked_per_s is None else f" (asked for {sent.asked_per_s:,.0f}/s)"
     late = f"; {sent.late_batches} batches late, by {sent.most_lag_s:.2f} s at most" if speed is not None else ""
     click.echo(f"{sent.readings:,} readings in {sent.seconds:.1f} s, {sent.per_s:,.0f}/s{asked}{late}", err=True)
+    taken = sink.taken()
+    if taken is not None:
+        click.echo(str(taken), err=True)
+        if taken.refused:
+            leave(Exit.FINDINGS)
+
+
+def _network(
+    to: str, names: list[str], counters: list[str], token_file: Path | None, *, connections: int, compress: bool, patience_s: float
+) -> Sink:
+    """A sink at an address."""
+    from msgspec import UNSET
+
+    from flowwatch.documents.secrets import SecretError, secret
+    from flowwatch_sim.posting import Posts
+    from flowwatch_sim.publishing import Messages
+    from flowwatch_sim.sinks import Texts
+
+    try:
+        match to.partition("://")[0]:
+            case "http" | "https":
+                file = UNSET if token_file is None else str(token_file)
+                token = secret(file, TOKEN, Path()) or ""
+                return Posts(to, token, Texts(names, counters), connections=connections, compress=compress, patience_s=patience_s)
+            case "mqtt" | "mqtts":
+                return Messages(to, names, counters, os.environ, patience_s=patience_s)
+    except (ValueError, SecretError) as error:
+        raise CommandError(Exit.USAGE, f"--to: {error}") from error
+    raise CommandError(Exit.USAGE, f'--to: found "{to}", expected http://HOST:PORT, https://..., mqtt://HOST:PORT or mqtts://...')
 
 
 def _names(planned: Planned, sites: int) -> list[str]:
