@@ -180,12 +180,13 @@ def test_every_kind_of_bad_reading_is_counted_under_its_reason_and_kept_with_its
         writer.append_refused(b"a bus", Reason.NO_DIRECTION, now)
         writer.append_document(b'{"site": "yu", "group": "yu", "counters": []}', now)
         writer.append_action("yu", b'{"type": "recount"}', now)
+        writer.append_report("yu", b'{"device": "gate/g0"}', now)
         writer.tick(now)
         writer.append(readings([late], now))
         writer.tick(now + 2 * MINUTE)
     finish(workspace)
     expected = [row[0] for row in [*rows, late] if row[0] is not None]
-    expected += [Reason.UNREADABLE, Reason.NO_DIRECTION, Reason.BAD_DOCUMENT, Reason.BAD_ACTION]
+    expected += [Reason.UNREADABLE, Reason.NO_DIRECTION, Reason.BAD_DOCUMENT, Reason.BAD_ACTION, Reason.BAD_REPORT]
     assert set(expected) == set(Reason)
     told = [json.loads(line) for line in flowwatch("refused", "--data", tmp_path, "--json").splitlines()]
     assert sorted(row["reason"] for row in told) == sorted(reason.name.lower() for reason in expected)
