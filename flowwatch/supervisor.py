@@ -136,7 +136,7 @@ def _work(workspace: Workspace, processes: Sequence[subprocess.Popen[bytes]], ti
     try:
         while any(p.poll() is None for p in processes):
             died = [p for p in processes if p.poll() not in (None, 0)]
-            if died or (ticker and ticker.failed):
+            if died or (ticker and (ticker.failed or (told_at is None and not ticker.is_alive()))):
                 break
             if asked and told_at is None:
                 told_at = time.monotonic()

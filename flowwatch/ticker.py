@@ -18,7 +18,7 @@ from typing import Final
 from flowwatch import checkpoints
 from flowwatch.core.readings import MINUTE
 from flowwatch.log.clock import Ticker as Clock
-from flowwatch.log.errors import LogError, LogLocked
+from flowwatch.log.errors import LogLocked
 from flowwatch.log.settings import Clock as LogClock
 from flowwatch.log.writer import Writer
 
@@ -45,7 +45,7 @@ class Ticker(threading.Thread):
         super().__init__(name="ticker", daemon=True)
         self._log, self._tell, self._keep = log, tell, keep
         self._stop_asked = threading.Event()
-        self.failed: LogError | None = None
+        self.failed: Exception | None = None
         self.ticking = threading.Event()
         """Set while this thread holds the lock."""
 
@@ -71,7 +71,7 @@ class Ticker(threading.Thread):
                         self._tell(f"waiting to tick: {locked}")
                     waited = True
                     self._stop_asked.wait(RETRY_S)
-        except LogError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is: a log that does not tick decides nothing, and the run must end and say so
             self.failed = error
         finally:
             self.ticking.clear()

@@ -57,9 +57,13 @@ class Part:
     """Since when it has been ending because others hold what it needs."""
 
     def start(self, now: float) -> None:
-        """Begin a process; signals to us are not signals to it, because we stop it ourselves."""
-        self.process = subprocess.Popen(self.command, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: PLW1509 - one thread
+        """Begin a process; signals to us are not signals to it, because we stop it ourselves. What cannot be begun now is begun later."""
         self.began = now
+        try:
+            self.process = subprocess.Popen(self.command, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: PLW1509 - one thread
+        except OSError:
+            self.failures += 1
+            self.again_at = now + min(FIRST_S * 2 ** (self.failures - 1), LONGEST_S)
 
     def ended(self, now: float) -> int | None:
         """The exit code of a process that has ended since the last look; None while it lives, or waits to be started."""

@@ -10,6 +10,7 @@ from themselves. Nothing here writes the journal or the log; what devices say go
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -202,11 +203,11 @@ class Dispatcher:
     def _turn(self) -> None:
         """Take what came, look into the journal, send what is due."""
         self._take_events()
-        self._follow()
+        self._apart("follow", self._follow)
         now = _now()
         if now >= self._next["check"]:
             self._next["check"] = now + CHECK_US
-            self._check(now)
+            self._apart("check", lambda: self._check(now))
         for site in sorted(self._dirty | {site for site, due in self._due.items() if due <= now}):
             self._dirty.discard(site)
             self._due.pop(site, None)
@@ -216,6 +217,21 @@ class Dispatcher:
                 LOG.exception("%s: its devices could not be looked after; again in a second", site)
                 self._due[site] = now + SECOND
         self._spare(self._write_answers)
+
+    def _apart(self, name: str, work: Callable[[], object]) -> None:
+        """Do something that must not keep devices from being told what is known already, a fire above all; after a failure again in a second."""
+        if _now() < self._next.get(name, 0) and name == "follow":
+            return
+        try:
+            work()
+        except Exception:
+            LOG.exception("the actuators: %s failed; again in a second", name)
+            if name == "follow":
+                self._next["follow"] = _now() + SECOND
+                follower, self._follower = self._follower, None
+                with contextlib.suppress(Exception):
+                    if follower is not None:
+                        follower.close()
 
     def _write_answers(self) -> None:
         """Behind the sending, so that what is only written down keeps nothing waiting that moves."""
@@ -468,6 +484,7 @@ class Dispatcher:
             met.setdefault(wire, []).append(device.name)
         for wire, devices in met.items():
             self._wires[wire].add(name, devices)
+        self._orders.driven(name, [device for devices in met.values() for device in devices])
 
     def _way(self, site: str, device: str) -> Actuator | None:
         """The way to a device: its own, else the site's, which leads to no link, since most links are led by people."""

@@ -38,8 +38,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     command: str
     at_us: int
-    delivery: str | None = None
-    """None: as the site's documents say of the whole site."""
     drill: bool = False
     reason: str = ""
     text: dict[str, str] | None = None
@@ -59,7 +57,7 @@ class SiteOrders(msgspec.Struct, kw_only=True):
     released: dict[str, int] = {}
     """Device -> the engine's revision that a person let go out last."""
     by_hand: dict[str, list[str]] = {}
-    """Device that people set -> what somebody said that it is, and what was ordered since."""
+    """Device that people set -> what somebody said that it is, and what of orders people may still carry out."""
     advised: bool = False
     burning: list[Fire] = []
     """Reported, and not ended."""
@@ -102,7 +100,7 @@ class StandingOrders:
             _heard(site, order)
             return order
         if entry.kind is EntryKind.DOCUMENT:
-            site.version = body["version"]
+            site.version, site.by_hand = body["version"], {}
         elif body["accepted"]:
             self._action(site, body, entry.at)
         return None
@@ -114,7 +112,7 @@ class StandingOrders:
         latches = list(latches)
         fire = orders.latched(latches)
         there = {f"{kind}/{known[kind]}" for kind in ("gate", "link", "barrier", "sign") for known in site[f"{kind}s"]}
-        found = {d: self._wanted(orders, order, site, fire=fire) for d, order in orders.orders.items() if d in there}
+        found = {d: self._wanted(orders, order, site, fire=fire and _leads(d)) for d, order in orders.orders.items() if d in there}
         if not fire:
             return found
         signal = next(iter([f.record for f in orders.burning] + [f.record for f in latches]))
@@ -128,6 +126,12 @@ class StandingOrders:
     def by_hand(self, site: str) -> Mapping[str, Iterable[str]]:
         """What devices may be that people set: as somebody said last, or as was ordered since."""
         return self.sites[site].by_hand if site in self.sites else {}
+
+    def driven(self, site: str, devices: Iterable[str]) -> None:
+        """These devices have actuators: what people said of them counts no more."""
+        if site in self.sites:
+            gone = set(devices)
+            self.sites[site].by_hand = {device: said for device, said in self.sites[site].by_hand.items() if device not in gone}
 
     def to_bytes(self) -> bytes:
         """Everything, to be kept."""
@@ -145,7 +149,7 @@ class StandingOrders:
             order.setting,
             2 * order.revision + fire,
             order.command,
-            order.delivery or site["delivery"],
+            _deliveries(site).get(order.device) or str(site["delivery"]),
             released=orders.released.get(order.device) == order.revision,
             advised=orders.advised,
             drill=order.drill,
@@ -167,9 +171,22 @@ class StandingOrders:
             device = record.get("device") or f"gate/{record['gate']}"
             site.released = {**site.released, device: record["revision"]}
         elif body["type"] == "deliver":
-            site.advised = record["to"] == "advise"
+            site.advised, site.released = record["to"] == "advise", {}
         elif body["type"] == "turned":
-            site.by_hand = {**site.by_hand, f"gate/{record['gate']}": [str(Setting.parse(record["mode"]))]}
+            device, said = f"gate/{record['gate']}", str(Setting.parse(record["mode"]))
+            last = site.orders.get(device)
+            outstanding = [last.setting] if last is not None and last.setting not in (None, said) else []
+            site.by_hand = {**site.by_hand, device: [said, *outstanding]}
+
+
+def _leads(device: str) -> bool:
+    """Whether people pass there: a fire turns gates and links, and neither barriers nor signs."""
+    return device.startswith(("gate/", "link/"))
+
+
+def _deliveries(site: Record) -> dict[str, str]:
+    """How commands to each gate are delivered, as the documents in force say."""
+    return {f"gate/{gate['gate']}": gate["delivery"] for gate in site["gates"]}
 
 
 def _heard(site: SiteOrders, order: Order) -> None:
@@ -186,7 +203,6 @@ def _command(entry: Entry, body: dict[str, Any]) -> Order:
         revision=body["revision"],
         command=entry.id,
         at_us=entry.at,
-        delivery=body["delivery"],
         drill=body["drill"],
         reason=body["reason"],
     )

@@ -9,7 +9,8 @@ Where people carry commands out, somebody may say that a gate was set on the spo
 - it is set to let nobody pass one way, and people do (`gate_contradicted`): at least `AGAINST_PER_MIN` in each of two whole minutes, the first of
   which begins no sooner than `CLEAR_US` after it was set. A minute below half of that ends it.
 
-People are counted by the gate's own counters; one that reports less than once a minute knows no minute and is left out. Whole numbers only, and
+People are counted by the gate's own counters; one that reports less than once a minute knows no minute and is left out. A minute in which one of
+them was not heard says nothing: silence ends no warning. Whole numbers only, and
 nothing is looked at but what changed or came due, so that ten thousand calm sites cost nothing.
 """
 
@@ -28,7 +29,7 @@ from flowwatch.core.readings import MINUTE, NEVER, SECOND, Bools
 from flowwatch.core.reported import Report
 from flowwatch.core.scribe import Scribe
 from flowwatch.core.settings import Setting
-from flowwatch.core.standing import Standing
+from flowwatch.core.standing import Standing, device_names
 
 ANSWER_US: Final = 30 * SECOND
 """A device that does not answer for so long is not obeying: a lane turns round in 20 s (simulation.md), and the wire takes a second."""
@@ -61,6 +62,8 @@ class Compliance:
         self.minute = NEVER
         self.gates: list[str] = []
         """ "site/gate", in the order of the documents."""
+        self.heard: Bools = np.zeros(0, np.bool_)
+        """(C,) by code: which counters were heard in this minute."""
         self.since = self.passed = self.strikes = np.zeros(0, np.int64)
         """(G,) when a gate was set as it is, who passed against it in this minute, in how many minutes running too many did."""
         self._bars: Bools = np.zeros((2, 0), np.bool_)
@@ -89,6 +92,7 @@ class Compliance:
         ]
         self._counter, self._gate = (np.array([row[i] for row in watching], np.int64) for i in range(2))
         self._swapped = np.array([row[2] for row in watching], np.bool_)
+        self.heard = np.concatenate([self.heard, np.zeros(len(network.counters) - len(self.heard), np.bool_)])
         self._index = index
         self._acting = {
             site
@@ -177,6 +181,7 @@ class Compliance:
     def _count(self, moved: Movements) -> None:
         if not self._bars.any() or not len(self._counter):
             return
+        self.heard[moved.heard] = True
         ingress, egress = moved.ingress[self._counter], moved.egress[self._counter]
         inward, outward = np.where(self._swapped, egress, ingress), np.where(self._swapped, ingress, egress)
         against = inward * self._bars[0, self._gate] + outward * self._bars[1, self._gate]
@@ -190,6 +195,8 @@ class Compliance:
         whole = self._bars.any(axis=0) & (self.since + CLEAR_US <= began)
         strikes = np.where(whole & (rate >= AGAINST_PER_MIN), np.minimum(self.strikes + 1, 2), 0)
         strikes = np.where(whole & (self.strikes >= 2) & (2 * rate >= AGAINST_PER_MIN), 2, strikes)
+        unheard = np.bincount(self._gate, ~self.heard[self._counter], len(self.gates)) > 0
+        strikes = np.where(whole & unheard, self.strikes, strikes)
         for g in np.flatnonzero((strikes >= 2) != (self.strikes >= 2)).tolist():
             site, gate = self.gates[g].split("/", 1)
             inward = bool(self._bars[0, g])
@@ -199,6 +206,7 @@ class Compliance:
             scribe.mark((site, What.GATE_CONTRADICTED, gate), condition=bool(strikes[g] >= 2), cause=cause, telling=telling)
         self.strikes = strikes
         self.passed = np.zeros_like(self.passed)
+        self.heard[:] = False
 
     # -- state ------------------------------------------------------------------------------------------------------------------------
 
@@ -207,6 +215,7 @@ class Compliance:
         return {
             "due": self.due,
             "minute": self.minute,
+            "heard": self.heard,
             "gates": self.gates,
             "since": self.since,
             "passed": self.passed,
@@ -220,7 +229,7 @@ class Compliance:
         made = cls()
         made.due, made.minute, made.gates = dict(state["due"]), state["minute"], list(state["gates"])
         made.since, made.passed, made.strikes = (np.array(state[name], np.int64) for name in ("since", "passed", "strikes"))
-        made._bars = np.array(state["bars"], np.bool_)
+        made._bars, made.heard = (np.array(state[name], np.bool_) for name in ("bars", "heard"))
         return made
 
 
@@ -231,7 +240,10 @@ def asked_of(document: Mapping[str, Any], standing: Standing) -> list[Asked]:
         setting, revision = standing.gates.get(gate["gate"], ("", 0))
         if setting:
             found.append(Asked(f"gate/{gate['gate']}", gate["gate"], setting, revision, gate["delivery"]))
+    there = device_names(document)
     for device, (state, revision) in sorted(standing.devices.items()):
+        if device not in there:
+            continue
         found.append(Asked(device, device, state if isinstance(state, str) else None, revision, document["delivery"]))
     return found
 
@@ -243,7 +255,7 @@ def _told(scribe: Scribe, site: str) -> bool:
 
 def _awaited(asked: Asked, standing: Standing) -> bool:
     """Whether something carries the command out by itself."""
-    if standing.fire is not None:
+    if standing.fire is not None and asked.device.startswith(("gate/", "link/")):
         return asked.device in standing.reported or asked.delivery == "automatic"
     if standing.advised or asked.delivery == "advise":
         return False

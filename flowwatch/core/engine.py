@@ -251,7 +251,9 @@ class Engine:
             version, document = self.documents[site]
             previous = changed[site]
             self.scribe.entry(site, EntryKind.DOCUMENT, {"site": site, "version": version, "previous": previous})
-            self.standings.setdefault(site, Standing()).fit(document)
+            standing = self.standings.setdefault(site, Standing())
+            standing.fit(document)
+            standing.asked_at = dict.fromkeys(standing.asked_at, tick)  # who delivers what may have changed: time to answer begins anew
             why[s] = Why("start" if previous is None else "document", self.scribe.cause(s))
             self._clear_departed(s)
         self.flags = self._flags_now()

@@ -76,6 +76,7 @@ class Settlement:
         for order in standing.command(wanted, drilled):
             self._command(site, document, standing, order, why, of)
         self._direct(site, standing, asks, why, of, lead=not broken)
+        standing.retells = False
         if asks or document["plans"]:
             self._plan_incidents(s, standing, asks, why, lifted)
         else:

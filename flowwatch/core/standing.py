@@ -185,10 +185,9 @@ class Standing:
     def command(self, wanted: Table, drilled: set[str]) -> list[Order]:
         """Bring the gates to the table `wanted`: an order for each that must change, in the table's order; for all of them if it `retells`."""
         changed = []
-        retells, self.retells = self.retells, False
         for gate, text in wanted.items():
             present, revision = self.gates.get(gate, ("", 0))
-            if present != text or retells:
+            if present != text or self.retells:
                 self.gates[gate] = (text, revision + 1)
                 changed.append(Order(gate, Setting.parse(text), revision + 1, gate in drilled))
         return changed
@@ -196,7 +195,7 @@ class Standing:
     # -- barriers, links, signs, tasks ------------------------------------------------------------------------------------------------
 
     def direct(self, asks: Iterable[Ask], *, lead: bool = True) -> list[Device]:
-        """Bring barriers, links and signs to what the stages ask (`directed`). What nobody asks is ended.
+        """Bring barriers, links and signs to what the stages ask (`directed`). What nobody asks is ended. Links are told anew if it `retells`.
 
         In a fire no link is led, nor where `lead` is false: people may leave by it whichever way is nearer.
         """
@@ -206,9 +205,9 @@ class Standing:
         for key in sorted(wanted.keys() | self.devices.keys()):
             state, plan, stage = wanted.get(key, (None, "", ""))
             present, revision = self.devices.get(key, (None, 0))
-            if state != present:
+            kind, _, name = key.partition("/")
+            if state != present or (self.retells and kind == "link"):
                 self.devices[key] = (state, revision + 1)
-                kind, _, name = key.partition("/")
                 changed.append(Device(kind, name, state, revision + 1, plan, stage))
         return changed
 

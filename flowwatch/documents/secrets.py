@@ -1,7 +1,7 @@
 """Secrets that a deployment file points to: read when they are needed, from a file or from the environment, and never shown.
 
-An error names the file or the variable and not what is in it. A file that others than its owner may read is refused: a password that every
-account of the machine can read is none.
+An error names the file or the variable and not what is in it. A file that anybody on the machine may read is refused: a password that every
+account can read is none.
 """
 
 from __future__ import annotations

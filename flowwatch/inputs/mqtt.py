@@ -326,7 +326,7 @@ class MqttSource:
                 taken = self._hand_over(message)
             except Exception as error:  # noqa: BLE001 - no message ends the thread that all others need
                 self._trouble(f"{type(error).__name__} at a message on {message.arrived.topic}")
-                message.unfit, taken = True, False
+                message.unfit, taken = message.source.format is not Format.FIRE, False  # a fire is tried until it is heard
             if not taken:
                 with self._changed:
                     if message.life == self._life:
@@ -407,7 +407,7 @@ class MqttSource:
             return self._offer(refused(arrived.body, Reason.UNREADABLE if site else Reason.UNKNOWN_SITE), len(arrived.body))
         there = said is Signal.ON
         with self._changed:
-            known = self._figures.links.get(arrived.topic, True)
+            known = self._figures.links.get(arrived.topic)
         found = DEVICE.search(arrived.topic)
         offered: list[Future[Receipt]] | None = []
         if there == known:
@@ -448,7 +448,9 @@ class MqttSource:
             self._figures.disk_errors += 1
             self._disk_refuses = True
             self._figures.trouble = str(error)
-            message.unfit = not isinstance(error, LogError)  # not the disk's fault: these very rows cannot be staged, and never will be
+            message.unfit = (
+                not isinstance(error, LogError) and message.source.format is not Format.FIRE
+            )  # not the disk's fault: these very rows cannot be staged, and never will be
             if message.life == self._life:
                 self._queue.append(message)
                 self._not_before = time.monotonic() + DISK_RETRY_S

@@ -23,6 +23,8 @@ Head = tuple[int, bytes]
 
 BEGINNING: Final[Head] = (0, GENESIS)
 
+MOST_DIGITS: Final = 18
+"""Of a sequence number; SQLite's integers have 19."""
 PAGE: Final = 1_000
 """Rows fetched at a time when many are read: about 1 MB."""
 
@@ -64,7 +66,7 @@ def frozen(connection: Connection) -> list[Conflict]:
 def entry(connection: Connection, id_: str) -> Entry:
     """The entry "<chain>-<seq>". Raises `UnknownIdError` with the near miss."""
     chain, _, seq = id_.rpartition("-")
-    if not (chain and seq.isascii() and seq.isdigit()):
+    if not (chain and seq.isascii() and seq.isdigit() and len(seq) <= MOST_DIGITS):
         raise UnknownIdError(f'"{id_}" names no entry; expected one as yuyuan-17, an incident as yuyuan-i3, or an operator\'s record')
     row = connection.execute(ENTRY.where(entries.c.chain == chain, entries.c.seq == int(seq))).first()
     if row is not None:

@@ -16,12 +16,38 @@ from flowwatch.service.problems import Problem, wait
 
 BODY_S: Final = 30.0
 """How long a body may take."""
+MEMBERS: Final = 16
+"""The most gzip files that may stand one behind another in a body: each costs a copy of the rest."""
+IN_A_THREAD: Final = 64 << 10
+"""A packed body above it is unpacked in a thread, so that others are answered meanwhile."""
 _GZIP: Final = 31
 """zlib's window bits for gzip with a header."""
 
 
 class Disconnected(Exception):  # noqa: N818 - named by what it says
     """Who asked has gone."""
+
+
+def in_time(receive: Receive) -> Receive:
+    """`receive`, but the whole body comes within `BODY_S` of the first time that it is asked for. Raises `Problem`."""
+    began: list[float] = []
+    whole = False
+
+    async def bounded() -> Any:
+        nonlocal whole
+        if whole:
+            return await receive()
+        if not began:
+            began.append(asyncio.get_running_loop().time())
+        try:
+            async with asyncio.timeout_at(began[0] + BODY_S):
+                message: Any = await receive()
+        except TimeoutError:
+            raise Problem("bad-request", f"the body did not come within {BODY_S:.0f} s", headers={"connection": "close"}) from None
+        whole = not message.get("more_body", False)
+        return message
+
+    return bounded
 
 
 class Bodies:
@@ -47,7 +73,7 @@ class Bodies:
             raise self._too_large("the body")
         encoding = headers.get(b"content-encoding", b"identity").strip().lower()
         if encoding == b"gzip":
-            return self._unpacked(data)
+            return await asyncio.to_thread(self._unpacked, data) if len(data) > IN_A_THREAD else self._unpacked(data)
         if encoding != b"identity":
             raise Problem(
                 "unsupported-media-type", "the body's Content-Encoding is neither gzip nor identity", headers={"accept-encoding": "gzip"}
@@ -59,22 +85,19 @@ class Bodies:
         self._hold(size)
         held = size
         try:
-            async with asyncio.timeout(BODY_S):
-                while True:
-                    message: Any = await receive()
-                    if message["type"] != "http.request":
-                        raise Disconnected
-                    part: bytes = message.get("body", b"")
-                    size += len(part)
-                    if size > self.most:
-                        raise self._too_large("the body")
-                    self._hold(len(part))
-                    held += len(part)
-                    parts.append(part)
-                    if not message.get("more_body", False):
-                        return b"".join(parts)
-        except TimeoutError:
-            raise Problem("bad-request", f"the body did not come within {BODY_S:.0f} s", headers={"connection": "close"}) from None
+            while True:
+                message: Any = await receive()
+                if message["type"] != "http.request":
+                    raise Disconnected
+                part: bytes = message.get("body", b"")
+                size += len(part)
+                if size > self.most:
+                    raise self._too_large("the body")
+                self._hold(len(part))
+                held += len(part)
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return b"".join(parts)
         finally:
             self._held -= held
 
@@ -86,9 +109,11 @@ class Bodies:
     def _unpacked(self, data: bytes) -> bytes:
         unpacker = zlib.decompressobj(_GZIP)
         try:
-            plain = unpacker.decompress(data, self.most + 1)
+            plain, members = unpacker.decompress(data, self.most + 1), 1
             while unpacker.eof and unpacker.unused_data and len(plain) <= self.most:  # gzip files may stand one behind another
-                rest = unpacker.unused_data
+                if members == MEMBERS:
+                    raise Problem("bad-request", f"the gzip body has more than {MEMBERS} parts")
+                rest, members = unpacker.unused_data, members + 1
                 unpacker = zlib.decompressobj(_GZIP)
                 plain += unpacker.decompress(rest, self.most + 1 - len(plain))
         except zlib.error:

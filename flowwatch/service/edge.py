@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
+from collections import Counter
 from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -15,7 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from flowwatch.journal.database import JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service.access import FAULTS, Tally, line
-from flowwatch.service.bodies import Disconnected
+from flowwatch.service.bodies import Disconnected, in_time
 from flowwatch.service.gatekeeper import WHO, Gatekeeper, address
 from flowwatch.service.problems import MEDIA_TYPE, Problem, wait
 from flowwatch.service.readings import PATH, Readings
@@ -26,6 +27,11 @@ _PROCESS: Final = secrets.token_hex(4)
 _NUMBERS: Final = itertools.count(1)
 MOST_AT_ONCE: Final = 1_000
 """Requests that are under way; a further one is answered 503."""
+MOST_OF_ONE: Final = 500
+"""The same of one address, so that nobody takes all the room."""
+KEPT_FOR_FIRE: Final = 100
+"""Room that nothing but the report of a fire takes."""
+FIRE: Final = "/actions/fire"
 _JSON: Final = b"application/json"
 _STRICT: Final = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 PAGE_POLICY: Final = _STRICT + b"; script-src 'self'; style-src 'self'; connect-src 'self'"
@@ -45,6 +51,7 @@ class Edge:
     def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper, readings: Readings) -> None:
         self._app, self._gatekeeper, self._readings = app, gatekeeper, readings
         self._under_way = 0
+        self._of_address: Counter[str] = Counter()
         self._taken = Tally(f"POST {PATH}", 202)
 
     def close(self) -> None:
@@ -57,15 +64,16 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange, where = _Exchange(scope, send), address(scope)
         self._under_way += 1
+        self._of_address[where] += 1
         try:
-            if self._under_way > MOST_AT_ONCE:
+            if not self._has_room(where, scope["path"]):
                 await exchange.problem(wait("busy", "too many requests are under way", 1))
             elif scope["path"] == PATH:
                 await self._read(scope, receive, exchange)
             else:
-                await self._app(scope, receive, exchange.send)
+                await self._app(scope, in_time(receive), exchange.send)
         except Problem as problem:
             await exchange.problem(problem)
         except (LogError, JournalError) as error:
@@ -78,7 +86,15 @@ class Edge:
             await exchange.problem(Problem("internal", "a fault of the service; its own log says more under this request's name"))
         finally:
             self._under_way -= 1
+            self._of_address[where] -= 1
+            if not self._of_address[where]:
+                del self._of_address[where]
             exchange.end(self._taken)
+
+    def _has_room(self, where: str, path: str) -> bool:
+        if path.endswith(FIRE):
+            return self._under_way <= MOST_AT_ONCE + KEPT_FOR_FIRE
+        return self._under_way <= MOST_AT_ONCE and self._of_address[where] <= MOST_OF_ONE
 
     async def _read(self, scope: Any, receive: Receive, exchange: _Exchange) -> None:
         if scope["method"] != "POST":
@@ -86,7 +102,7 @@ class Edge:
         scope["path_template"] = PATH
         identity = await self._gatekeeper.admit(scope, PATH, {})
         assert identity is not None
-        body = await self._readings.answer(identity, dict(scope["headers"]), receive)
+        body = await self._readings.answer(identity, dict(scope["headers"]), in_time(receive))
         await exchange.answer(202, _JSON, body)
 
 

@@ -16,6 +16,8 @@ from flowwatch.service.problems import Problem, unknown, wait
 from flowwatch.service.routes import NEEDS, Need, Where, not_allowed
 from flowwatch.service.sites import Sites
 
+LOOK_UP: Final = 0.05
+"""What looking up an identity costs an address, of a request: many devices may stand behind one address, each with a token of its own."""
 WHO: Final = "flowwatch.identity"
 """Where the identity stands in a request's scope."""
 
@@ -39,9 +41,14 @@ class Gatekeeper:
             return None
         identity = self.authenticator.remembered(headers)
         if identity is None:
-            self._not_too_often(f"address:{address(scope)}")
-            identity = await asyncio.to_thread(self.authenticator.identify, headers)
+            self._not_too_often(f"looked-up:{address(scope)}", LOOK_UP)
+            try:
+                identity = await asyncio.to_thread(self.authenticator.identify, headers)
+            except Problem:
+                self._not_too_often(f"address:{address(scope)}")
+                raise
         if identity is None:
+            self._not_too_often(f"address:{address(scope)}")
             raise not_signed_in("the request", "says nothing of who asks")
         scope[WHO] = identity
         if need.scope is not Scope.READINGS_WRITE:  # readings are counted by themselves, one by one
@@ -77,8 +84,8 @@ class Gatekeeper:
         """Whether a site at this path may be spoken of at all."""
         return identity.may(Role.VIEWER, None, path) or any(identity.may(None, scope, path) for scope in Scope)
 
-    def _not_too_often(self, key: str) -> None:
-        seconds = self._rates.take(key)
+    def _not_too_often(self, key: str, cost: float = 1.0) -> None:
+        seconds = self._rates.take(key, cost)
         if seconds:
             raise wait("too-many-requests", "more requests than this identity may send; wait and go on more slowly", seconds)
 

@@ -138,8 +138,12 @@ def _path(file: str | UnsetType, folder: Path) -> Path | None:
 def _sources(workspace: Workspace, said: Deployment, folder: Path, stager: Stager, wires: Wires) -> Iterator[MqttSource | PollSource]:
     """What brings rows in. Each has readers of its own, because each has threads of its own."""
 
+    known: set[str] = set()
+
     def knows(site: str) -> bool:
-        return site in Routing(workspace.log, load(workspace.log)).sites
+        if site not in known:
+            known.update(Routing(workspace.log, load(workspace.log)).sites)
+        return site in known
 
     listeners = Listeners(fire=wires.on_fire, knows_site=knows)
     for name, broker in said.brokers.items():

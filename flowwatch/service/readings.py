@@ -35,6 +35,10 @@ JSON: Final = frozenset({b"application/json"})
 MOST_EXAMPLES: Final = 5
 LARGE: Final = 256 << 10
 """A body above it is decoded in a thread, so that others are answered meanwhile."""
+LARGE_AT_ONCE: Final = 8
+"""Bodies above `LARGE` that are decoded at a time; the others wait, so that memory has a bound."""
+COMMAS: Final = 500_000
+"""The most commas in a JSON array, some 60,000 readings; NDJSON takes more."""
 RETRY_S: Final = 1.0
 DURABLE_S: Final = 30.0
 """How long rows may wait to be durable; a disk that takes longer is broken."""
@@ -51,10 +55,12 @@ class Readings:
         self._sites, self._stager, self._bodies, self._idempotency, self._rates = sites, stager, bodies, idempotency, rates
         self._codec = Codec()
         self._singles = Singles(sites, stager, durable)
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def answer(self, identity: Identity, headers: Mapping[bytes, bytes], receive: Any) -> bytes:
         """The body of the 202. Raises `Problem`, `Disconnected`."""
         self._check_there()
+        self._not_too_many(identity, 1)
         body = await self._bodies.read(headers, receive)
         key = headers.get(b"idempotency-key")
         if key is None:
@@ -74,15 +80,20 @@ class Readings:
             raise wait("unavailable", "the log has no documents yet; `flowwatch run --documents DIR` brings them in", RETRY_S)
 
     async def _take(self, identity: Identity, headers: Mapping[bytes, bytes], body: bytes) -> bytes:
-        lines = as_lines(headers.get(b"content-type", b""), body).rstrip(b"\r\n")
-        if b"\n" not in lines and lines and identity.sees_everything():
-            self._not_too_many(identity, 1)
-            if await self._singles.take(lines):
-                return _ONE
+        """Take a body whose first row is charged."""
+        kind = headers.get(b"content-type", b"")
+        if len(body) <= LARGE:
+            return await self._rows(identity, as_lines(kind, body).rstrip(b"\r\n"))
+        async with self._large:
+            return await self._rows(identity, (await asyncio.to_thread(as_lines, kind, body)).rstrip(b"\r\n"))
+
+    async def _rows(self, identity: Identity, lines: bytes) -> bytes:
+        if b"\n" not in lines and 0 < len(lines) <= LARGE and identity.sees_everything() and await self._singles.take(lines):
+            return _ONE
         batch = await asyncio.to_thread(Codec().batch, lines) if len(lines) > LARGE else self._codec.batch(lines)
         self._check_sites(identity, batch)
         rows = len(batch) + len(batch.refused)
-        self._not_too_many(identity, rows)
+        self._not_too_many(identity, max(0, rows - 1))
         unknown = self._unknown(batch)
         if unknown:
             await asyncio.to_thread(self._sites.names)  # its document may have come a moment ago
@@ -132,6 +143,8 @@ def as_lines(content_type: bytes, body: bytes) -> bytes:
     if kind not in JSON:
         shown = kind.decode("latin-1")[:80]
         raise Problem("unsupported-media-type", f'the body is "{shown}", expected application/x-ndjson or application/json')
+    if body.count(b",") > COMMAS:
+        raise Problem("too-large", f"a JSON array of more than {COMMAS:,} commas; send NDJSON, or less at a time")
     try:
         items = _ITEMS.decode(body) if body.lstrip()[:1] == b"[" else [_ITEM.decode(body)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -55,9 +55,11 @@ class Records:
             actions.parse(payload)
         except (actions.ActionError, ValueError) as error:
             raise Problem("invalid", str(error)) from error
-        if kind == "fire" and record["state"] == "on":
-            await asyncio.to_thread(self._on_fire, site, record)
-        await durable(self._stager.offer_action(site, payload, now))
+        try:
+            if kind == "fire" and record["state"] == "on":
+                await asyncio.to_thread(self._on_fire, site, record)
+        finally:  # a latch that the disk refused holds in memory, and the engine must hear of the fire all the same
+            await durable(self._stager.offer_action(site, payload, now))
         return record
 
     def offer_tick(self, at_us: int) -> Future[Any] | None:

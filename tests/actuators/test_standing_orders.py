@@ -62,6 +62,8 @@ def test_a_release_is_of_one_revision(told: Told) -> None:
     assert not told.wanted()["gate/a"].released
     told.tell(told.action("R3", "release", device="gate/a", revision=2))
     assert told.wanted()["gate/a"].released
+    told.tell(told.action("D1", "deliver", to="advise"), told.action("D2", "deliver", to="plan"))
+    assert not told.wanted()["gate/a"].released, "what was released before the site was put on advise needs another release"
 
 
 def test_a_site_on_advise_stays_so_until_its_documents_speak_again(told: Told) -> None:
@@ -146,7 +148,9 @@ def test_a_gate_that_people_set_may_be_as_they_said_or_as_was_ordered_since(told
     told.command(a="in")
     assert told.folded().by_hand("yu") == {"gate/a": ["in", "out"]}
     told.tell(told.action("T2", "turned", gate="a", mode="out"))
-    assert told.folded().by_hand("yu") == {"gate/a": ["out"]}
+    assert told.folded().by_hand("yu") == {"gate/a": ["out", "in"]}, "somebody may still carry out what was ordered last"
+    told.folded().driven("yu", ["gate/a"])
+    assert told.folded().by_hand("yu") == {}
     assert told.folded().by_hand("elsewhere") == {}
 
 

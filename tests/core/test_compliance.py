@@ -30,6 +30,7 @@ from tests.core.world import (
     stored,
     term,
     tick,
+    zone,
 )
 
 MINUTE = 60 * SECOND
@@ -343,3 +344,42 @@ def test_what_people_say_of_a_gate_brings_its_connection_back_to_nobody() -> Non
     lost = report(T0 + 2 * SECOND, "gate/g0", link="lost")
     said = act(T0 + 3 * SECOND, "t", "turned", gate="g0", mode="both")
     assert _told(engine, [lost, *_seconds(2, 2), said, *_seconds(3, 5)], "gate_lost") == [(2, "raised", "gate_lost", "g0", "lost")]
+
+
+def test_silence_ends_no_warning_of_people_against_the_mode() -> None:
+    engine = _begun(_place())
+    rows: list[Row] = [recount(T0 + 2 * SECOND, 150), tick(T0 + 2 * SECOND), report(T0 + 3 * SECOND, "gate/g0", setting="out", revision=4)]
+    for s in range(3, 900):
+        if s % 60 == 30 and s < 300:
+            rows.append(delta(T0 + s * SECOND, 18))
+        elif s % 10 == 5 and s >= 600:
+            rows.append(delta(T0 + s * SECOND, 0))
+        rows.append(tick(T0 + s * SECOND))
+    told = _told(engine, rows, "gate_contradicted")
+    assert [(s, state) for s, state, *_ in told] == [(240, "raised"), (660, "cleared")]
+
+
+def test_what_left_the_documents_owes_no_answer() -> None:
+    barriers = [{"barrier": "b", "title": {"zh": "b", "en": "b"}}]
+    raised = stage("busy", [term(100, 80)], barriers={"b": "raise"})
+    engine = _begun(site(stages=[stage("calm"), raised], barriers=barriers, delivery="automatic"))
+    play([recount(T0 + 2 * SECOND, 150), *_seconds(2, 5)], engine=engine)
+    without = site(stages=[stage("calm"), stage("busy", [term(100, 80)])], delivery="automatic")
+    assert _told(engine, [declare(without, T0 + 6 * SECOND), *_seconds(6, 90)], "gate_unanswered") == []
+
+
+def test_after_a_fire_links_are_told_anew_like_gates() -> None:
+    links = [{"link": "l", "title": {"zh": "l", "en": "l"}, "from": "mall", "to": "hall", "width_m": 3.0}]
+    led = stage("busy", [term(100, 80)], links={"l": "one_way_back"})
+    document = site(stages=[stage("calm"), led], links=links, zones=[zone(), zone("hall")], delivery="automatic")
+    engine = _begun(document)
+    play([recount(T0 + 2 * SECOND, 150), *_seconds(2, 3), recount(T0 + 4 * SECOND, 0), *_seconds(4, 5)], engine=engine)
+    assert engine.standings["yu"].devices["link/l"] == (None, 2)
+    fire = [
+        act(T0 + 6 * SECOND, "f1", "fire", state="on"),
+        *_seconds(6, 7),
+        act(T0 + 8 * SECOND, "f2", "fire", state="off"),
+        *_seconds(8, 9),
+    ]
+    told = bodies(play(fire, engine=engine).entries, "device")
+    assert [(b["name"], b["state"], b["revision"]) for b in told] == [("l", None, 3), ("l", None, 4)]

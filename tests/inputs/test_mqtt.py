@@ -346,8 +346,10 @@ def test_the_last_will_of_a_gate_is_a_report_and_that_of_a_counter_a_note(folder
             device.close()
         inputs.close()
     found = drained(folder)
-    (report,) = [json.loads(row[10].removeprefix(b"report ")) for row in found if row[1] == Kind.ACTION]
-    assert (report["site"], report["device"], report["link"]) == ("a", "gate/gate-3", "lost")
+    reports = [json.loads(row[10].removeprefix(b"report ")) for row in found if row[1] == Kind.ACTION]
+    assert [(report["site"], report["device"], report["link"]) for report in reports] == [
+        ("a", "gate/gate-3", link) for link in ("up", "lost")
+    ]
     assert [row[10] for row in found if row[1] == Kind.REFUSED] == [b"flowwatch/v1/a/count/x/status: lost"]
 
 
@@ -360,7 +362,7 @@ def test_whoever_knows_more_of_a_device_is_told_instead_and_only_of_changes(fold
         until(lambda: inputs.figures.messages == 5 and inputs.figures.waiting == 0)
         assert inputs.figures.refused == {Reason.UNREADABLE: 1}
         inputs.close()
-    assert told == [("a", "barrier/b", False), ("a", "barrier/b", True)]
+    assert told == [("a", "barrier/b", True), ("a", "barrier/b", False), ("a", "barrier/b", True)]
 
 
 def test_a_reader_of_a_device_family_is_called_with_the_topic_and_may_fail(folder: Path, mosquitto: Mosquitto, sender: Sender) -> None:

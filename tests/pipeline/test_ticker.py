@@ -23,7 +23,7 @@ def _begun(path: Path, clock: str) -> None:
         writer.commit()
 
 
-def _drained(path: Path) -> tuple[list[str], log.LogError | None]:
+def _drained(path: Path) -> tuple[list[str], Exception | None]:
     """Let a ticker run until the inbox is empty; what it told, and what ended it."""
     told: list[str] = []
     ticker = Ticker(path, told.append, Keep())
@@ -68,3 +68,16 @@ def test_nobody_tells_any_other_log_what_time_it_is(tmp_path: Path, clock: str) 
     with log.Writer.open(tmp_path) as writer:
         [(_, problem)] = writer.drain().bad
     assert "ticks from outside only in a log with clock told" in problem
+
+
+def test_whatever_ends_the_ticks_is_known(tmp_path: Path) -> None:
+    _begun(tmp_path, "wall")
+
+    def broken(_text: str) -> None:
+        raise BrokenPipeError
+
+    (tmp_path / "inbox" / "00000000000000000001-aa.staged").write_bytes(b"no frame")
+    ticker = Ticker(tmp_path, broken, Keep())
+    ticker.start()
+    ticker.join(10)
+    assert isinstance(ticker.failed, BrokenPipeError)

@@ -15,6 +15,7 @@ from flowwatch.service.auth.passwords import Passwords
 from flowwatch.service.auth.rates import Rates
 from flowwatch.service.auth.sessions import IDLE_S, LONGEST_S
 from flowwatch.service.auth.slowdown import FREE, Slowdown
+from flowwatch.service.auth.users import UserError
 from tests.service.conftest import Run
 from tests.service.place import ORIGIN, PASSWORD, Now, Place
 
@@ -162,8 +163,42 @@ def test_failed_log_ins_slow_down_by_address_whatever_the_account(place: Place, 
 def test_a_restart_forgives_nothing(place: Place, run: Run) -> None:
     slow = Slowdown(place.store, place.now)
     for _ in range(FREE["account"] + 3):
-        slow.failed("li", "10.0.0.1")
-    assert Slowdown(place.store, place.now).wait_s("li", "10.9.9.9") == 4
+        place.now.advance(slow.tries("li", "10.0.0.1"))
+        slow.tries("li", "10.0.0.1")
+    assert Slowdown(place.store, place.now).tries("li", "10.9.9.9") > 0
+
+
+def test_attempts_side_by_side_are_no_more_than_one_after_another(place: Place) -> None:
+    slow = Slowdown(place.store, place.now)
+    assert [slow.tries("li", "10.0.0.1") > 0 for _ in range(FREE["account"] + 3)] == [False] * (FREE["account"] + 1) + [True] * 2
+
+
+def test_a_good_log_in_takes_its_own_attempt_back_and_no_other_of_its_address(place: Place) -> None:
+    slow = Slowdown(place.store, place.now)
+    for number in range(FREE["address"]):
+        slow.tries(f"name-{number}", "10.0.0.1")
+    assert slow.tries("li", "10.0.0.1") == 0
+    slow.succeeded("li", "10.0.0.1")
+    assert slow.tries("li", "10.0.0.1") == 0
+    assert slow.tries("li", "10.0.0.1") > 0
+
+
+def test_a_log_in_whose_password_was_changed_meanwhile_begins_no_session(place: Place) -> None:
+    users, sessions = place.parts.users, place.parts.authenticator.sessions
+    kept = users.matches("operator", PASSWORD)
+    assert kept is not None
+    assert sessions.begin("operator", kept) is not None
+    users.set_password("operator", "another long password")
+    assert sessions.begin("operator", kept) is None
+    users.remove("operator")
+    assert sessions.begin("operator", kept) is None
+
+
+def test_names_that_look_alike_are_not_two_people(place: Place) -> None:
+    users = place.parts.users
+    for name in ("Operator", "\uff4cee"):
+        with pytest.raises(UserError, match=r"already a user|is no name"):
+            users.add(name, PASSWORD, [Grant(Role.VIEWER)])
 
 
 def test_a_name_that_nobody_has_fails_alike_and_as_slowly(place: Place, run: Run) -> None:

@@ -225,7 +225,7 @@ async def _write(
     rest = {name: value for name, value in fields.items() if name not in ("reason", "until")}
     if "until" in fields:
         rest["until_us"] = max(micros(fields["until"], "until"), parts.records.now_us() + 1_000_000)
-    record = await parts.records.write(site, kind, identity.name, fields["reason"], rest)
+    record = await parts.records.write(site, kind, identity.signature, fields["reason"], rest)
     seconds = wait_of(prefer)
     outcome = None if seconds is None else await parts.records.outcome(site, record["action"], seconds)
     headers = {} if seconds is None else {"preference-applied": f"wait={seconds:.0f}"}

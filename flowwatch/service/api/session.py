@@ -60,12 +60,12 @@ def log_in(data: JSONBody[LogIn], request: Asking, parts: GivenParts) -> Respons
     """Give name and password; the answer sets the session's cookie and holds the CSRF text. Failed log-ins slow down."""
     where = address(request.scope)
     _need_patience(parts, data.name, where)
-    if not parts.users.matches(data.name, data.password):
-        parts.slowdown.failed(data.name, where)
+    kept = parts.users.matches(data.name, data.password)
+    cookie = None if kept is None else parts.authenticator.sessions.begin(data.name, kept)
+    if cookie is None:
         ACCOUNTS.warning("log-in failed from %s", where)
         raise Problem("log-in-failed", "no such name with that password", headers={"www-authenticate": 'Bearer realm="flowwatch"'})
-    parts.slowdown.succeeded(data.name)
-    cookie = parts.authenticator.sessions.begin(data.name)
+    parts.slowdown.succeeded(data.name, where)
     ACCOUNTS.info("user:%s logged in from %s", data.name, where)
     grants = [Right(grant.role.value, grant.area) for grant in parts.users.grants_of(data.name)]
     return Response(Me(data.name, grants, csrf_of(cookie)), headers={"set-cookie": _set_cookie(request, cookie, LONGEST_S)})
@@ -93,9 +93,9 @@ def change_password(data: JSONBody[NewOwnPassword], request: Asking, identity: G
     _session(identity)
     where = address(request.scope)
     _need_patience(parts, identity.name, where)
-    if not parts.users.matches(identity.name, data.old):
-        parts.slowdown.failed(identity.name, where)
+    if parts.users.matches(identity.name, data.old) is None:
         raise Problem("log-in-failed", "the old password is not that", headers={"www-authenticate": 'Bearer realm="flowwatch"'})
+    parts.slowdown.succeeded(identity.name, where)
     set_password(parts, identity, identity.name, data.new)
 
 
@@ -110,7 +110,7 @@ def set_password(parts: Parts, by: Identity, name: str, password: str) -> None:
 
 
 def _need_patience(parts: Parts, name: str, where: str) -> None:
-    seconds = parts.slowdown.wait_s(name, where)
+    seconds = parts.slowdown.tries(name, where)
     if seconds > 0:
         raise wait("too-many-requests", "too many failed log-ins; wait before the next", seconds)
 

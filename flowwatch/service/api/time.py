@@ -9,7 +9,7 @@ from litestar.params import JSONBody
 from msgspec import Struct
 
 from flowwatch.log.settings import Clock
-from flowwatch.service.given import GivenParts
+from flowwatch.service.given import GivenIdentity, GivenParts
 from flowwatch.service.parts import micros
 from flowwatch.service.problems import Problem
 from flowwatch.service.readings import durable
@@ -22,11 +22,13 @@ class Told(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @post("/v1/time", status_code=202, summary="Say what time it is, in a rehearsal")
-async def time(data: JSONBody[Told], parts: GivenParts) -> Told:
+async def time(data: JSONBody[Told], identity: GivenIdentity, parts: GivenParts) -> Told:
     """Everything that happened up to then must have been sent before. Any other log than a rehearsal's has a clock and refuses (409)."""
     if parts.sites.clock is not Clock.TOLD:
         raise Problem(
             "conflict", "this log has a clock of its own; only that of a rehearsal (`flowwatch log create --clock told`) is told the time"
         )
+    if not identity.sees_everything():
+        raise Problem("not-allowed", "the time is that of all sites; expected a token for everywhere")
     await durable(parts.records.offer_tick(micros(data.at, "at")))
     return data

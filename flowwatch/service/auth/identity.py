@@ -77,6 +77,11 @@ class Identity:
     """A person's: the hash of the session's cookie."""
 
     @property
+    def signature(self) -> str:
+        """What stands in a record as who wrote it: a person's name; a machine's token, which no person's name looks like, with its label."""
+        return self.name if self.is_person else f"{self.who} ({self.name})"
+
+    @property
     def is_person(self) -> bool:
         """Whether a person asks."""
         return self.session is not None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 from flowwatch.core.readings import SECOND
 from flowwatch.journal.database import Database
 from flowwatch.service.auth.secrets import hash_of, new_secret
-from flowwatch.service.tables import sessions
+from flowwatch.service.tables import sessions, users
 
 IDLE_S: Final = 3_600
 LONGEST_S: Final = 43_200
@@ -29,17 +29,19 @@ class Sessions:
         self._database = database
         self._now_us = now_us
 
-    def begin(self, user: str) -> str:
-        """A new log-in of the person; the cookie."""
+    def begin(self, user: str, kept: str) -> str | None:
+        """A new log-in of the person; the cookie. None where `kept` is not what is kept of their password any more: it was changed meanwhile."""
         cookie, now = new_secret(), self._now_us()
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> bool:
+            if connection.scalar(select(users.c.password).where(users.c.name == user)) != kept:
+                return False
             over = or_(sessions.c.seen_us < now - IDLE_S * SECOND, sessions.c.created_us < now - LONGEST_S * SECOND)
             connection.execute(delete(sessions).where(over))
             connection.execute(insert(sessions).values(hash=hash_of(cookie), user=user, created_us=now, seen_us=now))
+            return True
 
-        self._database.write(work)
-        return cookie
+        return cookie if self._database.write(work) else None
 
     def user_of(self, cookie_hash: bytes) -> str | None:
         """Whose log-in this is, None for one that there is not or that is over; notes that it was used."""

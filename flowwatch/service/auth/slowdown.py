@@ -2,7 +2,8 @@
 
 The first `FREE` failures cost nothing, each one after doubles the wait, from 1 s to `MOST_S`; after `FORGOTTEN_S` without one all is
 forgotten. An account's wait is short, because whoever knows a name could keep its owner out; an address has no such owner. The counts are
-durable: a restart forgives nothing. An attempt during a wait is not looked at and not counted.
+durable: a restart forgives nothing. An attempt during a wait is not looked at and not counted. Every other one counts as failed from its beginning,
+so that attempts side by side are no more than attempts one after another, and is taken back when it was good.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from flowwatch.core.readings import SECOND
@@ -29,35 +30,34 @@ class Slowdown:
         self._database = database
         self._now_us = now_us
 
-    def wait_s(self, account: str, address: str) -> float:
-        """How long nobody may try this account from this address, 0 if now."""
-        now = self._now_us()
-        keys = _keys(account, address)
-        with self._database.reading() as connection:
+    def tries(self, account: str, address: str) -> float:
+        """Somebody tries: 0, and it counts as failed so far; or how many seconds nobody may try this account from this address."""
+        now, keys = self._now_us(), _keys(account, address)
+
+        def work(connection: Connection) -> float:
             rows = connection.execute(select(failures).where(failures.c.key.in_(keys))).all()
-        waits: list[float] = [(row.last_us + pause_s(row.key, row.times) * SECOND - now) / SECOND for row in rows]
-        return max([0.0, *waits])
-
-    def failed(self, account: str, address: str) -> None:
-        """Count a failure."""
-        now = self._now_us()
-
-        def work(connection: Connection) -> None:
+            waits: list[float] = [(row.last_us + pause_s(row.key, row.times) * SECOND - now) / SECOND for row in rows]
+            if (longest := max([0.0, *waits])) > 0:
+                return longest
             connection.execute(delete(failures).where(failures.c.last_us < now - FORGOTTEN_S * SECOND))
-            for key in _keys(account, address):
+            for key in keys:
                 row = insert(failures).values(key=key, times=1, last_us=now)
                 counted = {"times": failures.c.times + 1, "last_us": now}
                 connection.execute(row.on_conflict_do_update(index_elements=[failures.c.key], set_=counted))
+            return 0.0
+
+        return self._database.write(work)
+
+    def succeeded(self, account: str, address: str) -> None:
+        """It was good: forget the account's failures. The address keeps its others, of which one good log-in says nothing."""
+        of_account, of_address = _keys(account, address)
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(failures).where(failures.c.key == of_account))
+            connection.execute(update(failures).where(failures.c.key == of_address).values(times=failures.c.times - 1))
+            connection.execute(delete(failures).where((failures.c.key == of_address) & (failures.c.times <= 0)))
 
         self._database.write(work)
-
-    def succeeded(self, account: str) -> None:
-        """Forget the account's failures. The address keeps its own: one good log-in says nothing of the others that were tried from there."""
-        of_account = failures.c.key == f"account:{account}"
-        with self._database.reading() as connection:
-            counted = connection.execute(select(failures.c.key).where(of_account)).first()
-        if counted is not None:
-            self._database.write(lambda connection: connection.execute(delete(failures).where(of_account)))
 
 
 def pause_s(key: str, times: int) -> int:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
+from unicodedata import normalize
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -42,14 +43,15 @@ class Users:
 
     def add(self, name: str, password: str, given: Sequence[Grant]) -> User:
         """A new person. Raises `UserError`, `WeakPasswordError`."""
-        if not NAME.fullmatch(name):
+        if not NAME.fullmatch(name) or normalize("NFKC", name) != name:
             raise UserError(f'"{name:.80}" is no name; expected letters and digits, then also . _ @ -, 64 characters at most')
         checked(given)
         kept, now = self._passwords.kept(name, password), self._now_us()
 
         def work(connection: Connection) -> None:
-            if connection.execute(select(users.c.name).where(users.c.name == name)).first() is not None:
-                raise UserError(f'there is already a user "{name}"')
+            like = [other for other in connection.scalars(select(users.c.name)) if other.casefold() == name.casefold()]
+            if like:
+                raise UserError(f'there is already a user "{like[0]}"')
             connection.execute(insert(users).values(name=name, password=kept, created_us=now, changed_us=now))
             _grant(connection, name, given)
 
@@ -105,15 +107,18 @@ class Users:
 
         self._database.write(work)
 
-    def matches(self, name: str, password: str) -> bool:
-        """Whether this is the person's password; as slow for a name that nobody has."""
+    def matches(self, name: str, password: str) -> str | None:
+        """What is kept of the person's password, if this is it, for `Sessions.begin`; as slow for a name that nobody has."""
         with self._database.reading() as connection:
             kept = connection.scalar(select(users.c.password).where(users.c.name == name))
-        if not self._passwords.matches(kept, password):
-            return False
-        if kept is not None and self._passwords.is_old(kept):
-            self._keep(name, self._passwords.kept(name, password))
-        return True
+        if not self._passwords.matches(kept, password) or kept is None:
+            return None
+        if not self._passwords.is_old(kept):
+            return str(kept)
+        anew = self._passwords.kept(name, password)
+        same = (users.c.name == name) & (users.c.password == kept)
+        self._database.write(lambda connection: connection.execute(update(users).where(same).values(password=anew)))
+        return anew
 
     def set_password(self, name: str, password: str) -> None:
         """Give a new password; every log-in of the person ends. Raises `UserError`, `WeakPasswordError`."""
