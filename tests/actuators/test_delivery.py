@@ -12,6 +12,7 @@ from flowwatch.actuators.reconcile import Because
 from flowwatch.actuators.wires import Actuator
 from flowwatch.core.entries import EntryKind
 from flowwatch.journal import JournalError
+from flowwatch.journal.follower import Follower
 from tests.actuators.lab import SITE, Lab, now_us, place
 
 pytestmark = pytest.mark.slow
@@ -46,18 +47,25 @@ def test_gates_change_places_without_a_moment_with_no_way_out(lab: Lab) -> None:
     assert ("gate/b", "out", 2) in lab.obeyed()[:-1]
 
 
+def _delivered(lab: Lab, **how: str) -> None:
+    """How commands to gates are delivered, by the documents in force."""
+    for one in lab.record["gates"]:
+        one["delivery"] = how.get(one["gate"], one["delivery"])
+
+
 def test_what_is_on_advise_or_unconfirmed_stays_until_a_person_says_so(lab: Lab) -> None:
     lab.house(a="in", b="in")
     lab.record["egress_min_per_min"] = 0
+    _delivered(lab, a="advise", b="confirm")
     dispatcher = lab.dispatcher()
     lab.post.settled(a="in", b="in")
-    lab.story.command(a="out", delivery="advise")
-    lab.story.command(b="out", delivery="confirm")
+    lab.story.command(a="out", b="out")
     lab.story.tell(lab.story.action("A1", "release", gate="b", revision=1))
     lab.post.settled(b="out")
     lab.story.tell(lab.story.action("A2", "deliver", to="advise"))
     lab.story.command(b="both")
     lab.story.tell(lab.story.action("A3", "deliver", to="plan"))
+    lab.story.tell(lab.story.action("A4", "release", gate="b", revision=2))
     lab.post.settled(b="both")
     (waiting,) = [s.wait for s in dispatcher.status(SITE) if s.device == "gate/a"]
     assert waiting is not None
@@ -69,8 +77,9 @@ def test_what_is_on_advise_or_unconfirmed_stays_until_a_person_says_so(lab: Lab)
 
 def test_a_fire_opens_every_gate_without_an_engine_and_ends_only_when_people_end_it(lab: Lab) -> None:
     lab.house(a="in", b="out")
+    _delivered(lab, a="advise", b="advise")
     dispatcher = lab.dispatcher()
-    lab.story.command(a="in", b="out", delivery="advise")
+    lab.story.command(a="in", b="out")
     lab.post.settled(a="in", b="out")
     dispatcher.fire(SITE, "F1")
     lab.post.settled(a="out", b="out")
@@ -81,6 +90,7 @@ def test_a_fire_opens_every_gate_without_an_engine_and_ends_only_when_people_end
     lab.story.tell(lab.story.action("F1", "fire", state="on"))
     lab.story.command(a="out", b="out")
     lab.post.until(lambda last: last["gate/a"]["revision"] == 5 and last["gate/b"]["revision"] == 5)
+    _delivered(lab, a="automatic", b="automatic")
     lab.story.tell(lab.story.action("F2", "fire", state="off"))
     lab.story.command(a="in", b="out")
     lab.post.settled(a="in", b="out")
@@ -253,10 +263,24 @@ def test_a_ledger_that_cannot_be_written_keeps_no_way_out_shut(lab: Lab, monkeyp
 def test_a_fire_that_another_process_latched_reaches_every_gate_too(lab: Lab) -> None:
     lab.house(a="in", b="out")
     dispatcher = lab.dispatcher()
-    lab.story.command(a="in", b="out", delivery="advise")
+    lab.story.command(a="in", b="out")
     lab.post.settled(a="in", b="out")
     other = Ledger.open(lab.folder / "service.db")
     other.latch(SITE, "F9", time.time_ns() // 1000)
     other.close()
     lab.post.settled(a="out", b="out")
     assert dispatcher.latched() == {SITE: ("F9",)}
+
+
+def test_a_fire_goes_out_though_the_journal_cannot_be_read(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.house(a="in", b="out")
+    dispatcher = lab.dispatcher()
+    lab.story.command(a="in", b="out")
+    lab.post.settled(a="in", b="out")
+
+    def broken(_self: Follower) -> bool:
+        raise JournalError("the disk failed to read it")
+
+    monkeypatch.setattr(Follower, "grew", broken)
+    dispatcher.fire(SITE, "F1")
+    lab.post.settled(a="out", b="out")
