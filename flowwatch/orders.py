@@ -32,7 +32,7 @@ _WHY_NOT: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"a fire is reported: nobody drills now", "火警期间不得演练"),
         (r"no fire is reported", "当前没有火警可以解除"),
         (r'no (?:barrier|link|sign|device) "(.+)"', "没有设备“{0}”"),
-        (r'commands to \S+ "(.+)" wait for nobody: its delivery is "(.+)"', "“{0}”的指令不需要放行（下发方式：{1}）"),
+        (r'commands to \S+ "(.+)" wait for nobody: its delivery is "(.+)"', "“{0}”的指令无需人工确认（下发方式：{1}）"),
         (r"the site was put back on advise", "全景区已改为仅建议"),
         (r"the site was not put back on advise", "景区并未改为仅建议"),
         (r'the command to \S+ "(.+)" is number (.+), not (.+)', "“{0}”的当前指令是第 {1} 号，而不是第 {2} 号"),
@@ -87,7 +87,7 @@ def _delivery(record: Mapping[str, Any], names: Names) -> str:
         return names.say("恢复按文件规定的方式下发指令", "deliver commands as the documents say again")
     kind, name = ("gate", record["gate"]) if record.get("gate") is not None else str(record["device"]).split("/", 1)
     device, number = names.called(kind, name), record["revision"]
-    return names.say(f"放行{spaced(device)}的第 {number} 号指令", f"release command number {number} to {device}")
+    return names.say(f"确认下发{spaced(device)}的第 {number} 号指令", f"release command number {number} to {device}")
 
 
 def _fire(record: Mapping[str, Any], names: Names) -> str:

@@ -22,7 +22,7 @@ ACTIONS: Final[Mapping[str, Text]] = {
     "confirm": {"zh": "确认", "en": "confirmation"},
     "drill": {"zh": "演练指令", "en": "drill"},
     "fire": {"zh": "火警指令", "en": "fire"},
-    "release": {"zh": "指令放行", "en": "release of a command"},
+    "release": {"zh": "确认下发", "en": "release of a command"},
     "deliver": {"zh": "下发方式", "en": "delivery of commands"},
     "turned": {"zh": "现场设置", "en": "set on the spot"},
     "approve": {"zh": "方案批准", "en": "approval"},
@@ -182,8 +182,8 @@ _INCIDENTS: Final[Mapping[str, tuple[Text, Text]]] = {
         {"zh": "{subject}已无人逆向离开", "en": "{subject} lets nobody out any more"},
     ),
     "release_needed": (
-        {"zh": "{subject}的指令等待人工放行", "en": "the command to {subject} waits for a person to release it"},
-        {"zh": "{subject}没有等待放行的指令", "en": "no command to {subject} waits for a release"},
+        {"zh": "{subject}的指令等待人工确认后下发", "en": "the command to {subject} waits for a person to release it"},
+        {"zh": "{subject}没有等待确认的指令", "en": "no command to {subject} waits for a release"},
     ),
     "advise_only": (
         {

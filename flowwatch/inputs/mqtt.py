@@ -30,6 +30,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ class _Message:
     """A message on its way.
 
     `life`: of which connection it is; `asks`: whether the broker waits for an acknowledgement; `unfit`: what it said could not be staged;
-    `fire`: the record that it became (which is made once, however often it is offered).
+    `fire`: the record that it became (which is made once, however often it is offered); `tried`: whether it was offered and found no room.
     """
 
     life: int
@@ -122,6 +123,7 @@ class _Message:
     durable: bool = False
     unfit: bool = False
     fire: tuple[str, bytes] | None = None
+    tried: bool = False
 
 
 class MqttSource:
@@ -316,7 +318,7 @@ class MqttSource:
                 self._changed.wait_for(lambda: self._queue or self._closing)
                 if self._closing:
                     return
-                urgent = self._queue[0].source.format is Format.FIRE
+                urgent = self._queue[0].source.format is Format.FIRE and not self._queue[0].tried
                 pause = self._not_before - time.monotonic()
                 if pause > 0 and not urgent:
                     self._changed.wait(pause)
@@ -330,8 +332,14 @@ class MqttSource:
             if not taken:
                 with self._changed:
                     if message.life == self._life:
-                        self._queue.appendleft(message)
+                        self._again(message)
                     self._not_before = time.monotonic() + RETRY_S
+
+    def _again(self, message: _Message) -> None:
+        """Put back what found no room: a fire behind the other fires, so that none keeps another waiting, and before all else."""
+        message.tried = True
+        fires = sum(1 for _ in takewhile(lambda waiting: waiting.source.format is Format.FIRE, self._queue))
+        self._queue.insert(fires, message)
 
     def _hand_over(self, message: _Message) -> bool:
         """Give what a message says to the stager; False where there is no room for it now."""
@@ -452,7 +460,7 @@ class MqttSource:
                 not isinstance(error, LogError) and message.source.format is not Format.FIRE
             )  # not the disk's fault: these very rows cannot be staged, and never will be
             if message.life == self._life:
-                self._queue.append(message)
+                self._again(message)
                 self._not_before = time.monotonic() + DISK_RETRY_S
                 self._changed.notify_all()
 

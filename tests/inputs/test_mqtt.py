@@ -321,6 +321,21 @@ def test_a_fire_is_latched_before_it_is_written_and_overtakes_what_waits(folder:
     assert (heard[0][1]["type"], heard[0][1]["state"]) == ("fire", "on")
 
 
+def test_a_signal_that_finds_no_room_keeps_no_fire_waiting(folder: Path, mosquitto: Mosquitto, sender: Sender) -> None:
+    """The one of an unknown site can only be refused, and there is no room for that; it came last and stands first."""
+    heard: list[str] = []
+    with Stager(folder, Bounds(files=0)) as stager:
+        inputs = source(
+            mosquitto, stager, listeners=Listeners(fire=lambda site, _: heard.append(site), knows_site=lambda site: site == "a")
+        )
+        sender.send("flowwatch/v1/nowhere/fire", b"on")
+        until(lambda: inputs.figures.messages == 1)
+        sender.send("flowwatch/v1/a/fire", b"on")
+        until(lambda: stager.staged_rows == 1)
+        inputs.close()
+    assert heard == ["a"]
+
+
 def test_a_fire_is_written_even_where_it_cannot_be_latched_at_once(folder: Path, mosquitto: Mosquitto, sender: Sender) -> None:
     def fails(site: str, record: dict[str, Any]) -> None:
         raise OSError("no disk")
