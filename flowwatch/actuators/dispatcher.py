@@ -96,6 +96,7 @@ class Dispatcher:
         self._fleet = Fleet()
         self._orders = StandingOrders()
         self._records: dict[str, tuple[str | None, Record]] = {}
+        self._failed_until: dict[str, int] = {}
         self._missing: dict[str, str] = {}
         """Site -> the version of which it was said that nobody has it."""
         self._follower: Follower | None = None
@@ -203,7 +204,8 @@ class Dispatcher:
     def _turn(self) -> None:
         """Take what came, look into the journal, send what is due."""
         self._take_events()
-        self._apart("follow", self._follow)
+        if not self._apart("follow", self._follow):
+            self._drop_follower()
         now = _now()
         if now >= self._next["check"]:
             self._next["check"] = now + CHECK_US
@@ -218,20 +220,27 @@ class Dispatcher:
                 self._due[site] = now + SECOND
         self._spare(self._write_answers)
 
-    def _apart(self, name: str, work: Callable[[], object]) -> None:
-        """Do something that must not keep devices from being told what is known already, a fire above all; after a failure again in a second."""
-        if _now() < self._next.get(name, 0) and name == "follow":
-            return
+    def _apart(self, name: str, work: Callable[[], object]) -> bool:
+        """Do something that must not keep devices from being told what is known already, a fire above all; whether it did not fail.
+
+        What failed is left alone for a second.
+        """
+        if _now() < self._failed_until.get(name, 0):
+            return True
         try:
             work()
         except Exception:
             LOG.exception("the actuators: %s failed; again in a second", name)
-            if name == "follow":
-                self._next["follow"] = _now() + SECOND
-                follower, self._follower = self._follower, None
-                with contextlib.suppress(Exception):
-                    if follower is not None:
-                        follower.close()
+            self._failed_until[name] = _now() + SECOND
+            return False
+        return True
+
+    def _drop_follower(self) -> None:
+        """Let go of a journal that cannot be read; it is opened anew."""
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            with contextlib.suppress(Exception):
+                follower.close()
 
     def _write_answers(self) -> None:
         """Behind the sending, so that what is only written down keeps nothing waiting that moves."""
