@@ -23,6 +23,11 @@ class Workspace:
         return self.root / "journal.db"
 
     @property
+    def handling(self) -> Path:
+        """What people were told and what they did about it: a journal of its own, which the service writes."""
+        return self.root / "handling.db"
+
+    @property
     def state(self) -> Path:
         """The runner's own: its lock, its generation, Bytewax's recovery."""
         return self.root / "state"

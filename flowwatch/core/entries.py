@@ -21,7 +21,7 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separator
 
 
 class EntryKind(StrEnum):
-    """What a journal entry tells."""
+    """What a journal entry tells. The last two stand in the record of handling (`flowwatch.handling`), which is a journal beside the engine's."""
 
     TRANSITION = "transition"
     COMMAND = "command"
@@ -32,6 +32,8 @@ class EntryKind(StrEnum):
     DOCUMENT = "document"
     REFUSALS = "refusals"
     ENGINE = "engine"
+    ALERT = "alert"
+    HANDLING = "handling"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from flowwatch.core.incidents import What
 from flowwatch.documents.faults import Faults, TooManyFaultsError, quoted
 from flowwatch.documents.load import read_document, source
 from flowwatch.documents.names import Names
@@ -70,6 +72,7 @@ class Format(StrEnum):
     XOVIS = "xovis"
 
 
+IncidentKind = Annotated[str, Meta(pattern=f"^({'|'.join(What)})$", extra={"what": f"a kind of incident: {', '.join(What)}"})]
 SIGNALS: Final = (Format.FIRE, Format.STATUS)
 """Formats that are no readings."""
 
@@ -217,6 +220,97 @@ class Actuator(Document, frozen=True, kw_only=True):
         return self.url.replace("{kind}", kind).replace("{id}", name)
 
 
+class Clocks(Document, frozen=True, kw_only=True):
+    """How long each step of handling may take, all from the moment at which the incident was told."""
+
+    acknowledge: Annotated[Period, note("until somebody acknowledges (签收)")]
+    dispatch: Annotated[Period, note("until somebody is sent (派警)")]
+    arrive: Annotated[Period, note("until they are there (到场)")]
+    handle: Annotated[Period, note("until it is handled (处置)")]
+
+
+class LevelClocks(Document, frozen=True, kw_only=True):
+    """The clocks of each level. Red and orange: a proposal of the field's; yellow and blue: ASSUMED."""
+
+    I: Clocks = Clocks(acknowledge="60s", dispatch="120s", arrive="5m", handle="15m")  # noqa: E741 - the level's name
+    II: Clocks = Clocks(acknowledge="2m", dispatch="5m", arrive="10m", handle="30m")
+    III: Clocks = Clocks(acknowledge="5m", dispatch="15m", arrive="30m", handle="2h")
+    IV: Clocks = Clocks(acknowledge="15m", dispatch="1h", arrive="2h", handle="8h")
+
+
+class Priority(StrEnum):
+    """How urgent an incident is for people: a warning level, or a notice that nobody need answer."""
+
+    I = "I"  # noqa: E741 - the level's name
+    II = "II"
+    III = "III"
+    IV = "IV"
+    NOTICE = "notice"
+
+
+class Alarms(Document, frozen=True, kw_only=True):
+    """How incidents are brought before people, and what happens when nobody answers."""
+
+    clocks: LevelClocks = field(default_factory=LevelClocks)
+    duties: Annotated[
+        list[Name], Meta(min_length=1, max_length=10, description="who answers, in the order in which it escalates: duties of the roster")
+    ] = field(default_factory=lambda: ["operator", "supervisor"])
+    priorities: Annotated[
+        dict[IncidentKind, Priority], Meta(max_length=100), note("kinds of incidents that are more or less urgent here than usual")
+    ] = field(default_factory=dict)
+    returns_within: Annotated[Period, note("an incident that comes again within this of its end is the same one coming back")] = "10m"
+    flood_from: Annotated[
+        int, Meta(ge=2, le=1000, description="more new alerts than this in 10 minutes, and the milder ones are gathered")
+    ] = 10
+    flood_until: Annotated[int, Meta(ge=1, le=1000, description="fewer than this in 10 minutes end the flood")] = 5
+
+
+class CapFeed(Document, frozen=True, kw_only=True):
+    """Who speaks in CAP messages."""
+
+    sender: Annotated[
+        str, Meta(pattern=r"^[^\s,<&]{1,100}$", extra={"what": "who sends, such as flowwatch@example.cn: no spaces, commas, < or &"})
+    ] = "flowwatch@localhost"
+    code: Annotated[
+        str,
+        Meta(pattern=r"^[0-9A-Z]{14}$", extra={"what": "the first 14 characters of identifiers: division 6, department 3, unit 3, kind 2"}),
+    ] = "00000000000000"
+
+
+class MqttFeed(Document, frozen=True, kw_only=True):
+    """The broker at which the state of every zone is kept."""
+
+    broker: Annotated[BrokerRef, note("one of brokers")]
+
+
+class AlertmanagerFeed(Document, frozen=True, kw_only=True):
+    """An Alertmanager that is told of what is open."""
+
+    withheld: ClassVar[Mapping[str, str]] = _NO_PASSWORD | _NO_TOKEN
+
+    url: WebAddress
+    token_file: Annotated[FilePath, note("the file whose first line is the bearer token")] | UnsetType = UNSET
+    token_env: Annotated[Variable, note("the variable of the environment that holds the bearer token")] | UnsetType = UNSET
+    tls: Annotated[ClientTls, note("whom to believe, for a certificate of one's own")] | UnsetType = UNSET
+
+
+class WebhookFeed(Document, frozen=True, kw_only=True):
+    """Where webhooks may go besides the open internet."""
+
+    allow: Annotated[
+        list[Proxy], Meta(max_length=100, description="private addresses or networks that receivers may have; none, if left out")
+    ] = field(default_factory=list)
+
+
+class Feeds(Document, frozen=True, kw_only=True):
+    """Who is told what was decided, beside those who ask the API."""
+
+    cap: CapFeed = field(default_factory=CapFeed)
+    mqtt: MqttFeed | UnsetType = UNSET
+    alertmanager: Annotated[list[AlertmanagerFeed], Meta(max_length=10)] = field(default_factory=list)
+    webhooks: WebhookFeed = field(default_factory=WebhookFeed)
+
+
 class Deployment(Document, frozen=True, kw_only=True):
     """How one installation is connected."""
 
@@ -235,6 +329,12 @@ class Deployment(Document, frozen=True, kw_only=True):
     actuators: Annotated[
         dict[ActuatorName, Actuator], Meta(max_length=100_000, description="site, or site/kind/id -> the wire; the nearer one counts")
     ] = field(default_factory=dict)
+    public_url: (
+        Annotated[WebAddress, note("how people reach the API: what links in alerts begin with; left out, they lead nowhere else")]
+        | UnsetType
+    ) = UNSET
+    alarms: Alarms = field(default_factory=Alarms)
+    feeds: Feeds = field(default_factory=Feeds)
     areas: Annotated[
         dict[SiteRef, AreaPath],
         Meta(max_length=10_000, description="site -> the area that it lies in, by which people's rights are narrowed"),
@@ -248,7 +348,7 @@ class Deployment(Document, frozen=True, kw_only=True):
 # -- rules ----------------------------------------------------------------------------------------------------------------------------
 
 
-def one_place_for_a_secret(part: Broker | PollInput | Actuator) -> Iterator[Problem]:
+def one_place_for_a_secret(part: Broker | PollInput | Actuator | AlertmanagerFeed) -> Iterator[Problem]:
     """A secret is read from one place."""
     for word in ("password", "token"):
         if getattr(part, f"{word}_file", UNSET) is not UNSET and getattr(part, f"{word}_env", UNSET) is not UNSET:
@@ -306,6 +406,20 @@ def wire_is_whole(part: Actuator) -> Iterator[Problem]:
         yield ("tls",), "found tls with an http address, expected an https address"
 
 
+def clocks_follow_each_other(part: Clocks) -> Iterator[Problem]:
+    """A later step is not due before an earlier one."""
+    steps = ("acknowledge", "dispatch", "arrive", "handle")
+    for before, after in pairwise(steps):
+        if duration_us(getattr(part, after)) < duration_us(getattr(part, before)):
+            yield (after,), f"found {after} {getattr(part, after)} before {before} {getattr(part, before)}, expected no earlier one"
+
+
+def flood_ends_below_its_beginning(part: Alarms) -> Iterator[Problem]:
+    """A flood that ends where it begins would begin again at once."""
+    if part.flood_until > part.flood_from:
+        yield ("flood_until",), f"found {part.flood_until}, expected at most flood_from ({part.flood_from})"
+
+
 def clients_differ(doc: Deployment) -> Iterator[Problem]:
     """A broker lets one connection of a name live: the second one ends the first."""
     first: dict[tuple[str, int, str], str] = {}
@@ -350,6 +464,9 @@ RULES: Final[Rules] = {
     ClientTls: (certificate_has_its_key,),
     MqttInput: (signal_has_a_site,),
     Actuator: (one_place_for_a_secret, wire_is_whole),
+    AlertmanagerFeed: (one_place_for_a_secret,),
+    Clocks: (clocks_follow_each_other,),
+    Alarms: (flood_ends_below_its_beginning,),
     Deployment: (clients_differ, subscribed_once, devices_differ, sites_have_addresses_for_devices),
 }
 

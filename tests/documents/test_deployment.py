@@ -40,6 +40,25 @@ actuators:
   yuyuan/gate/gate-3: {via: http, url: "https://gate.example/cmd", token_env: GATE_TOKEN, tls: {certificate: c, key: k}}
   yuyuan/sign/board-fuyou: {via: http, url: "http://10.0.0.2/{kind}/{id}"}
 areas: {yuyuan: huangpu/yuyuan}
+public_url: https://flowwatch.example
+alarms:
+  clocks:
+    I: {acknowledge: 30s, dispatch: 60s, arrive: 5m, handle: 10m}
+    II: {acknowledge: 1m, dispatch: 2m, arrive: 5m, handle: 10m}
+    III: {acknowledge: 1m, dispatch: 2m, arrive: 5m, handle: 10m}
+    IV: {acknowledge: 1m, dispatch: 2m, arrive: 5m, handle: 10m}
+  duties: [operator, officer_in_charge]
+  priorities: {gate_lost: I, case_active: notice}
+  returns_within: 5m
+  flood_from: 8
+  flood_until: 4
+feeds:
+  cap: {sender: control@hall.example, code: 31010100000000}
+  mqtt: {broker: main}
+  alertmanager:
+    - {url: "https://am.example", token_env: AM_TOKEN, tls: {}}
+    - {url: "http://10.0.0.3:9093", token_file: t}
+  webhooks: {allow: [10.0.0.0/8]}
 """
 
 
@@ -219,6 +238,21 @@ def test_a_secret_that_cannot_be_had_is_told_without_it(tmp_path: Path, content:
     assert "s3cret" not in str(caught.value)
     with pytest.raises(SecretError, match="NOT_SET"):
         secret(msgspec.UNSET, "NOT_SET", tmp_path, {})
+
+
+def test_a_later_clock_is_not_due_before_an_earlier_one(tmp_path: Path) -> None:
+    text = "deployment: hall\nalarms: {clocks: {I: {acknowledge: 2m, dispatch: 1m, arrive: 5m, handle: 10m}}}\n"
+    assert faults(tmp_path, text) == ["2:50: alarms.clocks.I.dispatch: found dispatch 1m before acknowledge 2m, expected no earlier one"]
+
+
+def test_a_flood_ends_below_where_it_begins(tmp_path: Path) -> None:
+    text = "deployment: hall\nalarms: {flood_from: 4, flood_until: 5}\n"
+    assert faults(tmp_path, text) == ["2:38: alarms.flood_until: found 5, expected at most flood_from (4)"]
+
+
+def test_a_priority_is_of_a_kind_of_incident_that_there_is(tmp_path: Path) -> None:
+    text = "deployment: hall\nalarms: {priorities: {gate_lots: I}}\n"
+    assert "a kind of incident: stage, counter_silent" in faults(tmp_path, text)[0]
 
 
 @pytest.mark.parametrize("cls", [Deployment])
