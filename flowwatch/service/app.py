@@ -20,7 +20,7 @@ from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
-from flowwatch.service.api import accounts, actions, journal, pages, roster, session, sites
+from flowwatch.service.api import accounts, actions, journal, pages, roster, runbooks, session, sites
 from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
@@ -81,6 +81,8 @@ HANDLERS: Final[list[Any]] = [
     pages.openapi,
     pages.docs,
     pages.asset,
+    runbooks.runbooks,
+    runbooks.runbook,
 ]
 
 

@@ -46,6 +46,8 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", "/openapi.json"): PUBLIC,
     ("GET", "/docs"): PUBLIC,
     ("GET", "/docs/{asset}"): PUBLIC,
+    ("GET", "/runbooks"): PUBLIC,
+    ("GET", "/runbooks/{kind}"): PUBLIC,
     ("POST", "/v1/session"): PUBLIC,
     ("GET", "/v1/session"): SELF,
     ("DELETE", "/v1/session"): SELF,
