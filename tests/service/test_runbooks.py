@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Final
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from flowwatch.handling import runbooks
 from flowwatch.service.leaf import LANGUAGES, leaf
 from flowwatch.words import Language
 from tests.service.conftest import Run
 from tests.service.place import Place
+
+ROOT: Final = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -119,3 +126,22 @@ def test_what_stands_in_a_page_is_text_and_never_html(monkeypatch: pytest.Monkey
     assert "<img" not in page
     assert 'href="javascript' not in page
     assert "<code>&lt;b&gt;</code>" in page
+
+
+@pytest.mark.slow
+def test_no_page_is_wider_than_a_phone() -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    style = (ROOT / "flowwatch" / "service" / "pages" / "runbooks.css").read_text(encoding="utf-8")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 360, "height": 740})
+        wide = []
+        for lang, kind in itertools.product(LANGUAGES, [*runbooks.kinds(), runbooks.INDEX]):
+            page.set_content(leaf(kind, lang).decode())
+            page.add_style_tag(content=style)
+            if page.evaluate("document.documentElement.scrollWidth") > 360:
+                wide.append((lang, kind))
+        browser.close()
+    assert wide == []
