@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step, read
+from flowwatch.journal.export import iso
 
 SECOND_US: Final = 1_000_000
 HOUR_US: Final = 3_600 * SECOND_US
@@ -291,6 +292,26 @@ def load(entries: Iterable[Entry], since_us: int, until_us: int, *, operators: i
         suppressed={why: len(names) for why, names in count.suppressed.items()},
         reds_hidden=len(count.reds),
     )
+
+
+def plain(found: Load) -> dict[str, Any]:
+    """The figures as JSON values, times as text, with what is judged and what was broken."""
+    often = {name: [asdict(one) for one in getattr(found, name)] for name in ("chatter", "top")}
+    kept = ("operators", "shown", "per_hour", "per_operator_hour", "worst_10min", "flood_share", "acknowledged", "unanswered")
+    more = ("acknowledge_p50_s", "acknowledge_p90_s", "by_priority", "bands", "escalations", "shelved", "suppressed", "reds_hidden")
+    return {
+        "since": iso(found.since_us),
+        "until": iso(found.until_us),
+        **{name: getattr(found, name) for name in kept + more},
+        "worst_at": None if found.worst_at_us is None else iso(found.worst_at_us),
+        **often,
+        "stale": [
+            {name: value for name, value in asdict(left).items() if name != "since_us"} | {"since": iso(left.since_us)}
+            for left in found.stale
+        ],
+        "bounds": [asdict(bound) | {"broken": bound.broken} for bound in found.bounds],
+        "broken": list(found.broken),
+    }
 
 
 def most_within(times: Sequence[int], window_us: int) -> tuple[int, int | None]:
