@@ -96,7 +96,7 @@ class Load:
     operators: int
     """Among how many people the alerts were divided."""
     shown: int
-    """Alerts that sounded: new ones, and those that became worse."""
+    """Alerts that sounded: new ones, those that became worse, and what nothing stands for any more."""
     per_hour: float
     per_operator_hour: float
     """Alerts shown an hour, the mean of the span, to each operator. EEMUA 191: at most 6."""
@@ -200,8 +200,8 @@ class _Count:
         name, key = (alert.site, alert.incident), (alert.site, alert.what, alert.subject)
         episode = self.episodes.setdefault(name, _Episode(key))
         episode.priority = alert.priority
-        hidden = alert.shown in HIDDEN
-        changed = alert.shown in (*SHOWN, Shown.RETURNED) or (
+        hidden = alert.shown in HIDDEN or _flickers(alert)
+        changed = (alert.shown in (*SHOWN, Shown.RETURNED) and not hidden) or (
             episode.seen and (alert.shown is Shown.ENDED or (alert.shown is Shown.SAME and alert.level != episode.level))
         )
         if alert.shown is not Shown.ENDED:
@@ -212,13 +212,16 @@ class _Count:
             return
         if changed:
             self.changes[key].append(at)
-        if hidden:
+        if alert.shown in HIDDEN:
             self._hide(name, alert.shown.value, alert.priority)
         if alert.shown in SHOWN:
-            self.times.append(at)
-            self.keys[key] += 1
-            if alert.priority is not None:
-                self.by_priority[alert.priority] += 1
+            self._sound(episode, at)
+
+    def _sound(self, episode: _Episode, at: int) -> None:
+        self.times.append(at)
+        self.keys[episode.key] += 1
+        if episode.priority is not None:
+            self.by_priority[episode.priority] += 1
 
     def _hide(self, name: Name, why: str, priority: str | None) -> None:
         self.suppressed[why].add(name)
@@ -237,6 +240,12 @@ class _Count:
             episode.put_off = True
         elif step.act in (Act.UNSHELVE, Act.RESUME, Act.UNSUPPRESS, Act.REOPEN):
             episode.put_off = False
+        if step.act is Act.UNSUPPRESS and step.detail is not None and step.detail.get("sounds"):
+            episode.seen = True
+            episode.waiting.append(at)
+            if inside:
+                self.changes[episode.key].append(at)
+                self._sound(episode, at)
         if step.handling is Handling.NEW:
             return
         if step.by != FLOWWATCH:
@@ -346,6 +355,11 @@ def rank_s(took_us: Sequence[int], percent: int) -> float | None:
     (2.0, None)
     """
     return took_us[-(-len(took_us) * percent // 100) - 1] / SECOND_US if took_us else None
+
+
+def _flickers(alert: Alert) -> bool:
+    """Whether it came back at once and waits until it has stayed: nobody sees it come and go."""
+    return alert.shown is Shown.RETURNED and alert.parent is not None
 
 
 def _chatter(changes: Mapping[Key, Sequence[int]], shown: int) -> list[Often]:
