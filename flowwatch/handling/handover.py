@@ -125,9 +125,9 @@ class Handover:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of what is handed over, in hex: everything but the moment, the figures of the shift and how far clocks have run."""
+        """The SHA-256 of what the site hands over, in hex: all but the moment, the figures of the shift, how far clocks have run, and feeds."""
         told = plain(self)
-        for name in ("at", "shift"):
+        for name in ("at", "shift", "undelivered"):
             del told[name]
         for incident in told["incidents"]:
             for clock in incident["clocks"]:

@@ -11,7 +11,7 @@ from flowwatch.handling.handover import Handover, Open, StageNow, handover, held
 from flowwatch.handling.incident import Clock, begun
 from flowwatch.handling.page import page
 from flowwatch.handling.records import FLOWWATCH, Act, Alert, Handling, Shown, Step
-from tests.handling.made import SECOND, START, alert, entries, step
+from tests.handling.made import SECOND, START, alert, entries, handed_over, step
 from tests.journal.story import site
 
 HOUR = 3_600
@@ -40,9 +40,7 @@ def of(*said: tuple[float, Alert | Step], at_us: int = NOW, **more: Any) -> Hand
 
 def test_a_shift_begins_with_the_last_handover_or_twelve_hours_ago() -> None:
     assert (of().since_us, of().before) == (NOW - 12 * HOUR * SECOND, None)
-    found = of(
-        (0, step(Act.HANDOVER, "yuyuan-", by="zhao", to="wang")), (60, step(Act.HANDOVER, "yuyuan-", by="wang", to="li", reason="day"))
-    )
+    found = of((0, handed_over("zhao", "wang")), (60, handed_over("wang", "li", "day")))
     assert found.before is not None
     assert (found.since_us, found.before.by, found.before.to, found.before.reason) == (START + 60 * SECOND, "wang", "li", "day")
 
@@ -51,7 +49,7 @@ def test_the_shift_counts_what_came_since_it_began() -> None:
     found = of(
         (-9, alert("yuyuan-i1")),
         (-8, step(Act.ACKNOWLEDGE, "yuyuan-i1", handling=Handling.ACKNOWLEDGED)),
-        (0, step(Act.HANDOVER, "yuyuan-", to="li")),
+        (0, handed_over("wang", "li")),
         (9, alert("yuyuan-i2", level="II")),
         (30, step(Act.ACKNOWLEDGE, "yuyuan-i2", handling=Handling.ACKNOWLEDGED)),
         (40, step(Act.CLOSE, "yuyuan-i2", by=FLOWWATCH, handling=Handling.CLOSED)),
@@ -113,7 +111,7 @@ def test_the_digest_is_of_what_is_handed_over_and_not_of_the_moment() -> None:
     assert first.digest != of().digest
     assert first.digest != of(incidents=[incident(alert(), by="wang")]).digest
     assert len(first.digest) == 64
-    before = (0.0, step(Act.HANDOVER, "yuyuan-", to="li"))
+    before = (0.0, handed_over("wang", "li"))
     assert of(before, incidents=[lost]).digest == of(before, incidents=list(later.incidents), at_us=NOW + 1).digest
 
 
@@ -122,7 +120,7 @@ def whole() -> Handover:
     red = alert("yuyuan-i7", what="stage", subject="exit_only", level="I", since_us=us(7.5))
     fed = alert("@service-h1", what="feed_undelivered", subject="webhook", level=None)
     return of(
-        (0, step(Act.HANDOVER, "yuyuan-", by="zhao", to="wang", reason="夜班")),
+        (0, handed_over("zhao", "wang", "夜班")),
         (9, alert("yuyuan-i2", level="II")),
         (31, step(Act.ACKNOWLEDGE, "yuyuan-i2", handling=Handling.ACKNOWLEDGED)),
         (40, step(Act.SHELVE, "yuyuan-i2", reason="更换模块", until_us=us(9))),
