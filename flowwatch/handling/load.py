@@ -96,7 +96,7 @@ class Load:
     operators: int
     """Among how many people the alerts were divided."""
     shown: int
-    """Alerts that sounded: new ones, those that became worse, and what nothing stands for any more."""
+    """Alerts that sounded: new ones, those that became worse, and those that nothing stands for any more (`sounds`)."""
     per_hour: float
     per_operator_hour: float
     """Alerts shown an hour, the mean of the span, to each operator. EEMUA 191: at most 6."""
@@ -199,29 +199,27 @@ class _Count:
     def _alert(self, alert: Alert, at: int, *, inside: bool) -> None:
         name, key = (alert.site, alert.incident), (alert.site, alert.what, alert.subject)
         episode = self.episodes.setdefault(name, _Episode(key))
-        episode.priority = alert.priority
+        episode.key, episode.priority = key, alert.priority
         hidden = alert.shown in HIDDEN or _flickers(alert)
         changed = (alert.shown in (*SHOWN, Shown.RETURNED) and not hidden) or (
             episode.seen and (alert.shown is Shown.ENDED or (alert.shown is Shown.SAME and alert.level != episode.level))
         )
         if alert.shown is not Shown.ENDED:
             episode.level, episode.seen = alert.level, not hidden and alert.shown is not Shown.NOTICE
-        if alert.shown in SHOWN:
-            episode.waiting.append(at)
-        if not inside:
-            return
-        if changed:
+        if inside and changed:
             self.changes[key].append(at)
-        if alert.shown in HIDDEN:
+        if inside and alert.shown in HIDDEN:
             self._hide(name, alert.shown.value, alert.priority)
         if alert.shown in SHOWN:
-            self._sound(episode, at)
+            self._sound(episode, at, inside=inside)
 
-    def _sound(self, episode: _Episode, at: int) -> None:
-        self.times.append(at)
-        self.keys[episode.key] += 1
-        if episode.priority is not None:
-            self.by_priority[episode.priority] += 1
+    def _sound(self, episode: _Episode, at: int, *, inside: bool) -> None:
+        episode.waiting.append(at)
+        if inside:
+            self.times.append(at)
+            self.keys[episode.key] += 1
+            if episode.priority is not None:
+                self.by_priority[episode.priority] += 1
 
     def _hide(self, name: Name, why: str, priority: str | None) -> None:
         self.suppressed[why].add(name)
@@ -240,12 +238,11 @@ class _Count:
             episode.put_off = True
         elif step.act in (Act.UNSHELVE, Act.RESUME, Act.UNSUPPRESS, Act.REOPEN):
             episode.put_off = False
-        if step.act is Act.UNSUPPRESS and step.detail is not None and step.detail.get("sounds"):
+        if sounds(step):
             episode.seen = True
-            episode.waiting.append(at)
             if inside:
                 self.changes[episode.key].append(at)
-                self._sound(episode, at)
+            self._sound(episode, at, inside=inside)
         if step.handling is Handling.NEW:
             return
         if step.by != FLOWWATCH:
@@ -303,19 +300,26 @@ def load(entries: Iterable[Entry], since_us: int, until_us: int, *, operators: i
     )
 
 
+def sounds(said: Alert | Step) -> bool:
+    """Whether people were shown it: an alert that is new or worse, or one that something stood for until now, and that stands for itself again."""
+    if isinstance(said, Alert):
+        return said.shown in SHOWN
+    return said.act is Act.UNSUPPRESS and said.detail is not None and said.detail.get("sounds") is True
+
+
 def plain(found: Load) -> dict[str, Any]:
     """The figures as JSON values, times as text, with what is judged and what was broken."""
     often = {name: [asdict(one) for one in getattr(found, name)] for name in ("chatter", "top")}
     kept = ("operators", "shown", "per_hour", "per_operator_hour", "worst_10min", "flood_share", "acknowledged", "unanswered")
     more = ("acknowledge_p50_s", "acknowledge_p90_s", "by_priority", "bands", "escalations", "shelved", "suppressed", "reds_hidden")
     return {
-        "since": iso(found.since_us),
-        "until": iso(found.until_us),
+        "since_at": iso(found.since_us),
+        "until_at": iso(found.until_us),
         **{name: getattr(found, name) for name in kept + more},
         "worst_at": None if found.worst_at_us is None else iso(found.worst_at_us),
         **often,
         "stale": [
-            {name: value for name, value in asdict(left).items() if name != "since_us"} | {"since": iso(left.since_us)}
+            {name: value for name, value in asdict(left).items() if name != "since_us"} | {"since_at": iso(left.since_us)}
             for left in found.stale
         ],
         "bounds": [asdict(bound) | {"broken": bound.broken} for bound in found.bounds],

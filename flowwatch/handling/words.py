@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from flowwatch.handling.records import FLOWWATCH, Said, Step
+from flowwatch.handling.records import FLOWWATCH, Said, Shown, Step
 from flowwatch.vocabulary import role
 from flowwatch.words import Language, Text, say, word
 
@@ -95,6 +95,15 @@ HIDDEN: Final[Mapping[str, Text]] = {
 }
 """Why an alert was not shown by itself."""
 
+_SHOWN: Final[Mapping[str, Text]] = {
+    "raised": {"zh": "提示", "en": "shown"},
+    "worse": {"zh": "情况加重，再次提示", "en": "shown again, worse"},
+    "notice": {"zh": "通知", "en": "notice"},
+    "same": {"zh": "更新", "en": "updated"},
+    "ended": {"zh": "解除", "en": "ended"},
+    "returned": {"zh": "再次发生，并入原事件", "en": "came back"},
+}
+
 _SENTENCES: Final[Mapping[str, Text]] = {
     "acknowledge": {"zh": "{by}签收", "en": "{by} acknowledged it"},
     "dispatch": {"zh": "{by}派警：{to}", "en": "{by} sent {to}"},
@@ -125,6 +134,14 @@ _SENTENCES: Final[Mapping[str, Text]] = {
     "group_over": {"zh": "归并结束，恢复逐条提示", "en": "the group is over; each is shown by itself again"},
     "handover": {"zh": "{by}交班，{to}接班", "en": "{by} handed over to {to}"},
 }
+
+
+def shown(why: Shown) -> Said:
+    """What became of an alert: that it was shown, or why it was not."""
+    if why.value in HIDDEN:
+        reason = HIDDEN[why.value]
+        return Said(f"未单独提示（{reason['zh']}）", f"not shown by itself ({reason['en']})")
+    return Said(_SHOWN[why.value]["zh"], _SHOWN[why.value]["en"])
 
 
 def person(name: str, lang: Language) -> str:

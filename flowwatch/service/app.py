@@ -16,11 +16,12 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from flowwatch.documents.faults import near
+from flowwatch.handling.desk import Desk
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
-from flowwatch.service.api import accounts, actions, journal, pages, roster, runbooks, session, sites
+from flowwatch.service.api import accounts, actions, acts, alarms, handovers, incidents, journal, pages, roster, runbooks, session, sites
 from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
@@ -33,6 +34,7 @@ from flowwatch.service.bodies import Bodies
 from flowwatch.service.edge import REQUEST, Edge
 from flowwatch.service.gatekeeper import WHO, Gatekeeper
 from flowwatch.service.idempotency import Idempotency
+from flowwatch.service.opened import Opened
 from flowwatch.service.parts import Parts, Wires
 from flowwatch.service.picture import Picture
 from flowwatch.service.problems import MEDIA_TYPE, Problem, of_status, wait
@@ -67,8 +69,6 @@ HANDLERS: Final[list[Any]] = [
     sites.zones,
     sites.gates,
     sites.plans,
-    sites.site_incidents,
-    sites.incidents,
     sites.documents,
     sites.document,
     sites.deliveries,
@@ -76,6 +76,15 @@ HANDLERS: Final[list[Any]] = [
     journal.journal,
     journal.entry,
     journal.explanation,
+    incidents.incidents,
+    incidents.incident,
+    incidents.timeline,
+    incidents.site_incidents,
+    *acts.HANDLERS.values(),
+    handovers.handover,
+    handovers.hand_over,
+    alarms.alerts,
+    alarms.alarm_load,
     *actions.HANDLERS.values(),
     pages.health,
     pages.openapi,
@@ -115,6 +124,8 @@ class Setting:
     log_us: Callable[[], int] | None = None
     """The log's time where that is not the wall clock's: what records say that it is."""
     now_s: Callable[[], float] = time.monotonic
+    desk: Desk | None = None
+    """Who tells people of incidents and takes their steps, started and stopped by whoever builds the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,7 @@ class Service:
         """Give the journal back."""
         self.app.close()
         self.parts.picture.close()
+        self.parts.book.close()
 
 
 def build(workspace: Workspace, store: Database, stager: Stager, setting: Setting | None = None, handlers: Iterable[Any] = ()) -> Service:
@@ -142,7 +154,19 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     users = Users(store, chosen.passwords, clock)
     authenticator = Authenticator(store, users, clock, steady)
     records = Records(places, picture, stager, chosen.wires.on_fire, chosen.log_us or clock)
-    parts = Parts(places, picture, records, users, authenticator, Slowdown(store, clock), Roster(store, clock), clock, chosen.wires)
+    parts = Parts(
+        places,
+        picture,
+        records,
+        users,
+        authenticator,
+        Slowdown(store, clock),
+        Roster(store, clock),
+        clock,
+        Opened(workspace.handling),
+        chosen.wires,
+        chosen.desk,
+    )
     gatekeeper = Gatekeeper(authenticator, places, Rates(limits.requests_per_s, limits.requests_at_once, steady))
     bodies = Bodies(limits.body, limits.bodies_together)
     readings = Readings(places, stager, bodies, Idempotency(store, clock), Rates(limits.readings_per_s, limits.readings_at_once, steady))

@@ -39,6 +39,7 @@ SELF: Final = Need(Where.SELF)
 SEE: Final = Need(Where.SEEN, Role.VIEWER, Scope.READ)
 SEE_SITE: Final = Need(Where.SITE, Role.VIEWER, Scope.READ)
 OPERATE: Final = Need(Where.SITE, Role.OPERATOR)
+SUPERVISE: Final = Need(Where.SITE, Role.SUPERVISOR)
 ADMINISTER: Final = Need(Where.SEEN, Role.ADMIN)
 
 NEEDS: Final[Mapping[tuple[str, str], Need]] = {
@@ -59,17 +60,38 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", "/v1/journal"): SEE,
     ("GET", "/v1/journal/{id}"): SEE,
     ("GET", "/v1/journal/{id}/explanation"): SEE,
+    ("GET", "/v1/incidents/{id}"): SEE,
+    ("GET", "/v1/incidents/{id}/timeline"): SEE,
+    ("GET", "/v1/alerts"): SEE,
+    ("GET", "/v1/alarms/load"): SEE,
     ("GET", "/v1/sites/{site}"): SEE_SITE,
     ("GET", "/v1/sites/{site}/zones"): SEE_SITE,
     ("GET", "/v1/sites/{site}/gates"): SEE_SITE,
     ("GET", "/v1/sites/{site}/plans"): SEE_SITE,
     ("GET", "/v1/sites/{site}/incidents"): SEE_SITE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/acknowledge"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/dispatch"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/arrive"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/handle"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/feedback"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/verify"): SUPERVISE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/close"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/return"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/defer"): SUPERVISE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/resume"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/shelve"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/unshelve"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/maintain"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/note"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/supervise"): SUPERVISE,
+    ("GET", "/v1/sites/{site}/handover"): SEE_SITE,
+    ("POST", "/v1/sites/{site}/handover"): OPERATE,
     ("GET", "/v1/sites/{site}/documents"): SEE_SITE,
     ("GET", "/v1/sites/{site}/documents/{version}"): SEE_SITE,
     ("GET", "/v1/sites/{site}/deliveries"): SEE_SITE,
     ("GET", "/v1/sites/{site}/roster"): SEE_SITE,
-    ("POST", "/v1/sites/{site}/roster"): Need(Where.SITE, Role.SUPERVISOR),
-    ("DELETE", "/v1/sites/{site}/roster/{shift}"): Need(Where.SITE, Role.SUPERVISOR),
+    ("POST", "/v1/sites/{site}/roster"): SUPERVISE,
+    ("DELETE", "/v1/sites/{site}/roster/{shift}"): SUPERVISE,
     ("POST", "/v1/sites/{site}/actions/override"): OPERATE,
     ("POST", "/v1/sites/{site}/actions/recount"): OPERATE,
     ("POST", "/v1/sites/{site}/actions/confirm"): OPERATE,

@@ -38,7 +38,7 @@ def write(folder: Path, said: list[tuple[float, Alert | Step]]) -> None:
 
 def test_programs_read_every_figure_with_its_bound(shift: Path, invoke: Invoke) -> None:
     (found,) = objects(invoke("alarms", "report", "--data", shift, "--json", *SPAN))
-    assert (found["since"], found["until"]) == ("2026-10-01T02:00:00.000000Z", "2026-10-01T06:00:00.000000Z")
+    assert (found["since_at"], found["until_at"]) == ("2026-10-01T02:00:00.000000Z", "2026-10-01T06:00:00.000000Z")
     assert (found["shown"], found["per_hour"], found["worst_10min"], found["broken"]) == (8, 2, 1, [])
     assert (found["acknowledge_p50_s"], found["acknowledge_p90_s"], found["unanswered"]) == (40, 70, 1)
     assert found["suppressed"]["shelved"] == 1
@@ -67,8 +67,8 @@ def test_a_broken_bound_is_a_finding(shift: Path, invoke: Invoke) -> None:
 
 def test_a_day_is_one_of_the_site_and_ends_now_if_it_is_not_over(shift: Path, invoke: Invoke) -> None:
     (found,) = objects(invoke("alarms", "report", "--data", shift, "--day", "2026-10-01", "--site", "yuyuan", "--json"))
-    assert found["since"] == "2026-09-30T16:00:00.000000Z", "midnight at the site"
-    assert found["until"] < "2026-10-01T06:10", "the log's last tick"
+    assert found["since_at"] == "2026-09-30T16:00:00.000000Z", "midnight at the site"
+    assert found["until_at"] < "2026-10-01T06:10", "the log's last tick"
 
 
 def test_slips_are_told(shift: Path, told: Path, invoke: Invoke) -> None:

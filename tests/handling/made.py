@@ -33,6 +33,11 @@ def alert(
     return Alert(site=site, incident=incident, state=state, what=what, subject=subject, level=level, since_us=since_us, shown=shown, **said)
 
 
+def handed_over(by: str, to: str, reason: str = "") -> Step:
+    """A shift that took over at yuyuan."""
+    return Step(site="yuyuan", act=Act.HANDOVER, by=by, to=to, reason=reason)
+
+
 def step(act: Act, incident: str = "yuyuan-i1", by: str = "wang", handling: Handling = Handling.NEW, **more: Any) -> Step:
     """A step that wang takes."""
     return Step(site=incident.rpartition("-")[0], incident=incident, act=act, by=by, handling=handling, **more)

@@ -122,6 +122,13 @@ def test_what_was_not_shown_is_counted_by_its_reason_once_an_incident_and_a_red_
     assert of((0, alert(level="I", shown=Shown.FLOOD))).broken == ("reds_hidden",)
 
 
+def test_what_stands_for_itself_again_sounds_and_asks_for_an_answer() -> None:
+    again = step(Act.UNSUPPRESS, by=FLOWWATCH, detail={"sounds": True})
+    found = of((0, alert(shown=Shown.GROUP)), (60, again), (90, step(Act.ACKNOWLEDGE, handling=Handling.ACKNOWLEDGED)))
+    assert (found.shown, found.by_priority["III"], found.top[0].subject, found.acknowledge_p50_s) == (1, 1, "gate-2", 30)
+    assert of((0, alert(shown=Shown.GROUP)), (60, step(Act.UNSUPPRESS, by=FLOWWATCH))).shown == 0
+
+
 def test_the_top_ten_are_the_ten_shown_most_often_with_their_share() -> None:
     said = [(i, alert(f"yuyuan-i{i}", subject=f"gate-{i % 12}")) for i in range(25)]
     found = of(*said)

@@ -20,6 +20,10 @@ from flowwatch.adapters.batch import Batch, numbered, stamped
 from flowwatch.adapters.ordinals import number_whole
 from flowwatch.core.engine import Engine
 from flowwatch.core.entries import canonical
+from flowwatch.documents.deployment import Alarms
+from flowwatch.evidence import Evidence
+from flowwatch.handling.desk import Desk, Settings
+from flowwatch.handling.telling import DocumentOf
 from flowwatch.journal import Journal
 from flowwatch.journal.database import Database
 from flowwatch.log import Inbox
@@ -143,6 +147,7 @@ class Place:
     client: httpx.AsyncClient
     now: Now
     fires: list[tuple[str, dict[str, Any]]]
+    desk: Desk
 
     @property
     def parts(self) -> Any:
@@ -166,6 +171,16 @@ class Place:
         return {"cookie": cookie, "x-csrf-token": answer.json()["csrf"]}
 
 
+def document_of(path: Path) -> DocumentOf:
+    """The documents in the log, for a desk."""
+
+    def found(site: str, version: str | None) -> dict[str, Any] | None:
+        with Evidence(path) as evidence:
+            return evidence.document(site, version)
+
+    return found
+
+
 def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now | None = None, connected: bool = False) -> Place:
     """A live folder with the sites yuyuan and bund, and a service on it."""
     clock = now or Now()
@@ -182,7 +197,10 @@ def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now
     wires = Wires(connected=connected, on_fire=lambda site, record: fires.append((site, record)))
     passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     stager = PlainStager(root / "log", clock)
-    setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, now_us=clock, now_s=clock.seconds)
+    desk = Desk(root / "journal.db", root / "handling.db", Settings.of(Alarms()), document_of(root / "log"), clock)
+    desk.start()
+    owned.callback(desk.stop)
+    setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, now_us=clock, now_s=clock.seconds, desk=desk)
     service = build(Workspace(root), store, stager, setting)
     owned.callback(service.close)
     users = service.parts.users
@@ -190,4 +208,4 @@ def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now
         users.add(role.value, PASSWORD, [Grant(role, "huangpu/yuyuan")])
     users.add("chief", PASSWORD, [Grant(Role.ADMIN)])
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=service.app), base_url=ORIGIN)  # type: ignore[arg-type]
-    return Place(live, Workspace(root), store, service, stager, client, clock, fires)
+    return Place(live, Workspace(root), store, service, stager, client, clock, fires, desk)

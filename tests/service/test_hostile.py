@@ -91,6 +91,8 @@ def asked(there: Place, cases: Any, identities: list[dict[str, str]], run: Run) 
     def ask(case: Any, who: dict[str, str], known: bool) -> None:
         if known and "site" in (case.path_parameters or {}):
             case.path_parameters["site"] = "yuyuan"
+            if "incident" in case.path_parameters:
+                case.path_parameters["incident"] = "yuyuan-i1"
         sent = case.as_transport_kwargs(base_url="http://flowwatch.test")
         headers = {str(name): str(value) for name, value in (sent.get("headers") or {}).items()} | who
         body = sent.get("data") if sent.get("json") is None else json.dumps(sent["json"])

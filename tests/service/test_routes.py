@@ -19,17 +19,26 @@ from tests.service.place import PASSWORD, Place, make
 
 IN, OUT = "yuyuan", "bund"
 REFUSED = {401, 403, 404}
+INCIDENT = "/v1/sites/{site}/incidents/{incident}"
 LEAST: dict[str, set[str]] = {
     "viewer": {
         *("GET /v1/sites", "GET /v1/incidents", "GET /v1/journal", "GET /v1/journal/{id}", "GET /v1/journal/{id}/explanation"),
-        *(f"GET /v1/sites/{{site}}{rest}" for rest in ("", "/zones", "/gates", "/plans", "/incidents", "/deliveries", "/roster")),
+        *("GET /v1/incidents/{id}", "GET /v1/incidents/{id}/timeline", "GET /v1/alerts", "GET /v1/alarms/load"),
+        *(
+            f"GET /v1/sites/{{site}}{rest}"
+            for rest in ("", "/zones", "/gates", "/plans", "/incidents", "/deliveries", "/roster", "/handover")
+        ),
         *(f"GET /v1/sites/{{site}}/documents{rest}" for rest in ("", "/{version}")),
     },
     "operator": {
         f"POST /v1/sites/{{site}}/actions/{kind}"
         for kind in ("override", "recount", "confirm", "drill", "fire", "release", "deliver", "turned")
-    },
-    "supervisor": {"POST /v1/sites/{site}/roster", "DELETE /v1/sites/{site}/roster/{shift}"},
+    }
+    | {f"POST {INCIDENT}/{act}" for act in ("acknowledge", "dispatch", "arrive", "handle", "feedback", "close", "return")}
+    | {f"POST {INCIDENT}/{act}" for act in ("resume", "shelve", "unshelve", "maintain", "note")}
+    | {"POST /v1/sites/{site}/handover"},
+    "supervisor": {"POST /v1/sites/{site}/roster", "DELETE /v1/sites/{site}/roster/{shift}"}
+    | {f"POST {INCIDENT}/{act}" for act in ("verify", "defer", "supervise")},
     "planner": set(),
     "admin": {
         *("GET /v1/users", "POST /v1/users", "GET /v1/users/{user}", "PUT /v1/users/{user}/grants", "PUT /v1/users/{user}/password"),
@@ -55,6 +64,11 @@ BODIES: dict[str, Any] = {
     "POST /v1/sites/{site}/actions/release": {"gate": "gate-1", "revision": 1},
     "POST /v1/sites/{site}/actions/deliver": {"to": "advise", "reason": "test"},
     "POST /v1/sites/{site}/actions/turned": {"gate": "gate-1", "mode": "out"},
+    "POST /v1/sites/{site}/handover": {"to": "li"},
+    f"POST {INCIDENT}/dispatch": {"to": "patrol-3"},
+    **{f"POST {INCIDENT}/{act}": {"reason": "test"} for act in ("feedback", "return", "shelve", "note", "supervise")},
+    **{f"POST {INCIDENT}/{act}": {"reason": "test", "until": "2026-10-01T18:00:00Z"} for act in ("defer", "maintain")},
+    **{f"POST {INCIDENT}/{act}": {} for act in ("acknowledge", "arrive", "handle", "verify", "close", "resume", "unshelve")},
 }
 TEMPLATES = sorted(NEEDS)
 
@@ -62,13 +76,25 @@ TEMPLATES = sorted(NEEDS)
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with ExitStack() as owned:
-        yield make(tmp_path_factory.mktemp("walk"), owned)
+        there = make(tmp_path_factory.mktemp("walk"), owned)
+        assert there.desk.caught_up(10)
+        yield there
 
 
 def asked(method: str, template: str, site: str, place: Place) -> tuple[str, Any]:
     """A path that exists for whoever may, and a body that can be done."""
     version = place.parts.sites.versions(site)[0].version
-    names = {"site": site, "id": f"{site}-2", "version": version, "shift": "none", "asset": "docs.js", "user": "victim", "token": "none"}
+    id_ = f"{site}-i1" if template.startswith("/v1/incidents/") else f"{site}-2"
+    names = {
+        "site": site,
+        "incident": f"{site}-i1",
+        "id": id_,
+        "version": version,
+        "shift": "none",
+        "asset": "docs.js",
+        "user": "victim",
+        "token": "none",
+    }
     if method == "POST" and template.endswith("/confirm"):
         return template.format(**names), {"incident": f"{site}-i1"}
     return template.format(**names), BODIES.get(f"{method} {template}")
@@ -127,7 +153,8 @@ def test_no_route_answers_who_may_not(walked: Place, run: Run) -> None:
                 else:
                     nothing = {"DELETE /v1/tokens/{token}": 404, "DELETE /v1/sites/{site}/roster/{shift}": 404}
                     route = f"{method} {template}"
-                    assert code < 300 or code == nothing.get(route), (method, path, role, code)
+                    not_now = code == 409 and "{incident}" in template  # the desk was asked, and the incident is at another point
+                    assert code < 300 or code == nothing.get(route) or not_now, (method, path, role, code)
             if users.find("new") is not None:
                 users.remove("new")
 
