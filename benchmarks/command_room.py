@@ -18,7 +18,8 @@ from flowwatch.handling import clocks, showing, steps
 from flowwatch.handling.desk import Settings
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.kinds import RANKS
-from flowwatch.handling.records import SHOWN, Act, Alert, Handling, Shown, Step, body, kind_of
+from flowwatch.handling.load import sounds
+from flowwatch.handling.records import Act, Alert, Handling, Shown, Step, body, kind_of
 from flowwatch.handling.steps import NotPossibleError
 from flowwatch.handling.telling import alert_of
 from flowwatch.handling.ward import Ward
@@ -97,10 +98,9 @@ class CommandRoom:
             entry = Entry(self.site, self.ward.seq + 1, kind_of(one), at, body(one), b"")
             self.ward.take(entry)
             self.book.append(entry)
+            seen = sounds(one)
             if isinstance(one, Alert):
-                seen = one.shown in SHOWN or (one.shown is Shown.RETURNED and one.parent is None)
-            else:
-                seen = bool((one.detail or {}).get("sounds"))
+                seen = seen or (one.shown is Shown.RETURNED and one.parent is None)
             if seen:
                 self._waiting.setdefault(one.incident, at)
 

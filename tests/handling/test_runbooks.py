@@ -14,15 +14,14 @@ from click.testing import CliRunner
 
 from flowwatch.cli.main import main
 from flowwatch.core.incidents import What
-from flowwatch.handling import runbooks
+from flowwatch.handling import kinds, runbooks
+from flowwatch.handling.kinds import Own
 from flowwatch.handling.runbooks import INDEX, NoRunbookError
 from flowwatch.service.leaf import LANGUAGES
 from flowwatch.service.routes import NEEDS
 from flowwatch.words import Language
 
-OWN: Final = {"counters_silent", "gates_lost", "flood", "feed_undelivered"}
-"""The kinds that are the desk's own."""
-KINDS: Final = sorted({*What, *OWN})
+KINDS: Final = sorted({*What, *Own})
 HEADINGS: Final[dict[Language, list[str]]] = {
     "zh": ["含义", "系统已自动处理", "处置步骤", "查看与操作", "结束条件", "严禁", "升级上报"],
     "en": [
@@ -35,7 +34,11 @@ WHO: Final[dict[Language, set[str]]] = {
     "en": {"Operator", "Supervisor", "Officers on scene"},
 }
 ON_SCENE: Final = {"现场民警", "Officers on scene"}
-FIRST: Final[dict[Language, str]] = {"zh": "**值班员**（1 分钟内）：签收", "en": "**Operator** (within a minute): acknowledge"}
+FIRST: Final[dict[Language, tuple[str, str]]] = {
+    "zh": ("**值班员**（1 分钟内）：", "签收"),
+    "en": ("**Operator** (within a minute): ", "acknowledge"),
+}
+STEPS_BELOW: Final = "/v1/sites/{site}/incidents/{incident}"
 pages = pytest.mark.parametrize("kind", KINDS)
 languages = pytest.mark.parametrize("lang", LANGUAGES)
 
@@ -89,7 +92,15 @@ def test_a_page_has_all_headings_in_their_order_with_something_under_each(kind: 
 def test_the_first_step_is_the_operators_within_a_minute_and_there_are_seven_at_most(kind: str, lang: Language) -> None:
     found = steps(runbooks.text(kind, lang), lang)
     assert 1 < len(found) <= 7
-    assert found[0].startswith(FIRST[lang])
+    assert found[0].startswith(FIRST[lang][0])
+
+
+@pages
+@languages
+def test_only_what_somebody_must_answer_is_to_be_acknowledged_first(kind: str, lang: Language) -> None:
+    begins, acknowledges = FIRST[lang]
+    first = steps(runbooks.text(kind, lang), lang)[0].removeprefix(begins)
+    assert first.startswith(acknowledges) == (kinds.USUAL[kind] is not kinds.NOTICE)
 
 
 @pages
@@ -132,6 +143,13 @@ def test_a_command_that_is_none_is_found(line: str) -> None:
 def test_every_route_that_a_page_names_is_one_of_the_service(kind: str, lang: Language) -> None:
     for method, path in re.findall(r"`(GET|POST|PUT|DELETE) ([^`]+)`", runbooks.text(kind, lang)):
         assert (method, path) in NEEDS
+
+
+@languages
+def test_the_index_names_the_routes_of_the_steps(lang: Language) -> None:
+    named = re.findall(r"`(/[a-z]+)`", runbooks.text(INDEX, lang))
+    assert len(named) == 10
+    assert {("POST", f"{STEPS_BELOW}{step}") for step in named} <= NEEDS.keys()
 
 
 @languages
