@@ -150,7 +150,7 @@ class Step(Struct, frozen=True, kw_only=True):
     """
 
     site: str
-    incident: str
+    incident: str = ""
     act: Act
     by: str
     role: str | None = None

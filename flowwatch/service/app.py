@@ -16,6 +16,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from flowwatch.documents.faults import near
+from flowwatch.handling.desk import Desk
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
@@ -113,6 +114,8 @@ class Setting:
     log_us: Callable[[], int] | None = None
     """The log's time where that is not the wall clock's: what records say that it is."""
     now_s: Callable[[], float] = time.monotonic
+    desk: Desk | None = None
+    """Who tells people of incidents and takes their steps; without one nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,9 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     users = Users(store, chosen.passwords, clock)
     authenticator = Authenticator(store, users, clock, steady)
     records = Records(places, picture, stager, chosen.wires.on_fire, chosen.log_us or clock)
-    parts = Parts(places, picture, records, users, authenticator, Slowdown(store, clock), Roster(store, clock), clock, chosen.wires)
+    parts = Parts(
+        places, picture, records, users, authenticator, Slowdown(store, clock), Roster(store, clock), clock, chosen.wires, chosen.desk
+    )
     gatekeeper = Gatekeeper(authenticator, places, Rates(limits.requests_per_s, limits.requests_at_once, steady))
     bodies = Bodies(limits.body, limits.bodies_together)
     readings = Readings(places, stager, bodies, Idempotency(store, clock), Rates(limits.readings_per_s, limits.readings_at_once, steady))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flowwatch.handling.desk import Desk
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
 from flowwatch.service.auth.roster import Roster
@@ -64,6 +65,7 @@ class Parts:
     roster: Roster
     now_us: Callable[[], int]
     wires: Wires = field(default_factory=Wires)
+    desk: Desk | None = None
 
     @property
     def areas(self) -> Areas:
