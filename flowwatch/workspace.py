@@ -28,11 +28,6 @@ class Workspace:
         return self.root / "handling.db"
 
     @property
-    def desk(self) -> Path:
-        """What the desk knows, so that its start need not read the whole book: a shortcut, made anew where it is not there."""
-        return self.state / "desk.msgpack"
-
-    @property
     def state(self) -> Path:
         """The runner's own: its lock, its generation, Bytewax's recovery."""
         return self.root / "state"

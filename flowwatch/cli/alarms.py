@@ -187,8 +187,8 @@ def _lines(found: Load, lang: Language) -> Iterable[str]:
     from flowwatch.words import word
 
     colon, comma = say(lang, "：", ": "), say(lang, "，", ", ")
-    levels = comma.join(f"{word(LEVELS, name, lang)} {number}" for name, number in found.by_priority.items())
-    yield say(lang, f"预警 {found.shown} 条{colon}{levels}", f"{found.shown} alerts{colon}{levels}")
+    levels = comma.join(word(LEVELS, name, lang) + say(lang, f"{number} 条", f": {number}") for name, number in found.by_priority.items())
+    yield say(lang, f"预警 {found.shown} 条{colon}{levels}", f"alerts: {found.shown}, of which {levels}")
     if found.shown:
         bands = comma.join(f"{BANDS[band][lang]} {_share(share)}" for band, share in found.bands.items())
         guide = " / ".join(_share(share) for share in GUIDE.values())

@@ -95,7 +95,7 @@ class _Page:
 
     def _section(self, zh: str, en: str, count: int | None) -> Iterator[Line]:
         self._sections += 1
-        many = "" if count is None else self._say(f"（{count}）", f" ({count})")
+        many = "" if not count else self._say(f"（{count}）", f" ({count})")
         yield "line", ""
         yield "title", self._say(f"{_NUMERALS[self._sections - 1]}、{zh}{many}", f"{self._sections}. {en}{many}")
         if count == 0:
@@ -104,10 +104,10 @@ class _Page:
     def _incident(self, one: Open) -> Iterator[Line]:
         incident = one.incident
         given = "" if incident.priority is None else f"{word(LEVELS, incident.priority, self.lang)}{self._say('，', ', ')}"
-        state = word(words.HANDLINGS, incident.handling.value, self.lang)
+        far = word(words.HANDLINGS, incident.handling.value, self.lang)
         if incident.unit:
-            state += self._say(f"（{incident.unit}）", f" ({incident.unit})")
-        facts = [given + self._say(f"{self._time(incident.since_us)} 起", f"since {self._time(incident.since_us)}"), state]
+            far += self._say(f"（{incident.unit}）", f" ({incident.unit})")
+        facts = [given + self._say(f"{self._time(incident.since_us)} 起", f"since {self._time(incident.since_us)}"), far]
         if incident.by is not None:
             facts.append(self._say(f"签收人 {incident.by}", f"acknowledged by {incident.by}"))
             if incident.handling is Handling.ACKNOWLEDGED:
@@ -117,8 +117,9 @@ class _Page:
             facts.append(self._say(f"{self._time(incident.ended_us)} 已解除", f"ended {self._time(incident.ended_us)}"))
         due, urgent = one.next_clock, False
         if due is not None:
-            urgent = due.state == "overdue"
-            what, how = word(words.CLOCKS, due.name, self.lang), word(_CLOCK_STATES, due.state, self.lang)
+            state = "overdue" if due.due_us <= self.found.at_us else due.state  # where no desk runs, nobody has said so
+            urgent = state == "overdue"
+            what, how = word(words.CLOCKS, due.name, self.lang), word(_CLOCK_STATES, state, self.lang)
             facts.append(self._say(f"{what}时限 {self._time(due.due_us)}{how}", f"{due.name} by {self._time(due.due_us)}{how}"))
         yield "line", f"{incident.name}  {self._text(one)}"
         yield "urgent" if urgent else "line", "    " + self._say("，", "; ").join(facts)
@@ -158,7 +159,7 @@ class _Page:
         shift = self.found.shift
         load, steps = shift.load, shift.steps
         levels = [(word(LEVELS, name, self.lang), number) for name, number in load.by_priority.items() if number]
-        zh, en = "、".join(f"{name} {number} 条" for name, number in levels), ", ".join(f"{name}: {number}" for name, number in levels)
+        zh, en = "、".join(f"{name}{number} 条" for name, number in levels), ", ".join(f"{name}: {number}" for name, number in levels)
         late = sum(load.escalations.values())
         yield self._say(
             f"预警 {load.shown} 条{f'，其中{zh}' if zh else ''}；超时督办 {late} 次",

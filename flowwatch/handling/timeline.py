@@ -33,9 +33,14 @@ class Moment:
     text: Said
 
 
+def named(incident: str) -> bytes:
+    """The bytes that stand in the body of whatever names the incident: bodies are canonical."""
+    return json.dumps(incident, ensure_ascii=False).encode()
+
+
 def about(entries: Iterable[Entry], incident: str) -> Iterator[Entry]:
-    """Those of a chain's entries that speak of the incident. Bodies are canonical, so most are passed over unread."""
-    sought = json.dumps(incident, ensure_ascii=False).encode()
+    """Those of a chain's entries that are about the incident, and do not only name it."""
+    sought = named(incident)
     for entry in entries:
         if sought in entry.body:
             body = json.loads(entry.body)

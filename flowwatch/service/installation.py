@@ -26,7 +26,8 @@ from flowwatch.documents.compiled_site import or_
 from flowwatch.documents.deployment import Deployment, Via
 from flowwatch.documents.secrets import secret
 from flowwatch.evidence import Evidence
-from flowwatch.handling.desk import Desk, Settings
+from flowwatch.handling.desk import Desk
+from flowwatch.handling.desk import Settings as DeskSettings
 from flowwatch.inputs.formats import family_readers
 from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.poll import PollSource
@@ -78,11 +79,10 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             wires = _wires(dispatcher, ledger)
             dispatcher.start()
             owned.callback(dispatcher.stop)
-        log_us = clock_of(workspace.log)
-        desk = Desk(workspace.journal, workspace.handling, Settings.of(said.alarms), _documents(workspace), log_us, kept=workspace.desk)
+        desk = _desk(workspace, said)
         desk.start()
         owned.callback(desk.stop)
-        service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, log_us=log_us, desk=desk))
+        service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, log_us=clock_of(workspace.log), desk=desk))
         owned.callback(service.close)
         sources = list(_sources(workspace, said, folder, stager, wires))
         for source in sources:
@@ -93,14 +93,25 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         yield service
 
 
-def _documents(workspace: Workspace) -> Callable[[str, str | None], Mapping[str, Any] | None]:
-    """What finds the documents of a site in the log: a version, or the newest."""
+def _document_of(workspace: Workspace) -> Callable[[str, str | None], Mapping[str, Any] | None]:
+    """What reads a site's compiled documents from the log: those of a version, or the newest."""
 
     def document_of(site: str, version: str | None) -> Mapping[str, Any] | None:
         with Evidence(workspace.log) as evidence:
             return evidence.document(site, version)
 
     return document_of
+
+
+def _desk(workspace: Workspace, said: Deployment) -> Desk:
+    return Desk(
+        workspace.journal,
+        workspace.handling,
+        DeskSettings.of(said.alarms),
+        _document_of(workspace),
+        clock_of(workspace.log),
+        kept=workspace.state / "handling.kept",
+    )
 
 
 def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager) -> Dispatcher:
@@ -116,7 +127,7 @@ def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Le
         ledger,
         # not below the clock, so that a folder that was restored or made anew is not taken for one that was fenced
         next_generation(workspace.serve_generation, at_least=int(time.time())),
-        _documents(workspace),
+        _document_of(workspace),
         report,
         actuators=[_actuator(name, way, folder) for name, way in said.actuators.items()],
         brokers=[_broker(name, broker, folder) for name, broker in said.brokers.items() if name in used],

@@ -29,7 +29,8 @@ def alert(
     """An alert about a lost gate, unless it is said otherwise."""
     site = incident.rpartition("-")[0]
     text = Said("与2号口失去联系", "gate-2 cannot be reached")
-    said = {"priority": level, "text": text} | more
+    told_of = {} if "-h" in incident else {"entry": f"{site}-9", "entry_hash": "00" * 32}
+    said = {"priority": level, "text": text} | told_of | more
     return Alert(site=site, incident=incident, state=state, what=what, subject=subject, level=level, since_us=since_us, shown=shown, **said)
 
 

@@ -203,7 +203,7 @@ def records(name: str, identity: Identity, parts: Parts) -> tuple[list[Entry], l
 
 def about(journal: Journal | None, name: str, kind: EntryKind | None = None, since: int | None = None) -> list[Entry]:
     """The entries of a journal that are about the incident."""
-    return [] if journal is None else list(lines.about(journal.entries(chain_of(name), kind, since), name))
+    return [] if journal is None else list(lines.about(journal.saying(lines.named(name), chain_of(name), kind, since), name))
 
 
 def of_chain(chain: str, parts: Parts) -> list[IncidentTold]:
