@@ -201,7 +201,7 @@ def _lines(found: Load, lang: Language) -> Iterable[str]:
             f"acknowledged: half within {half}, nine in ten within {most}; {found.acknowledged} answered, {found.unanswered} not",
         )
     else:
-        yield say(lang, f"签收：无；未签收 {found.unanswered} 条", f"acknowledged: none; {found.unanswered} not answered")
+        yield say(lang, f"尚无签收，未签收 {found.unanswered} 条", f"acknowledged: none; {found.unanswered} not answered")
     escalated = comma.join(
         say(lang, f"{word(CLOCKS, clock, lang)} {times} 次", f"{word(CLOCKS, clock, lang)} {times}")
         for clock, times in found.escalations.items()

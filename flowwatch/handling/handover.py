@@ -269,6 +269,7 @@ def plain_incident(of: Open) -> dict[str, Any]:
         "subject": incident.subject,
         "level": incident.level,
         "priority": incident.priority,
+        "worst": incident.worst,
         "active": incident.active,
         "drill": incident.drill,
         "text": _both(incident.alert.text),

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from flowwatch.handling import words
 from flowwatch.handling.handover import Handover, Held, Open, PutOff
+from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.records import Handling
 from flowwatch.titles import Clock, Names
 from flowwatch.vocabulary import LEVELS, level, role, setting_of
@@ -103,7 +104,11 @@ class _Page:
 
     def _incident(self, one: Open) -> Iterator[Line]:
         incident = one.incident
-        given = "" if incident.priority is None else f"{word(LEVELS, incident.priority, self.lang)}{self._say('，', ', ')}"
+        levels = [word(LEVELS, incident.priority, self.lang)] if incident.priority is not None else []
+        if RANKS[incident.worst] > RANKS[incident.priority]:
+            worst = word(LEVELS, incident.worst or "", self.lang)
+            levels.append(self._say(f"最高{worst}", f"was {worst}"))
+        given = "".join(f"{one}{self._say('，', ', ')}" for one in levels)
         far = word(words.HANDLINGS, incident.handling.value, self.lang)
         if incident.unit:
             far += self._say(f"（{incident.unit}）", f" ({incident.unit})")

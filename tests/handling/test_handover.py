@@ -210,6 +210,12 @@ def test_it_reads_well_in_english() -> None:
     ]
 
 
+def test_what_became_milder_says_how_bad_it_was() -> None:
+    milder = of(incidents=[incident(alert(level="III"), worst="I")])
+    assert any("Ⅲ级（黄色），最高Ⅰ级（红色），" in text for _, text in page(milder, DOCUMENT, "zh"))
+    assert any("level III (yellow), was level I (red), " in text for _, text in page(milder, DOCUMENT, "en"))
+
+
 def test_what_is_overdue_is_marked() -> None:
     assert [text for kind, text in page(whole(), DOCUMENT, "en") if kind == "urgent"]
 
