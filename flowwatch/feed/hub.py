@@ -22,6 +22,7 @@ from flowwatch.feed.merged import merged
 from flowwatch.feed.places import Places
 from flowwatch.feed.tail import Tail
 from flowwatch.journal.database import JournalError
+from flowwatch.journal.follower import BEGINNING
 from flowwatch.journal.minutes import Minutes
 
 LOG: Final = logging.getLogger(__name__)
@@ -183,11 +184,9 @@ class Hub:
             if self._minutes is not None:
                 self._minutes.close()
             self._minutes = Minutes.open(self.journal)
-        if any(replaced) or not self._turned:
-            places = [self._at.journal, self._at.handling]
-            for number, tail in enumerate(self._tails):
-                if tail.follower is not None:
-                    places[number] = tail.follower.place
-            self._at = Places(*places)
+        if any(replaced) or not self._turned or decided.inode != before:
+            handled = self._tails[1].follower
+            journal = BEGINNING if decided.follower is None else decided.follower.place
+            self._at = Places(journal, self._at.handling if handled is None else handled.place, decided.inode)
             self._unread = True
             yield Batch(str(self._at), replaced=any(replaced))

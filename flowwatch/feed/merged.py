@@ -7,6 +7,7 @@ tells of. The record of handling is looked at first, so that whatever its entrie
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from flowwatch.core.entries import Entry
 from flowwatch.feed.places import Places
@@ -17,18 +18,18 @@ Next = tuple[Entry, Place]
 
 def merged(journal: Follower | None, handling: Follower | None, begin: Places) -> Iterator[tuple[Entry, Places]]:
     """New entries, each with the places behind it; `begin`: the places before the first. When it is left, both stand behind the last given."""
-    at = Places(begin.journal if journal is None else journal.place, begin.handling if handling is None else handling.place)
+    at = Places(begin.journal if journal is None else journal.place, begin.handling if handling is None else handling.place, begin.file)
     steps, decisions = _steps(handling), _steps(journal)
     try:
         step, decision = next(steps, None), next(decisions, None)
         while step is not None or decision is not None:
             if step is None or (decision is not None and decision[0].at <= step[0].at):
                 assert decision is not None
-                at = Places(decision[1], at.handling)
+                at = replace(at, journal=decision[1])
                 yield decision[0], at
                 decision = next(decisions, None)
             else:
-                at = Places(at.journal, step[1])
+                at = replace(at, handling=step[1])
                 yield step[0], at
                 step = next(steps, None)
     finally:

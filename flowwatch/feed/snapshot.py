@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flowwatch.feed.told import Told
+from flowwatch.feed.stories import OpenStories
 from flowwatch.handling.records import SERVICE
 from flowwatch.journal.export import with_times
 from flowwatch.service.picture import Picture, people, told
@@ -22,7 +22,7 @@ Upto = dict[tuple[bool, str], int]
 class Snapshots:
     """Snapshots of one installation. What a site's part says is encoded again only when something has changed there."""
 
-    def __init__(self, picture: Picture, book: Told) -> None:
+    def __init__(self, picture: Picture, book: OpenStories) -> None:
         self._picture, self._book = picture, book
         self._parts: dict[str, tuple[tuple[int, int, str | None], bytes]] = {}
         self._lock = threading.Lock()

@@ -22,11 +22,12 @@ import msgspec
 from flowwatch.feed.frames import KINDS, event
 from flowwatch.feed.hub import REBUILT, Hub
 from flowwatch.feed.listener import CHUNK, Listener
-from flowwatch.feed.places import Places
+from flowwatch.feed.places import Told
 from flowwatch.feed.reader import PAGE, Reader
 from flowwatch.feed.snapshot import Snapshots, pieces_of
-from flowwatch.feed.told import Told
+from flowwatch.feed.stories import OpenStories
 from flowwatch.journal.database import JournalError
+from flowwatch.journal.export import iso
 from flowwatch.journal.tables import site_of
 from flowwatch.service.access import FAULTS
 from flowwatch.service.auth.identity import Identity, Role, Scope
@@ -37,6 +38,7 @@ from flowwatch.service.problems import Problem, unknown, wait
 PATH: Final = "/v1/feed"
 HEARTBEAT_S: Final = 3.0
 """How often something is sent at least; a console that hears nothing for 5 s says so."""
+HEARTBEAT: Final = "heartbeat"
 RIGHTS_S: Final = 15.0
 """How often it is looked up whether a listener may still listen."""
 STUCK_S: Final = 30.0
@@ -62,7 +64,7 @@ class Asked:
 
     kinds: frozenset[str]
     site: str | None
-    since: Places | None
+    since: Told | None
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +97,7 @@ class Feed:
     def __init__(self, parts: Parts, gatekeeper: Gatekeeper, journal: Path, handling: Path) -> None:
         self._parts, self._gatekeeper = parts, gatekeeper
         self.hub = Hub(journal, handling)
-        self._book = Told(handling)
+        self._book = OpenStories(handling)
         self._snapshots = Snapshots(parts.picture, self._book)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="feed-reader")
         self.streams: set[Stream] = set()
@@ -166,7 +168,7 @@ class Feed:
         sent = dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1")
         since = sent or query.get("since", [""])[-1]  # a browser asks the same address again, and says in the header how far it came
         try:
-            places = Places.read(since) if since else None
+            places = Told.read(since) if since else None
         except ValueError as error:
             raise Problem("bad-cursor", f"{'Last-Event-ID' if sent else 'since'}: {error}") from None
         return Asked(frozenset(named or KINDS), query.get("site", [None])[-1], places)
@@ -208,7 +210,7 @@ class Feed:
             if listener.ended:
                 raise Gone
 
-    async def _catch_up(self, stream: Stream, since: Places) -> None:
+    async def _catch_up(self, stream: Stream, since: Told) -> None:
         """Send everything behind a place; when this returns the hub gives the rest."""
         listener, hub = stream.listener, self.hub
         epoch, joined = hub.epoch, False
@@ -254,11 +256,11 @@ class Feed:
         await self._check_rights(stream)
         if not self.hub.well():
             return  # what it has may be old, and it is to notice
-        place = b""
-        if stream.listener.place != self.hub.place and stream.listener.idle:
-            stream.listener.place = self.hub.place
-            place = b"id: %b\n" % self.hub.place.encode()
-        await self._send(stream, b": heartbeat\n%b\n" % place)
+        listener, place = stream.listener, ""
+        if listener.place != self.hub.place and listener.idle:
+            place = listener.place = self.hub.place
+        # no comment, which a page could not see: it says by this that what it shows is old
+        await self._send(stream, event(HEARTBEAT, b'{"kind":"heartbeat","at":"%b"}' % iso(self._parts.now_us()).encode(), place))
 
     async def _send(self, stream: Stream, data: bytes) -> None:
         """Send a piece to who may still have it. Raises `Gone`."""

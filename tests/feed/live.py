@@ -23,7 +23,6 @@ from flowwatch.service.server import Listening, _config, _Server
 from tests.service.place import START, Place, make
 
 WAIT_S = 20.0
-SECOND = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -113,11 +112,11 @@ class Ear:
                 if line == "":
                     if id_ is not None:
                         self.last = id_
-                    if data:
+                    if kind == "heartbeat":
+                        self.beats += 1
+                    elif data:
                         self.events.put(Event(kind, id_, json.loads("\n".join(data))))
                     kind, id_, data = "message", None, []
-                elif name == "":
-                    self.beats += 1
                 elif name == "event":
                     kind = value
                 elif name == "id":
@@ -181,6 +180,7 @@ class Live:
     written: Written
     port: int
     stop: Callable[[], None]
+    loop: asyncio.AbstractEventLoop
     listeners: list[Ear] = field(default_factory=list)
 
     def listen(self, query: str = "", headers: dict[str, str] | None = None, *, receive: int | None = None, begin: bool = True) -> Ear:
@@ -192,25 +192,30 @@ class Live:
     def token(self, **where: Any) -> dict[str, str]:
         return self.place.token(Scope.READ, **where)
 
+    def cut(self) -> None:
+        """Break every stream off, as a network does."""
+        for stream in list(self.place.service.feed.streams):
+            self.loop.call_soon_threadsafe(stream.abort)
+
 
 @contextmanager
-def live(root: Path) -> Iterator[Live]:
-    """A live folder with a service that listens."""
+def live(root: Path, front: Callable[[Any], Any] = lambda app: app) -> Iterator[Live]:
+    """A live folder with a service that listens, behind `front`."""
     with ExitStack() as owned:
         place = make(root, owned)
         journal = owned.enter_context(Journal.open(place.workspace.journal))
         book = Book.open(place.workspace.handling)
         owned.callback(book.close)
-        port, stop = owned.enter_context(served(place.service.app))
-        made = Live(place, Written(journal, book), port, stop)
+        port, stop, loop = owned.enter_context(served(front(place.service.app)))
+        made = Live(place, Written(journal, book), port, stop, loop)
         yield made
         for listener in made.listeners:
             listener.close()
 
 
 @contextmanager
-def served(app: Any) -> Iterator[tuple[int, Callable[[], None]]]:
-    """The application on a free port, in a thread; and what ends it."""
+def served(app: Any) -> Iterator[tuple[int, Callable[[], None], asyncio.AbstractEventLoop]]:
+    """The application on a free port, in a thread; what ends it; and its loop."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         loop = asyncio.new_event_loop()
@@ -227,7 +232,7 @@ def served(app: Any) -> Iterator[tuple[int, Callable[[], None]]]:
             assert not thread.is_alive()
 
         try:
-            yield bound.getsockname()[1], stop
+            yield bound.getsockname()[1], stop, loop
         finally:
             if thread.is_alive():
                 stop()

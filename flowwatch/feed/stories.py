@@ -61,7 +61,7 @@ class Stories:
             del self.incidents[name]
 
 
-class Told:
+class OpenStories:
     """The open incidents of one record of handling. For several threads. Raises `JournalError` if the file fails."""
 
     def __init__(self, path: Path) -> None:
