@@ -57,6 +57,7 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("POST", "/v1/time"): Need(Where.SEEN, None, Scope.TIME_WRITE),
     ("GET", "/v1/sites"): SEE,
     ("GET", "/v1/incidents"): SEE,
+    ("GET", "/v1/feed"): SEE,
     ("GET", "/v1/journal"): SEE,
     ("GET", "/v1/journal/{id}"): SEE,
     ("GET", "/v1/journal/{id}/explanation"): SEE,
