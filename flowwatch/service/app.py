@@ -15,12 +15,15 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
+from flowwatch.documents.deployment import CapFeed
 from flowwatch.documents.faults import near
+from flowwatch.feed.cap import Speaker
+from flowwatch.feed.caps import Caps
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
-from flowwatch.service.api import accounts, actions, journal, pages, roster, session, sites
+from flowwatch.service.api import accounts, actions, cap, journal, pages, roster, session, sites
 from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
@@ -33,6 +36,7 @@ from flowwatch.service.bodies import Bodies
 from flowwatch.service.edge import REQUEST, Edge
 from flowwatch.service.gatekeeper import WHO, Gatekeeper
 from flowwatch.service.idempotency import Idempotency
+from flowwatch.service.opened import Opened
 from flowwatch.service.parts import Parts, Wires
 from flowwatch.service.picture import Picture
 from flowwatch.service.problems import MEDIA_TYPE, Problem, of_status, wait
@@ -76,6 +80,8 @@ HANDLERS: Final[list[Any]] = [
     journal.journal,
     journal.entry,
     journal.explanation,
+    cap.message,
+    cap.atom,
     *actions.HANDLERS.values(),
     pages.health,
     pages.openapi,
@@ -113,6 +119,9 @@ class Setting:
     log_us: Callable[[], int] | None = None
     """The log's time where that is not the wall clock's: what records say that it is."""
     now_s: Callable[[], float] = time.monotonic
+    cap: CapFeed = field(default_factory=CapFeed)
+    public_url: str | None = None
+    """How people reach the service; None: nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,7 @@ class Service:
         """Give the journal back."""
         self.app.close()
         self.parts.picture.close()
+        self.parts.book.close()
 
 
 def build(workspace: Workspace, store: Database, stager: Stager, setting: Setting | None = None, handlers: Iterable[Any] = ()) -> Service:
@@ -140,7 +150,25 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     users = Users(store, chosen.passwords, clock)
     authenticator = Authenticator(store, users, clock, steady)
     records = Records(places, picture, stager, chosen.wires.on_fire, chosen.log_us or clock)
-    parts = Parts(places, picture, records, users, authenticator, Slowdown(store, clock), Roster(store, clock), clock, chosen.wires)
+    book = Opened(workspace.handling)
+    caps = Caps(
+        lambda: book.journal,
+        lambda site: places.document(site) if places.has(site) else None,
+        Speaker(chosen.cap.sender, chosen.public_url),
+    )
+    parts = Parts(
+        places,
+        picture,
+        records,
+        users,
+        authenticator,
+        Slowdown(store, clock),
+        Roster(store, clock),
+        clock,
+        book,
+        caps,
+        chosen.wires,
+    )
     gatekeeper = Gatekeeper(authenticator, places, Rates(limits.requests_per_s, limits.requests_at_once, steady))
     bodies = Bodies(limits.body, limits.bodies_together)
     readings = Readings(places, stager, bodies, Idempotency(store, clock), Rates(limits.readings_per_s, limits.readings_at_once, steady))

@@ -77,7 +77,10 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             wires = _wires(dispatcher, ledger)
             dispatcher.start()
             owned.callback(dispatcher.stop)
-        service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, log_us=clock_of(workspace.log)))
+        setting = Setting(
+            Areas(said.areas), limits, wires, log_us=clock_of(workspace.log), cap=said.feeds.cap, public_url=or_(said.public_url, None)
+        )
+        service = build(workspace, store, stager, setting)
         owned.callback(service.close)
         sources = list(_sources(workspace, said, folder, stager, wires))
         for source in sources:

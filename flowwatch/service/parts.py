@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flowwatch.feed.caps import Caps
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
 from flowwatch.service.auth.roster import Roster
 from flowwatch.service.auth.slowdown import Slowdown
 from flowwatch.service.auth.users import Users
+from flowwatch.service.opened import Opened
 from flowwatch.service.picture import Picture
 from flowwatch.service.problems import Problem
 from flowwatch.service.records import Hearing, Records
@@ -63,6 +65,9 @@ class Parts:
     slowdown: Slowdown
     roster: Roster
     now_us: Callable[[], int]
+    book: Opened
+    """The book of handling, to read."""
+    caps: Caps
     wires: Wires = field(default_factory=Wires)
 
     @property

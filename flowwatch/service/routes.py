@@ -57,6 +57,8 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", "/v1/journal"): SEE,
     ("GET", "/v1/journal/{id}"): SEE,
     ("GET", "/v1/journal/{id}/explanation"): SEE,
+    ("GET", "/v1/feeds/cap/{identifier}"): SEE,
+    ("GET", "/v1/feeds/atom"): SEE,
     ("GET", "/v1/sites/{site}"): SEE_SITE,
     ("GET", "/v1/sites/{site}/zones"): SEE_SITE,
     ("GET", "/v1/sites/{site}/gates"): SEE_SITE,
