@@ -1,4 +1,8 @@
-"""An index of CAP messages as an Atom feed (RFC 4287): one entry a message with one link to its file, the newest first."""
+"""An index of CAP messages as an Atom feed (RFC 4287): one entry a message with one link to its file.
+
+The last written stand first: that is the order of time, but for a site whose partition lagged, and the only one in which pages lose nothing while
+the book grows.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +46,11 @@ class Links:
 
 
 def feed(items: Sequence[Item], links: Links, sender: str, site: str | None = None, title: str | None = None) -> bytes:
-    """The page. `items`: the newest first; `site` and its `title`: of which site, None for all that the reader may see."""
+    """The page. `items`: the last written first; `site` and its `title`: of which site, None for all that the reader may see."""
     root = etree.Element(f"{{{NAMESPACE}}}feed", nsmap={None: NAMESPACE})
     add(root, "id", identity(sender, site))
     add(root, "title", f"{title or site}：预警消息 / alerts" if site is not None else "预警消息 / Alerts")
-    add(root, "updated", _moment(items[0].at_us if items else 0))
+    add(root, "updated", _moment(max((item.at_us for item in items), default=0)))
     add(add(root, "author"), "name", sender)
     add(root, "link", None, {"rel": "self", "type": MEDIA_TYPE, "href": links.this})
     add(root, "link", None, {"rel": "first", "type": MEDIA_TYPE, "href": links.first})

@@ -196,7 +196,7 @@ def _info(root: etree._Element, told: _Told, lang: Language) -> None:
     if not told.forecast:
         add(info, "onset", moment(min(alert.since_us, told.at_us), told.document))
     add(info, "expires", moment(told.expires_us, told.document))
-    site = names.site or alert.site
+    site = shown(names.site) or alert.site
     add(info, "senderName", names.say(f"{site}客流预警系统", f"{site}: crowd early warning"))
     text = headline(alert, lang)
     add(info, "headline", text if len(text) <= HEADLINE else f"{text[: HEADLINE - 1]}…")
@@ -212,7 +212,7 @@ def _info(root: etree._Element, told: _Told, lang: Language) -> None:
         add(resource, "resourceDesc", names.say("事件记录（需登录）", "The incident's record (asks who you are)"))
         add(resource, "mimeType", "application/json")
         add(resource, "uri", f"{told.speaker.public_url.rstrip('/')}/v1/incidents/{quote(alert.incident, safe='')}")
-    lies = names.text(told.document or {}, "area")
+    lies = shown(names.text(told.document or {}, "area"))
     add(add(info, "area"), "areaDesc", names.say(f"{site}（{lies}）", f"{site} ({lies})") if lies else site)
 
 
@@ -274,7 +274,7 @@ def _parameters(told: _Told, names: Names) -> list[tuple[str, str]]:
         found += [("zone", str(figure.get("zone") or "site")), *people.items()]
     if alert.entry is not None:
         found.append(("journal_entry", alert.entry))
-    return found
+    return [(name, value) for name, value in found if shown(value)]
 
 
 def _value(parent: etree._Element, kind: str, name: str, value: str) -> None:

@@ -35,8 +35,8 @@ class Caps:
         document = self._document_of(message.chain)
         return cap.message(alert, message.at_us, self.messages.earlier(message), self._speaker, document)
 
-    def page(self, sites: Collection[str], site: str | None, before: Message | None, limit: int) -> bytes:
-        """A page of the index over HTTP: messages of these sites; `site` if one was asked for."""
+    def page(self, sites: Collection[str], site: str | None, before: Message | None, limit: int) -> tuple[bytes, int | None]:
+        """A page of the index over HTTP, of these sites (`site` if one was asked for); and when its newest message was told, None without one."""
         found = self.messages.newest(sites, before, limit + 1)
         shown, more = found[:limit], len(found) > limit
         asked = {"site": site, "limit": None if limit == atom.ENTRIES else str(limit)}
@@ -45,7 +45,8 @@ class Caps:
             self._address(ATOM, asked),
             self._address(ATOM, asked | {"before": shown[-1].identifier}) if more else None,
         )
-        return self._feed(shown, links, site, lambda one: self._address(f"{CAP}/{one.identifier}", {}))
+        page = self._feed(shown, links, site, lambda one: self._address(f"{CAP}/{one.identifier}", {}))
+        return page, max((one.at_us for one in shown), default=None)
 
     def folder(self, newest: Sequence[Message], site: str | None, name: str) -> bytes:
         """The index that lies beside its files, under the name `name`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from litestar import Response, get
 from litestar.params import HeaderParameter, QueryParameter
@@ -57,9 +57,8 @@ def atom(
     if before is not None and last is None:
         raise Problem("bad-cursor", "expected `before` as the link of the page before has it")
     chains = set(seen) if site is None else {site}
-    newest = parts.caps.messages.newest(chains, last, 1)
-    body = parts.caps.page(chains, site, last, limit)
-    return _answer(body, index.MEDIA_TYPE, newest[0].at_us if newest else None, known)
+    body, newest_us = parts.caps.page(chains, site, last, limit)
+    return _answer(body, index.MEDIA_TYPE, newest_us, known)
 
 
 def _seen(identifier: str, identity: Identity, parts: Parts) -> Message | None:
@@ -67,13 +66,13 @@ def _seen(identifier: str, identity: Identity, parts: Parts) -> Message | None:
     return found if found is not None and parts.sees(identity, site_of(found.chain)) else None
 
 
-def _answer(body: bytes, kind: str, at_us: int | None, known: str | None) -> Response[Any]:
+def _answer(body: bytes, kind: str, at_us: int | None, known: str | None) -> Response[bytes]:
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"etag": tag, "cache-control": _FRESH, "vary": "Authorization, Cookie"}
     if at_us is not None:
         headers["last-modified"] = format_datetime(_EPOCH + timedelta(seconds=at_us // 1_000_000), usegmt=True)
     if known is not None and _matches(known, tag):
-        return Response(None, status_code=304, headers=headers)
+        return Response(b"", status_code=304, headers=headers, media_type=kind)
     return Response(body, media_type=kind, headers=headers)
 
 
