@@ -49,10 +49,9 @@ def cap(workspace: Workspace, deployment: Path | None, site: str | None, since: 
     since_us = None if since is None else moment(since, log_now(path), UTC, back=True)
     folder.mkdir(parents=True, exist_ok=True)
     with Journal.open(workspace.handling, create=False) as book, Evidence(path) as evidence:
-        known = evidence.documents()
-        if site is not None and site not in known:
+        if site is not None and site not in (known := evidence.documents()):
             raise CommandError(Exit.USAGE, f'--site: no site "{site}"; there is {", ".join(sorted(known)) or "none"}')
-        out = CapFolder(folder, book, Speaker(sender, public_url), known, site, since_us)
+        out = CapFolder(folder, book, Speaker(sender, public_url), evidence.documents, site, since_us)
         written, there = out.write()
         click.echo(f"{folder}: {there + written:,} alerts, {written:,} of them written", err=True)
         try:

@@ -119,11 +119,11 @@ def headline(alert: Alert, lang: Language) -> str:
 
 
 def level_of(alert: Alert, document: Mapping[str, Any] | None) -> str | None:
-    """The warning level: the alert's own, that of the stage that is drilled, or how urgent a stage without one is."""
+    """The warning level: the alert's own, or that of the stage that is drilled; None where nobody is warned."""
     if alert.level is None and alert.what == What.DRILL_ACTIVE and document is not None:
         stages = (stage for plan in document["plans"][:1] for stage in plan["stages"])
         return next((stage["level"] for stage in stages if stage["stage"] == alert.reason), None)
-    return alert.level or alert.priority
+    return alert.level
 
 
 def moment(at_us: int, document: Mapping[str, Any] | None) -> str:
@@ -189,7 +189,7 @@ def _info(root: etree._Element, told: _Told, lang: Language) -> None:
     for response in _responses(told):
         add(info, "responseType", response)
     add(info, "urgency", "Past" if told.cleared else "Expected" if told.forecast else "Immediate")
-    add(info, "severity", SEVERITIES[None] if told.cleared else SEVERITIES.get(told.level, SEVERITIES[None]))
+    add(info, "severity", _severity(told))
     add(info, "certainty", "Likely" if told.forecast else "Observed")
     _value(info, "eventCode", "flowwatch", alert.what)
     add(info, "effective", moment(told.at_us, told.document))
@@ -214,6 +214,12 @@ def _info(root: etree._Element, told: _Told, lang: Language) -> None:
         add(resource, "uri", f"{told.speaker.public_url.rstrip('/')}/v1/incidents/{quote(alert.incident, safe='')}")
     lies = shown(names.text(told.document or {}, "area"))
     add(add(info, "area"), "areaDesc", names.say(f"{site}（{lies}）", f"{site} ({lies})") if lies else site)
+
+
+def _severity(told: _Told) -> str:
+    """By the level; what has none is as severe as it is urgent for people, and what is over is not."""
+    found = None if told.cleared else told.level or told.alert.priority
+    return SEVERITIES.get(found, SEVERITIES[None])
 
 
 def _responses(told: _Told) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from flowwatch.journal import Journal
 from flowwatch.journal.tables import site_of
 
 INDEX: Final = "atom.xml"
+Documents = dict[str, dict[str, Any]]
+"""Compiled sites by name."""
 
 
 class CapFolder:
@@ -29,12 +31,14 @@ class CapFolder:
         folder: Path,
         book: Journal,
         speaker: Speaker,
-        documents: Mapping[str, Mapping[str, Any]],
+        documents: Callable[[], Documents],
         site: str | None = None,
         since_us: int | None = None,
     ) -> None:
+        """`documents` gives every site's newest document; it is asked when there is something to write."""
         self._folder, self._site, self._since_us = folder, site, since_us
-        self._caps = Caps(lambda: book, documents.get, speaker)
+        self._documents, self._known = documents, Documents()
+        self._caps = Caps(lambda: book, self._known.get, speaker)
         self._newest: deque[Message] = deque(maxlen=MOST)
         self._place: int | None = None
 
@@ -42,6 +46,8 @@ class CapFolder:
         """Bring the folder up to now: how many files were written, and how many were there already. Raises `JournalError`, `OSError`."""
         told = self._caps.messages.behind(self._place or 0)
         chosen = [one for one in told if self._wanted(one)]
+        if chosen:
+            self._known.update(self._documents())
         written = sum(_put(self._folder / f"{one.identifier}.xml", self._caps.file(one)) for one in chosen)
         self._newest.extendleft(chosen)
         if chosen or self._place is None:

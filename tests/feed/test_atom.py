@@ -187,7 +187,7 @@ def test_a_folder_has_every_file_and_an_index_whose_links_lead_to_them(tmp_path:
     out = tmp_path / "out"
     out.mkdir()
     with Journal.open(tmp_path / "handling.db") as book:
-        assert CapFolder(out, book, Speaker(SENDER), {"yuyuan": DOCUMENT}).write() == (5, 0)
+        assert CapFolder(out, book, Speaker(SENDER), lambda: {"yuyuan": DOCUMENT}).write() == (5, 0)
     page = read((out / "atom.xml").read_bytes())
     links = [str(link(entry, "alternate")) for entry in page.entries]
     assert links == [f"{said.cap}.xml" for _, _, said in reversed(pages)]
@@ -201,11 +201,11 @@ def test_a_file_that_is_there_and_the_same_is_left_and_another_is_replaced(tmp_p
     out = tmp_path / "out"
     out.mkdir()
     with Journal.open(tmp_path / "handling.db") as book:
-        CapFolder(out, book, Speaker(SENDER), {}).write()
+        CapFolder(out, book, Speaker(SENDER), dict).write()
         before = {file.name: file.stat().st_ino for file in out.iterdir()}
         half = out / f"{pages[1][2].cap}.xml"
         half.write_bytes(half.read_bytes()[:100])
-        assert CapFolder(out, book, Speaker(SENDER), {}).write() == (1, 2)
+        assert CapFolder(out, book, Speaker(SENDER), dict).write() == (1, 2)
         after = {file.name: file.stat().st_ino for file in out.iterdir()}
     assert {name for name in before if before[name] != after[name]} == {half.name}
     valid(half.read_bytes())
@@ -216,7 +216,7 @@ def test_a_folder_follows_the_book_and_keeps_to_its_site_and_time(tmp_path: Path
     out.mkdir()
     book = Book.open(tmp_path / "handling.db")
     book.write(alerts(4, names=names))
-    folder = CapFolder(out, book.journal, Speaker(SENDER), {}, "yuyuan", NOON + 10 * SECOND)
+    folder = CapFolder(out, book.journal, Speaker(SENDER), dict, "yuyuan", NOON + 10 * SECOND)
     assert folder.write() == (1, 0)
     assert folder.write() == (0, 0)
     book.write([("yuyuan", NOON + 60 * SECOND, alert(incident="yuyuan-i99", cap=names.next(NOON + 60 * SECOND, "Asia/Shanghai")))])

@@ -109,6 +109,13 @@ def test_every_kind_level_and_state_is_valid_with_and_without_a_document(what: s
         assert one(root, "status") == ("Exercise" if drill or what == "drill_active" else "Actual")
 
 
+def test_a_stage_that_warns_nobody_claims_no_level_and_is_as_severe_as_it_is_urgent() -> None:
+    root = file_of(alert(level=None, priority="III"))
+    assert "level" not in parameters(root)
+    assert "预警级别" not in every(root, "description")[0]
+    assert set(every(root, "severity")) == {"Moderate"}
+
+
 def test_a_forecast_is_likely_and_expected_and_no_fact_until_it_comes() -> None:
     root = file_of(alert(certainty="likely"))
     assert (set(every(root, "certainty")), set(every(root, "urgency"))) == ({"Likely"}, {"Expected"})
