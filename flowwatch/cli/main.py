@@ -22,6 +22,7 @@ from flowwatch.cli import (
     checking,
     diagnosis,
     explaining,
+    feeding,
     handing,
     ingesting,
     journals,
@@ -67,7 +68,7 @@ class Root(click.RichGroup):
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.command_panel("Try it", commands=["demo"])
-@click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate"])
+@click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate", "feed"])
 @click.command_panel("Say who may", commands=["user", "token"])
 @click.command_panel("Ask it", commands=["explain", "runbook", "alarms", "handover", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
@@ -119,6 +120,7 @@ for command in (
     journals.journal,
     logs.log,
     operating.operate,
+    feeding.feed,
     checking.check,
     testing.test,
     planning.plan,

@@ -15,15 +15,32 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
+from flowwatch.documents.deployment import CapFeed
 from flowwatch.documents.faults import near
 from flowwatch.feed import stream
+from flowwatch.feed.cap import Speaker
+from flowwatch.feed.caps import Caps
 from flowwatch.feed.stream import Feed
 from flowwatch.handling.desk import Desk
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
-from flowwatch.service.api import accounts, actions, acts, alarms, handovers, incidents, journal, pages, roster, runbooks, session, sites
+from flowwatch.service.api import (
+    accounts,
+    actions,
+    acts,
+    alarms,
+    cap,
+    handovers,
+    incidents,
+    journal,
+    pages,
+    roster,
+    runbooks,
+    session,
+    sites,
+)
 from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
@@ -87,6 +104,8 @@ HANDLERS: Final[list[Any]] = [
     handovers.hand_over,
     alarms.alerts,
     alarms.alarm_load,
+    cap.message,
+    cap.atom,
     *actions.HANDLERS.values(),
     pages.health,
     pages.openapi,
@@ -128,6 +147,9 @@ class Setting:
     now_s: Callable[[], float] = time.monotonic
     desk: Desk | None = None
     """Who tells people of incidents and takes their steps, started and stopped by whoever builds the service."""
+    cap: CapFeed = field(default_factory=CapFeed)
+    public_url: str | None = None
+    """How people reach the service; None: nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +180,12 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     users = Users(store, chosen.passwords, clock)
     authenticator = Authenticator(store, users, clock, steady)
     records = Records(places, picture, stager, chosen.wires.on_fire, chosen.log_us or clock)
+    book = Opened(workspace.handling)
+    caps = Caps(
+        lambda: book.journal,
+        lambda site: places.document(site) if places.has(site) else None,
+        Speaker(chosen.cap.sender, chosen.public_url),
+    )
     parts = Parts(
         places,
         picture,
@@ -167,7 +195,8 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
         Slowdown(store, clock),
         Roster(store, clock),
         clock,
-        Opened(workspace.handling),
+        book,
+        caps,
         chosen.wires,
         chosen.desk,
     )

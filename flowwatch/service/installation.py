@@ -26,6 +26,7 @@ from flowwatch.documents.compiled_site import or_
 from flowwatch.documents.deployment import Deployment, Via
 from flowwatch.documents.secrets import secret
 from flowwatch.evidence import Evidence
+from flowwatch.feed.cap_names import CapNames, names_in
 from flowwatch.handling.desk import Desk
 from flowwatch.handling.desk import Settings as DeskSettings
 from flowwatch.inputs.formats import family_readers
@@ -33,6 +34,7 @@ from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.poll import PollSource
 from flowwatch.inputs.stager import EVERY_S, Stager
 from flowwatch.instance import next_generation, sole_instance
+from flowwatch.journal import Journal
 from flowwatch.journal.export import iso
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
@@ -82,7 +84,16 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         desk = _desk(workspace, said)
         desk.start()
         owned.callback(desk.stop)
-        service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, log_us=clock_of(workspace.log), desk=desk))
+        setting = Setting(
+            Areas(said.areas),
+            limits,
+            wires,
+            log_us=clock_of(workspace.log),
+            desk=desk,
+            cap=said.feeds.cap,
+            public_url=or_(said.public_url, None),
+        )
+        service = build(workspace, store, stager, setting)
         owned.callback(service.close)
         sources = list(_sources(workspace, said, folder, stager, wires))
         for source in sources:
@@ -111,7 +122,18 @@ def _desk(workspace: Workspace, said: Deployment) -> Desk:
         _document_of(workspace),
         clock_of(workspace.log),
         kept=workspace.state / "handling.kept",
+        naming=_cap_names(workspace, said),
     )
+
+
+def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
+    """What gives CAP messages their identifiers, none of which is in the book already."""
+    names = CapNames(said.feeds.cap.code)
+    if workspace.handling.exists():
+        with Journal.open(workspace.handling, create=False) as book:
+            for name in names_in(book):
+                names.used(name)
+    return names
 
 
 def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager) -> Dispatcher:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flowwatch.feed.caps import Caps
 from flowwatch.handling.desk import Desk
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
@@ -67,6 +68,7 @@ class Parts:
     now_us: Callable[[], int]
     book: Opened
     """The book of handling, to read."""
+    caps: Caps
     wires: Wires = field(default_factory=Wires)
     desk: Desk | None = None
     """Who tells people of incidents and takes their steps; None where nobody does."""

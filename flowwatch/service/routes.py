@@ -65,6 +65,8 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", "/v1/incidents/{id}/timeline"): SEE,
     ("GET", "/v1/alerts"): SEE,
     ("GET", "/v1/alarms/load"): SEE,
+    ("GET", "/v1/feeds/cap/{identifier}"): SEE,
+    ("GET", "/v1/feeds/atom"): SEE,
     ("GET", "/v1/sites/{site}"): SEE_SITE,
     ("GET", "/v1/sites/{site}/zones"): SEE_SITE,
     ("GET", "/v1/sites/{site}/gates"): SEE_SITE,
