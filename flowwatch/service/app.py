@@ -16,12 +16,13 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from flowwatch.documents.faults import near
+from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.handling.desk import Desk
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
-from flowwatch.service.api import accounts, actions, journal, pages, roster, session, sites
+from flowwatch.service.api import accounts, actions, journal, pages, roster, session, sites, webhooks
 from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
@@ -78,6 +79,7 @@ HANDLERS: Final[list[Any]] = [
     journal.entry,
     journal.explanation,
     *actions.HANDLERS.values(),
+    *webhooks.HANDLERS,
     pages.health,
     pages.openapi,
     pages.docs,
@@ -116,6 +118,8 @@ class Setting:
     now_s: Callable[[], float] = time.monotonic
     desk: Desk | None = None
     """Who tells people of incidents and takes their steps; without one nobody does."""
+    courier: Courier | None = None
+    """Who carries webhooks; without one there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.handling.desk import Desk
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
@@ -66,6 +67,7 @@ class Parts:
     now_us: Callable[[], int]
     wires: Wires = field(default_factory=Wires)
     desk: Desk | None = None
+    courier: Courier | None = None
 
     @property
     def areas(self) -> Areas:
