@@ -21,6 +21,7 @@ from flowwatch.feed import stream
 from flowwatch.feed.cap import Speaker
 from flowwatch.feed.caps import Caps
 from flowwatch.feed.stream import Feed
+from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.handling.desk import Desk
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
@@ -40,6 +41,7 @@ from flowwatch.service.api import (
     runbooks,
     session,
     sites,
+    webhooks,
 )
 from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
@@ -107,6 +109,7 @@ HANDLERS: Final[list[Any]] = [
     cap.message,
     cap.atom,
     *actions.HANDLERS.values(),
+    *webhooks.HANDLERS,
     pages.health,
     pages.openapi,
     pages.docs,
@@ -150,6 +153,8 @@ class Setting:
     cap: CapFeed = field(default_factory=CapFeed)
     public_url: str | None = None
     """How people reach the service; None: nobody said."""
+    courier: Courier | None = None
+    """Who carries webhooks; without one there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +204,7 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
         caps,
         chosen.wires,
         chosen.desk,
+        chosen.courier,
     )
     gatekeeper = Gatekeeper(authenticator, places, Rates(limits.requests_per_s, limits.requests_at_once, steady))
     bodies = Bodies(limits.body, limits.bodies_together)

@@ -27,6 +27,11 @@ from flowwatch.documents.deployment import Deployment, Via
 from flowwatch.documents.secrets import secret
 from flowwatch.evidence import Evidence
 from flowwatch.feed.cap_names import CapNames, names_in
+from flowwatch.feed.webhooks.courier import Courier
+from flowwatch.feed.webhooks.courier import Setting as CourierSetting
+from flowwatch.feed.webhooks.guard import Guard
+from flowwatch.feed.webhooks.outbox import Outbox
+from flowwatch.feed.webhooks.subscriptions import Subscriptions
 from flowwatch.handling.desk import Desk
 from flowwatch.handling.desk import Settings as DeskSettings
 from flowwatch.inputs.formats import family_readers
@@ -35,11 +40,12 @@ from flowwatch.inputs.poll import PollSource
 from flowwatch.inputs.stager import EVERY_S, Stager
 from flowwatch.instance import next_generation, sole_instance
 from flowwatch.journal import Journal
+from flowwatch.journal.database import Database
 from flowwatch.journal.export import iso
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
 from flowwatch.log.time import clock_of
-from flowwatch.service.app import Service, Setting, build
+from flowwatch.service.app import Service, Setting, build, now_us
 from flowwatch.service.auth.identity import Areas
 from flowwatch.service.parts import Wires
 from flowwatch.service.server import limits_of
@@ -84,12 +90,16 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         desk = _desk(workspace, said)
         desk.start()
         owned.callback(desk.stop)
+        courier = _courier(workspace, said, store, desk)
+        courier.start()
+        owned.callback(courier.stop)
         setting = Setting(
             Areas(said.areas),
             limits,
             wires,
             log_us=clock_of(workspace.log),
             desk=desk,
+            courier=courier,
             cap=said.feeds.cap,
             public_url=or_(said.public_url, None),
         )
@@ -134,6 +144,20 @@ def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
             for name in names_in(book):
                 names.used(name)
     return names
+
+
+def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk) -> Courier:
+    links = or_(said.public_url, None)
+    setting = CourierSetting(
+        workspace.handling,
+        workspace.journal,
+        Areas(said.areas),
+        Guard.of(said.feeds.webhooks.allow),
+        links or f"urn:flowwatch:{said.deployment}",
+        links,
+        desk.trouble,
+    )
+    return Courier(Outbox.open(store), Subscriptions(store, now_us), setting, now_us)
 
 
 def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager) -> Dispatcher:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flowwatch.feed.caps import Caps
+from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.handling.desk import Desk
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
@@ -72,6 +73,7 @@ class Parts:
     wires: Wires = field(default_factory=Wires)
     desk: Desk | None = None
     """Who tells people of incidents and takes their steps; None where nobody does."""
+    courier: Courier | None = None
 
     @property
     def areas(self) -> Areas:

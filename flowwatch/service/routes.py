@@ -112,6 +112,15 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", "/v1/tokens"): ADMINISTER,
     ("POST", "/v1/tokens"): ADMINISTER,
     ("DELETE", "/v1/tokens/{token}"): ADMINISTER,
+    ("GET", "/v1/webhooks"): ADMINISTER,
+    ("POST", "/v1/webhooks"): ADMINISTER,
+    ("GET", "/v1/webhooks/{webhook}"): ADMINISTER,
+    ("PUT", "/v1/webhooks/{webhook}"): ADMINISTER,
+    ("DELETE", "/v1/webhooks/{webhook}"): ADMINISTER,
+    ("POST", "/v1/webhooks/{webhook}/secret"): ADMINISTER,
+    ("POST", "/v1/webhooks/{webhook}/test"): ADMINISTER,
+    ("GET", "/v1/webhooks/{webhook}/deliveries"): ADMINISTER,
+    ("POST", "/v1/webhooks/{webhook}/replay"): ADMINISTER,
 }
 """(method, path) -> what it needs."""
 

@@ -23,6 +23,11 @@ from flowwatch.core.engine import Engine
 from flowwatch.core.entries import canonical
 from flowwatch.documents.deployment import Alarms
 from flowwatch.evidence import Evidence
+from flowwatch.feed.webhooks.courier import Courier
+from flowwatch.feed.webhooks.courier import Setting as CourierSetting
+from flowwatch.feed.webhooks.guard import Guard
+from flowwatch.feed.webhooks.outbox import Outbox
+from flowwatch.feed.webhooks.subscriptions import Subscriptions
 from flowwatch.handling.desk import Desk, Settings
 from flowwatch.handling.telling import DocumentOf
 from flowwatch.journal import Journal
@@ -149,6 +154,8 @@ class Place:
     now: Now
     fires: list[tuple[str, dict[str, Any]]]
     desk: Desk
+    courier: Courier
+    """Not started: a test that wants deliveries starts it."""
 
     @property
     def parts(self) -> Any:
@@ -219,7 +226,12 @@ def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now
     desk = Desk(root / "journal.db", root / "handling.db", Settings.of(Alarms()), document_of(root / "log"), clock)
     desk.start()
     owned.callback(desk.stop)
-    setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, now_us=clock, now_s=clock.seconds, desk=desk)
+    subscriptions = Subscriptions(store, clock)
+    of_courier = CourierSetting(
+        root / "handling.db", root / "journal.db", Areas(AREAS), Guard.of(["127.0.0.0/8"]), "urn:flowwatch:test", None, desk.trouble
+    )
+    courier = Courier(Outbox.open(store), subscriptions, of_courier, clock)
+    setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, now_us=clock, now_s=clock.seconds, desk=desk, courier=courier)
     service = build(Workspace(root), store, stager, setting)
     owned.callback(service.close)
     users = service.parts.users
@@ -227,4 +239,4 @@ def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now
         users.add(role.value, PASSWORD, [Grant(role, "huangpu/yuyuan")])
     users.add("chief", PASSWORD, [Grant(Role.ADMIN)])
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=service.app), base_url=ORIGIN)  # type: ignore[arg-type]
-    return Place(live, Workspace(root), store, service, stager, client, clock, fires, desk)
+    return Place(live, Workspace(root), store, service, stager, client, clock, fires, desk, courier)

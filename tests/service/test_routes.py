@@ -46,6 +46,10 @@ LEAST: dict[str, set[str]] = {
     "admin": {
         *("GET /v1/users", "POST /v1/users", "GET /v1/users/{user}", "PUT /v1/users/{user}/grants", "PUT /v1/users/{user}/password"),
         *("DELETE /v1/users/{user}", "GET /v1/tokens", "POST /v1/tokens", "DELETE /v1/tokens/{token}"),
+        *(f"{method} /v1/webhooks" for method in ("GET", "POST")),
+        *(f"{method} /v1/webhooks/{{webhook}}" for method in ("GET", "PUT", "DELETE")),
+        *("POST /v1/webhooks/{webhook}/secret", "POST /v1/webhooks/{webhook}/test", "POST /v1/webhooks/{webhook}/replay"),
+        "GET /v1/webhooks/{webhook}/deliveries",
     },
 }
 """The least role of every route that takes a role: whoever changes one changes it here, too, on purpose."""
@@ -54,6 +58,10 @@ BODIES: dict[str, Any] = {
     "PUT /v1/users/{user}/grants": {"grants": [{"role": "viewer", "area": "huangpu/yuyuan"}]},
     "PUT /v1/users/{user}/password": {"password": PASSWORD},
     "POST /v1/tokens": {"label": "t", "scopes": ["read"], "areas": ["huangpu/yuyuan"]},
+    "POST /v1/webhooks": {"url": "http://127.0.0.1:9/hook", "label": "test", "areas": ["huangpu/yuyuan"]},
+    "PUT /v1/webhooks/{webhook}": {"label": "other"},
+    **{f"POST /v1/webhooks/{{webhook}}/{act}": {} for act in ("secret", "test")},
+    "POST /v1/webhooks/{webhook}/replay": {"since": "2026-10-01T06:00:00Z"},
     "POST /v1/sites/{site}/roster": {
         "duty": "patrol",
         "user": "operator",
@@ -92,6 +100,15 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield there
 
 
+def subscribed(place: Place) -> str:
+    """A webhook of the area, made again where one was removed."""
+    subscriptions = place.courier.subscriptions
+    if not (found := subscriptions.all()):
+        area = ["huangpu/yuyuan"]
+        found = [subscriptions.add("http://127.0.0.1:9/x", "t", areas=area, sites=None, kinds=["alert"], priority=None, by="admin")]
+    return found[0].id
+
+
 def asked(method: str, template: str, site: str, place: Place) -> tuple[str, Any]:
     """A path that exists for whoever may, and a body that can be done."""
     version = place.parts.sites.versions(site)[0].version
@@ -106,6 +123,7 @@ def asked(method: str, template: str, site: str, place: Place) -> tuple[str, Any
         "asset": "docs.js",
         "user": "victim",
         "token": "none",
+        "webhook": subscribed(place),
     }
     if method == "POST" and template.endswith("/confirm"):
         return template.format(**names), {"incident": f"{site}-i1"}
