@@ -56,7 +56,8 @@ class StepPossible(Struct, frozen=True):
 class HandlingTold(Struct, frozen=True, kw_only=True):
     """How far people are with an incident; `duty`: who answers for it now, `by`: who acknowledged it, `unit`: who was sent.
 
-    `worst`: the most urgent that it was in this cycle; `active`: whether its condition holds; `shown`: why it was shown to people as a new one, or was not (`parent`: what stands for it).
+    `worst`: the most urgent that it was in this cycle; `active`: whether its condition holds; `shown`: why it was shown to people as a new one, or
+    was not (`parent`: what stands for it).
     """
 
     handling: str
