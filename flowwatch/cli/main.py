@@ -28,6 +28,7 @@ from flowwatch.cli import (
     logs,
     operating,
     planning,
+    runbooks,
     running,
     serving,
     signing,
@@ -68,7 +69,7 @@ class Root(click.RichGroup):
 @click.command_panel("Try it", commands=["demo"])
 @click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate"])
 @click.command_panel("Say who may", commands=["user", "token"])
-@click.command_panel("Ask it", commands=["explain", "alarms", "handover", "journal", "refused", "log"])
+@click.command_panel("Ask it", commands=["explain", "runbook", "alarms", "handover", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
 @click.command_panel("Check it", commands=["doctor", "replay"])
 @click.command_panel("Shell", commands=["completion"])
@@ -112,6 +113,7 @@ for command in (
     adapting.adapters,
     explaining.explain,
     explaining.refused,
+    runbooks.runbook,
     alarms.alarms,
     handing.handover,
     journals.journal,

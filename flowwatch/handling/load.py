@@ -200,15 +200,15 @@ class _Count:
         name, key = (alert.site, alert.incident), (alert.site, alert.what, alert.subject)
         episode = self.episodes.setdefault(name, _Episode(key))
         episode.key, episode.priority = key, alert.priority
-        hidden = alert.shown in HIDDEN
-        changed = alert.shown in (*SHOWN, Shown.RETURNED) or (
+        hidden = alert.shown in HIDDEN or _flickers(alert)
+        changed = (alert.shown in (*SHOWN, Shown.RETURNED) and not hidden) or (
             episode.seen and (alert.shown is Shown.ENDED or (alert.shown is Shown.SAME and alert.level != episode.level))
         )
         if alert.shown is not Shown.ENDED:
             episode.level, episode.seen = alert.level, not hidden and alert.shown is not Shown.NOTICE
         if inside and changed:
             self.changes[key].append(at)
-        if inside and hidden:
+        if inside and alert.shown in HIDDEN:
             self._hide(name, alert.shown.value, alert.priority)
         if alert.shown in SHOWN:
             self._sound(episode, at, inside=inside)
@@ -240,6 +240,8 @@ class _Count:
             episode.put_off = False
         if sounds(step):
             episode.seen = True
+            if inside:
+                self.changes[episode.key].append(at)
             self._sound(episode, at, inside=inside)
         if step.handling is Handling.NEW:
             return
@@ -357,6 +359,11 @@ def rank_s(took_us: Sequence[int], percent: int) -> float | None:
     (2.0, None)
     """
     return took_us[-(-len(took_us) * percent // 100) - 1] / SECOND_US if took_us else None
+
+
+def _flickers(alert: Alert) -> bool:
+    """Whether it came back at once and waits until it has stayed: nobody sees it come and go."""
+    return alert.shown is Shown.RETURNED and alert.parent is not None
 
 
 def _chatter(changes: Mapping[Key, Sequence[int]], shown: int) -> list[Often]:

@@ -35,7 +35,7 @@ class Shown(StrEnum):
     ENDED = "ended"
     """Not: its condition ended."""
     RETURNED = "returned"
-    """Not: it came again soon after it had ended; the old one goes on."""
+    """Not: it came again soon after it had ended; the old one goes on. With a `parent`, that old one, it flickers, and waits until it has stayed."""
     PARENT = "parent"
     """Not: another open incident stands for it (`parent`)."""
     GROUP = "group"

@@ -5,9 +5,10 @@ Rules, the first that holds decides:
 1. what ended, what changed and is no worse, and what nobody need answer does not sound;
 2. what is red always does;
 3. what is under maintenance, shelved, or stood for by another open incident does not;
-4. what comes back soon after it ended is the old one coming back, unless it is worse now;
+4. what comes back soon after it ended is the old one coming back, unless it is worse now; yellow or blue that comes back at once flickers, and is
+   told once it has stayed;
 5. several of one kind at one site sound once, as a group;
-6. while more come than a person can read, yellow and blue are gathered; orange sounds.
+6. while more come than a person can read, yellow and blue are gathered; orange sounds. They leave room for what is orange and red.
 
 Everything that does not sound stands in the record with its reason, and in the list of what is open. Pure functions of what the desk knows.
 """
@@ -29,6 +30,10 @@ from flowwatch.handling.ward import WINDOW_US, Ward, key
 _MAINTAINED: Final = ("counter_silent", "gate_lost", "gate_unanswered", "gate_wrong_mode", "gate_contradicted")
 """Kinds that speak of a device that may be under maintenance."""
 
+SETTLES_US: Final = 60 * 1_000_000
+"""What comes back within this of its end flickers; once it has stayed for as long it is told. Chatter is three changes in so long (ISA-18.2)."""
+URGENT_SHARE: Final = 0.3
+"""The part of a flood's bound that is kept for orange and red, which sound in a flood, too. ASSUMED."""
 
 Standing: TypeAlias = Generator[Alert | Step, None, str | None]
 """Writes what begins, and gives the name of the incident that stands for an alert."""
@@ -41,6 +46,11 @@ class Rules:
     returns_us: int
     flood_from: int
     flood_until: int
+
+    @property
+    def mild(self) -> int:
+        """So many sound in ten minutes before yellow and blue are gathered, the flood's own alert among them."""
+        return max(2, self.flood_from - round(self.flood_from * URGENT_SHARE))
 
 
 def shown(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> tuple[Shown, str | None]:
@@ -71,7 +81,8 @@ def _put_aside(ward: Ward, alert: Alert, at_us: int, rules: Rules, present: Inci
         return Shown.PARENT, parent.name
     before = ward.ended.get(key(alert.what, alert.subject))
     if before is not None and at_us - before.at_us <= rules.returns_us and RANKS[alert.priority] <= RANKS[before.priority]:
-        return Shown.RETURNED, None
+        flickers = RANKS[alert.priority] < RANKS["II"] and at_us - before.at_us <= SETTLES_US
+        return Shown.RETURNED, before.incident if flickers else None
     return None
 
 
@@ -118,7 +129,7 @@ def _after_end(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[A
     """What ends with an incident: it is closed if nobody need see it, its children stand for themselves, its group is over with its last."""
     yield from closing(ward, alert.incident)
     for child in ward.children(alert.incident):
-        yield _step(child, Act.UNSUPPRESS, reason=f"{alert.incident} ended", detail={"sounds": True})
+        yield _unsuppressed(child, f"{alert.incident} ended")
     group = kinds.GROUPS.get(alert.what)
     own = None if group is None else ward.own_open(group)
     if own is not None and not ward.children(own.name):
@@ -143,7 +154,7 @@ def flood_over(ward: Ward, at_us: int, rules: Rules) -> Iterator[Alert | Step]:
     if recent + len(waiting) >= rules.flood_until:
         return
     for child in waiting:
-        yield _step(child, Act.UNSUPPRESS, reason=f"{flood.name} ended", detail={"sounds": True})
+        yield _unsuppressed(child, f"{flood.name} ended")
     yield _step(flood, Act.FLOOD_OVER, reason="few come")
     yield from end(ward, flood)
 
@@ -156,10 +167,13 @@ def _grouped(ward: Ward, alert: Alert, at_us: int) -> Standing:
     group = ward.own_open(what)
     if group is not None:
         return group.name
+    flood = ward.own_open(Own.FLOOD)
+    urgent = flood is not None and RANKS[kinds.USUAL[what]] >= RANKS["II"]  # what is gathered one by one may be orange together
     alike = [
         i
         for i in ward.incidents.values()
-        if i.what == alert.what and i.active and not i.waits and i.priority != "I" and i.told_us > at_us - kinds.GROUP_US
+        if i.what == alert.what and i.active and i.priority != "I" and i.told_us > at_us - kinds.GROUP_US
+        if not i.waits or (urgent and flood is not None and i.parent == flood.name)
     ]
     if len(alike) + 1 < kinds.GROUP_FROM:
         return None
@@ -177,7 +191,7 @@ def _flooded(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Standing:
     if flood is not None:
         return flood.name
     # one less, because the flood's own alert sounds in the place of the one that began it
-    if sum(at > at_us - WINDOW_US for at in ward.sounded) + 1 < rules.flood_from:
+    if sum(at > at_us - WINDOW_US for at in ward.sounded) + 1 < rules.mild:
         return None
     name = own_name(ward)
     yield own_alert(Own.FLOOD, alert.site, kinds.USUAL[Own.FLOOD], at_us, _FLOOD, name=name)
@@ -192,12 +206,15 @@ def timed(ward: Ward, now_us: int, rules: Rules) -> Iterator[Alert | Step]:
         if ward.maintained.get(incident.subject, 0) <= now_us:
             yield _step(incident, Act.UNSUPPRESS, reason="the maintenance is over", detail={"sounds": incident.active})
             yield from closing(ward, incident.name)
+    for incident in [i for i in ward.incidents.values() if _flickers(i) and i.told_us + SETTLES_US <= now_us]:
+        yield _unsuppressed(incident, "it stays")
     yield from flood_over(ward, now_us, rules)
 
 
 def next_timed(ward: Ward) -> int | None:
     """When the time alone may bring something; None if it will not."""
     ends = [ward.maintained.get(i.subject, 0) for i in ward.incidents.values() if i.maintained]
+    ends += [i.told_us + SETTLES_US for i in ward.incidents.values() if _flickers(i)]
     if ward.own_open(Own.FLOOD) is not None:
         came = [*ward.sounded, *ward.gathered]
         ends += [at + WINDOW_US for at in came]
@@ -222,6 +239,16 @@ def own_alert(what: Own, site: str, priority: str | None, at_us: int, text: Said
         site=site, incident=name, state="raised", what=what.value, subject=subject, priority=priority, since_us=at_us, text=text,
         shown=Shown.RAISED,
     )  # fmt: skip
+
+
+def _flickers(incident: Incident) -> bool:
+    """Whether it came back at once, and nobody was told yet."""
+    return incident.shown is Shown.RETURNED and incident.parent is not None and incident.active
+
+
+def _unsuppressed(incident: Incident, reason: str) -> Step:
+    """It stands for itself again, and sounds unless somebody has it in hand."""
+    return _step(incident, Act.UNSUPPRESS, reason=reason, detail={"sounds": incident.handling is Handling.NEW and incident.active})
 
 
 def _step(

@@ -93,6 +93,8 @@ def _refusal(incident: Incident, act: Act) -> str | None:
             return f"{incident.name} still holds: what holds is deferred or shelved, not closed"
         case Act.SHELVE if incident.priority == "I":
             return f"{incident.name} is red, and what is red is never shelved"
+        case Act.MAINTAIN if incident.priority == "I":
+            return f"{incident.name} is red, and what is red is not put aside for maintenance; a supervisor can defer it"
         case Act.RESUME if incident.deferred_until is None:
             return f"{incident.name} is not deferred"
         case Act.UNSHELVE if not incident.shelved:

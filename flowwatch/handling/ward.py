@@ -25,10 +25,11 @@ CLOSED_KEPT: Final = 200
 
 
 class Ended(Struct, frozen=True):
-    """The last end of one thing: when, how urgent it was."""
+    """The last end of one thing: when, how urgent it was, and as which incident."""
 
     at_us: int
     priority: str | None
+    incident: str
 
 
 class Ward(Struct, kw_only=True):
@@ -90,7 +91,7 @@ class Ward(Struct, kw_only=True):
         if alert.shown in (Shown.PARENT, Shown.GROUP, Shown.FLOOD):
             made = replace(made, parent=alert.parent)
         if alert.state == "cleared":
-            self.ended[key(alert.what, alert.subject)] = Ended(at, made.priority)
+            self.ended[key(alert.what, alert.subject)] = Ended(at, made.priority, made.name)
             made = replace(made, parent=None)
         return self._keep(made)
 

@@ -16,12 +16,14 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from flowwatch.documents.faults import near
+from flowwatch.feed import stream
+from flowwatch.feed.stream import Feed
 from flowwatch.handling.desk import Desk
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
-from flowwatch.service.api import accounts, actions, acts, alarms, handovers, incidents, journal, pages, roster, session, sites
+from flowwatch.service.api import accounts, actions, acts, alarms, handovers, incidents, journal, pages, roster, runbooks, session, sites
 from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
@@ -90,6 +92,8 @@ HANDLERS: Final[list[Any]] = [
     pages.openapi,
     pages.docs,
     pages.asset,
+    runbooks.runbooks,
+    runbooks.runbook,
 ]
 
 
@@ -132,9 +136,11 @@ class Service:
 
     app: Edge
     parts: Parts
+    feed: Feed
 
     def close(self) -> None:
         """Give the journal back."""
+        self.feed.close()
         self.app.close()
         self.parts.picture.close()
         self.parts.book.close()
@@ -168,7 +174,8 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     gatekeeper = Gatekeeper(authenticator, places, Rates(limits.requests_per_s, limits.requests_at_once, steady))
     bodies = Bodies(limits.body, limits.bodies_together)
     readings = Readings(places, stager, bodies, Idempotency(store, clock), Rates(limits.readings_per_s, limits.readings_at_once, steady))
-    return Service(Edge(_framework(parts, gatekeeper, [*HANDLERS, *handlers]), gatekeeper, readings), parts)
+    feed = Feed(parts, gatekeeper, workspace.journal, workspace.handling)
+    return Service(Edge(_framework(parts, gatekeeper, [*HANDLERS, *handlers]), gatekeeper, readings, feed), parts, feed)
 
 
 def _framework(parts: Parts, gatekeeper: Gatekeeper, handlers: list[Any]) -> Litestar:
@@ -195,7 +202,7 @@ def _framework(parts: Parts, gatekeeper: Gatekeeper, handlers: list[Any]) -> Lit
         logging_config=None,
         request_max_body_size=SMALL_BODY,
     )
-    check([*declared_routes(app), ("POST", PATH)])
+    check([*declared_routes(app), ("POST", PATH), ("GET", stream.PATH)])
     return app
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable
@@ -161,6 +162,24 @@ class Place:
         """Headers of a new token."""
         text, _ = self.parts.authenticator.tokens.add("test", scopes, areas, sites, by="test")
         return {"authorization": f"Bearer {text}"}
+
+    async def begun(self, path: str, headers: dict[str, str], query: bytes = b"") -> int:
+        """The status of an answer that does not end by itself; hangs up when it has begun."""
+        found: list[int] = []
+        done = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            found.append(message.get("status", 0))
+            done.set()
+
+        async def receive() -> Any:
+            await done.wait()
+            return {"type": "http.disconnect"}
+
+        given = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": given, "client": ("127.0.0.1", 1)}
+        await self.service.app(scope, receive, send)  # type: ignore[arg-type]
+        return found[0]
 
     async def signed_in(self, name: str) -> dict[str, str]:
         """Headers of a new session."""
