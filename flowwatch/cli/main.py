@@ -17,6 +17,7 @@ import flowwatch
 from flowwatch.cli import (
     accounts,
     adapting,
+    auditing,
     backtesting,
     checking,
     diagnosis,
@@ -68,7 +69,7 @@ class Root(click.RichGroup):
 @click.command_panel("Say who may", commands=["user", "token"])
 @click.command_panel("Ask it", commands=["explain", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
-@click.command_panel("Check it", commands=["doctor", "replay"])
+@click.command_panel("Check it", commands=["doctor", "replay", "audit"])
 @click.command_panel("Shell", commands=["completion"])
 @click.version_option(flowwatch.__version__, "-V", "--version", package_name="flowwatch-crowd", prog_name="flowwatch")
 @click.option("--debug", is_flag=True, envvar="FLOWWATCH_DEBUG", show_envvar=True, help="Show tracebacks instead of one-line errors.")
@@ -111,6 +112,7 @@ for command in (
     explaining.explain,
     explaining.refused,
     journals.journal,
+    auditing.audit,
     logs.log,
     operating.operate,
     checking.check,
