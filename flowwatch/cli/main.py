@@ -27,6 +27,7 @@ from flowwatch.cli import (
     logs,
     operating,
     planning,
+    reporting,
     running,
     serving,
     signing,
@@ -67,7 +68,7 @@ class Root(click.RichGroup):
 @click.command_panel("Try it", commands=["demo"])
 @click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate"])
 @click.command_panel("Say who may", commands=["user", "token"])
-@click.command_panel("Ask it", commands=["explain", "journal", "refused", "log"])
+@click.command_panel("Ask it", commands=["explain", "report", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
 @click.command_panel("Check it", commands=["doctor", "replay", "audit"])
 @click.command_panel("Shell", commands=["completion"])
@@ -111,6 +112,7 @@ for command in (
     adapting.adapters,
     explaining.explain,
     explaining.refused,
+    reporting.report,
     journals.journal,
     auditing.audit,
     logs.log,

@@ -14,8 +14,8 @@ from flowwatch.journal.threads import Link, Walk
 from flowwatch.proof.heads import ChainHead, DayOfMinutes, FileHead
 
 
-def head_at(connection: Connection, since: int, until: int) -> FileHead:
-    """Where every chain was at `until`: behind its last entry of before; and what came since `since`."""
+def head_at(connection: Connection, since: int, until: int, *, minutes: bool = True) -> FileHead:
+    """Where every chain was at `until`: behind its last entry of before; and what came since `since`, with `minutes` estimates, too."""
     e = entries.c
     begun = roots(connection)
     of_day = select(e.chain, func.count()).where(e.at_us >= since, e.at_us < until).group_by(e.chain)
@@ -28,7 +28,7 @@ def head_at(connection: Connection, since: int, until: int) -> FileHead:
         if seq:
             begins = begun.get(chain, BEGINNING)[0]
             found[chain] = ChainHead(begins=begins, seq=seq, hash=hash_.hex(), entries=counts.get(chain, 0))
-    return FileHead(chains=found, estimates=minutes_of(connection, since, until))
+    return FileHead(chains=found, estimates=minutes_of(connection, since, until) if minutes else {})
 
 
 def chains(connection: Connection) -> list[str]:
