@@ -15,7 +15,7 @@ UV          ?= uv
 PYTEST_ARGS ?=
 SECOND_SEED ?= 20260501
 
-SOURCES     := flowwatch simulators tests benchmarks
+SOURCES     := flowwatch simulators tests benchmarks examples
 PIP         := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 ITSELF      := $(PIP) install --no-deps --no-build-isolation --editable .
 COMPILE     := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \

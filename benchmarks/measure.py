@@ -112,14 +112,16 @@ def machine() -> str:
     memory = next(int(line.split()[1]) / 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal"))
     libraries = ", ".join(f"{name} {version(name)}" for name in ("bytewax", "numpy", "pyarrow", "msgspec"))
     cores = f"{os.cpu_count()} cores, {memory:.0f} GiB"
-    return f"{model}, {cores}, Linux {platform.release()}; Python {platform.python_version()}, {libraries}; commit {_commit()}"
+    return f"{model}, {cores}, Linux {platform.release()}; Python {platform.python_version()}, {libraries}; commit {commit()}"
 
 
 def _lines(path: str) -> list[str]:
     return Path(path).read_text().splitlines()
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit that is measured, and whether something was changed since."""
+
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(README.parent), *words], capture_output=True, text=True, check=False).stdout.strip()
 

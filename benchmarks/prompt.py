@@ -269,7 +269,7 @@ def trial(root: Path, shape: Shape, seconds: float, connections: int, probed: in
     prepare(root, shape, tick_us, 16, automatic)
     with closing(open_store(workspace.service)) as store:
         token, _ = Tokens(store, lambda: time.time_ns() // 1000).add("benchmark", [Scope.READINGS_WRITE], by="benchmark")
-    port, broker_port = _free_port(), _free_port()
+    port, broker_port = free_port(), free_port()
     (root / "mosquitto.conf").write_text(
         f"listener {broker_port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", encoding="utf-8"
     )
@@ -278,12 +278,12 @@ def trial(root: Path, shape: Shape, seconds: float, connections: int, probed: in
     with ExitStack() as owned:
         command = [MOSQUITTO, "-c", str(root / "mosquitto.conf")]
         broker = owned.enter_context(running(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
-        _until(lambda: _listens(broker_port))
+        until(lambda: listens(broker_port))
         gates = Gates(broker_port, sites)
         owned.callback(gates.close)
         engine = owned.enter_context(running(measure.flowwatch("run", "--data", root)))
         service = owned.enter_context(running(measure.flowwatch("serve", "--data", root, "--deployment", root / "deployment.yaml")))
-        _until(lambda: len({row[1:3] for row in gates.heard}) == GATES * probed and _listens(port))
+        until(lambda: len({row[1:3] for row in gates.heard}) == GATES * probed and listens(port))
         pipe, its = context.Pipe()
         sender = context.Process(target=post_load, args=(port, token, shape, connections, its), daemon=True)
         sender.start()
@@ -293,17 +293,17 @@ def trial(root: Path, shape: Shape, seconds: float, connections: int, probed: in
         numbers = {"service": service, "engine": engine, "broker": broker, "sender": sender.pid}
         pipe.send("begin")
         gates.heard.clear()
-        before, began = {name: _spent(pid) for name, pid in numbers.items()}, time.monotonic()
-        held = {name: _held(pid) for name, pid in numbers.items()}
+        before, began = {name: spent(pid) for name, pid in numbers.items()}, time.monotonic()
+        held = {name: resident(pid) for name, pid in numbers.items()}
         say(f"{shape.sites:,} sites are up; readings for {seconds:g} s")
         half: dict[str, float] = {}
-        timer = threading.Timer(seconds / 2, lambda: half.update({name: _held(pid) for name, pid in numbers.items()}))
+        timer = threading.Timer(seconds / 2, lambda: half.update({name: resident(pid) for name, pid in numbers.items()}))
         timer.start()
         prober = Prober(port, token, shape, sites)
         prober.work(seconds)
         timer.join()
         took = time.monotonic() - began
-        used = {name: Used((_spent(pid) - before[name]) / took, held[name], half[name], _held(pid)) for name, pid in numbers.items()}
+        used = {name: Used((spent(pid) - before[name]) / took, held[name], half[name], resident(pid)) for name, pid in numbers.items()}
         pipe.send("end")
         load = pipe.recv()
     return Result(*matched(prober.probes, gates.heard), load, used)
@@ -320,18 +320,18 @@ def _deployment(port: int, broker_port: int, sites: Sequence[str]) -> str:
     return f'deployment: bench\nlisten: "127.0.0.1:{port}"\n{broker}actuators:\n{actuators}'
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _until(true: Callable[[], bool]) -> None:
+def until(true: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not true():
         if time.monotonic() > end:
@@ -348,13 +348,13 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _spent(pid: int) -> float:
+def spent(pid: int) -> float:
     """Seconds of a core that a process and its children have used."""
     fields = [Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split() for member in _family(pid)]
     return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
 
 
-def _held(pid: int) -> float:
+def resident(pid: int) -> float:
     """MiB of memory that a process and its children hold."""
     lines = [line for member in _family(pid) for line in Path(f"/proc/{member}/status").read_text().splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024

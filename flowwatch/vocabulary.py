@@ -15,6 +15,8 @@ from flowwatch.words import SECOND_US, Language, Text, duration, listed, say, wo
 
 ROLES: Final[Mapping[str, Text]] = {
     "officer_in_charge": {"zh": "值班指挥长", "en": "the officer in charge"},
+    "operator": {"zh": "值班员", "en": "the operator"},
+    "supervisor": {"zh": "值班长", "en": "the supervisor"},
     "duty_officer": {"zh": "值班民警", "en": "the duty officer"},
     "duty_manager": {"zh": "值班经理", "en": "the duty manager"},
     "police": {"zh": "民警", "en": "the police"},

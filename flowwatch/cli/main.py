@@ -17,17 +17,21 @@ import flowwatch
 from flowwatch.cli import (
     accounts,
     adapting,
+    alarms,
     auditing,
     backtesting,
     checking,
     diagnosis,
     explaining,
+    feeding,
+    handing,
     ingesting,
     journals,
     logs,
     operating,
     planning,
     reporting,
+    runbooks,
     running,
     serving,
     signing,
@@ -66,9 +70,9 @@ class Root(click.RichGroup):
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.command_panel("Try it", commands=["demo"])
-@click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate"])
+@click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate", "feed"])
 @click.command_panel("Say who may", commands=["user", "token"])
-@click.command_panel("Ask it", commands=["explain", "report", "journal", "refused", "log"])
+@click.command_panel("Ask it", commands=["explain", "report", "runbook", "alarms", "handover", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
 @click.command_panel("Check it", commands=["doctor", "replay", "audit"])
 @click.command_panel("Shell", commands=["completion"])
@@ -113,10 +117,14 @@ for command in (
     explaining.explain,
     explaining.refused,
     reporting.report,
+    runbooks.runbook,
+    alarms.alarms,
+    handing.handover,
     journals.journal,
     auditing.audit,
     logs.log,
     operating.operate,
+    feeding.feed,
     checking.check,
     testing.test,
     planning.plan,

@@ -17,13 +17,16 @@ def line(value: Any) -> None:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print `rows` under `head`, in columns wide enough for each; Chinese characters count two."""
+    """Print `rows` under `head`, in columns wide enough for each; Chinese characters count two, colours nothing."""
     from rich.cells import cell_len
 
+    def width_of(text: str) -> int:
+        return cell_len(click.unstyle(text))
+
     texts = [[str(cell) for cell in row] for row in [list(head), *rows]]
-    widths = [max(cell_len(text) for text in column) for column in zip(*texts, strict=True)]
+    widths = [max(width_of(text) for text in column) for column in zip(*texts, strict=True)]
     for row in texts:
-        click.echo("  ".join(text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)).rstrip())
+        click.echo("  ".join(text + " " * (width - width_of(text)) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 def number(value: float | None) -> str:

@@ -24,3 +24,12 @@ def need_journal(workspace: Workspace) -> Path:
         hint = f"`flowwatch run --data {root}` writes one, --data names another folder"
         raise CommandError(Exit.USAGE, f"{workspace.journal}: no journal here yet; {hint}")
     return workspace.journal
+
+
+def need_book(workspace: Workspace) -> Path:
+    """The book of handling. Raises `CommandError` where there is none."""
+    if not workspace.handling.is_file():
+        root = workspace.root
+        hint = f"`flowwatch serve --data {root}` writes one beside a `run`, --data names another folder"
+        raise CommandError(Exit.USAGE, f"{workspace.handling}: no book of handling here yet; {hint}")
+    return workspace.handling

@@ -260,7 +260,12 @@ class Alarms(Document, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
     returns_within: Annotated[Period, note("an incident that comes again within this of its end is the same one coming back")] = "10m"
     flood_from: Annotated[
-        int, Meta(ge=2, le=1000, description="more new alerts than this in 10 minutes, and the milder ones are gathered")
+        int,
+        Meta(
+            ge=2,
+            le=1000,
+            description="alerts that may sound in 10 minutes: the milder ones are gathered before, to leave room for orange and red",
+        ),
     ] = 10
     flood_until: Annotated[int, Meta(ge=1, le=1000, description="fewer than this in 10 minutes end the flood")] = 5
 

@@ -22,6 +22,7 @@ class Book:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self._heads: dict[str, Head] = journal.heads()
+        self._waiting: list[Entry] = []
 
     @classmethod
     def open(cls, path: Path) -> Book:
@@ -34,19 +35,29 @@ class Book:
 
     def write(self, pages: Sequence[Page]) -> list[Entry]:
         """Append, in one transaction that is on the disk when this returns; the entries as they stand there."""
-        heads, made = dict(self._heads), list[Entry]()
-        for chain, at, said in pages:
-            seq, previous = heads.get(chain, (0, GENESIS))
-            kind, data = kind_of(said), body(said)
-            hash_ = link(previous, kind, at, data)
-            made.append(Entry(chain, seq + 1, kind, at, data, hash_))
-            heads[chain] = seq + 1, hash_
-        if not made:
-            return made
-        done = self.journal.append(made)
-        if done.conflicts or done.withheld:
-            raise JournalError(
-                f"{self.journal.path}: another writer wrote into the book of handling; {done.conflicts[0] if done.conflicts else ''}"
-            )
-        self._heads = heads
+        made = [self.prepare(*page) for page in pages]
+        self.commit()
         return made
+
+    def prepare(self, chain: str, at: int, said: Alert | Step) -> Entry:
+        """The next entry of a chain, for the next `commit`."""
+        seq, previous = self._heads.get(chain, (0, GENESIS))
+        kind, data = kind_of(said), body(said)
+        entry = Entry(chain, seq + 1, kind, at, data, link(previous, kind, at, data))
+        self._heads[chain] = entry.seq, entry.hash
+        self._waiting.append(entry)
+        return entry
+
+    def commit(self) -> None:
+        """Keep what was prepared, in one transaction. Where it fails nothing of it is kept, and it is forgotten here too."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        try:
+            done = self.journal.append(waiting)
+        except BaseException:
+            self._heads = self.journal.heads()
+            raise
+        if done.conflicts or done.withheld or done.repeated:
+            self._heads = self.journal.heads()
+            raise JournalError(f"{self.journal.path}: somebody else wrote into the book of handling; only one service may")

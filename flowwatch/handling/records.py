@@ -35,7 +35,7 @@ class Shown(StrEnum):
     ENDED = "ended"
     """Not: its condition ended."""
     RETURNED = "returned"
-    """Not: it came again soon after it had ended; the old one goes on."""
+    """Not: it came again soon after it had ended; the old one goes on. With a `parent`, that old one, it flickers, and waits until it has stayed."""
     PARENT = "parent"
     """Not: another open incident stands for it (`parent`)."""
     GROUP = "group"
@@ -144,13 +144,13 @@ class Alert(Struct, frozen=True, kw_only=True):
 class Step(Struct, frozen=True, kw_only=True):
     """One step of handling: who, as what, why; and what the incident's handling is after it.
 
-    `cycle` counts how often the incident was opened (1, and one more each time that it became worse). `to`: the unit or person that it was given
-    to, the duty that it escalated to, the parent or flood that stands for it. `until_us`: when a shelving, deferment or maintenance ends. `clock`:
-    which clock warned or ran out, `due_us` when it does.
+    `incident`: empty of a handover, which is the site's. `cycle` counts how often the incident was opened (1, and one more each time that it became
+    worse). `to`: the unit or person that it was given to, the duty that it escalated to, the parent or flood that stands for it. `until_us`: when a
+    shelving, deferment or maintenance ends. `clock`: which clock warned or ran out, `due_us` when it does.
     """
 
     site: str
-    incident: str
+    incident: str = ""
     act: Act
     by: str
     role: str | None = None

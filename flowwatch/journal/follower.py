@@ -57,10 +57,17 @@ class Follower:
 
     def fits(self) -> bool:
         """Whether the entry that `place` stands behind is where it was; a reader whose place does not fit begins anew."""
-        if self.place == BEGINNING:
-            return True
-        rows = self._rows("SELECT hash FROM entries WHERE rowid = ?", (self.place.row,))
-        return [tuple(row) for row in rows] == [(self.place.hash,)]
+        return self.place == BEGINNING or self.hash_at(self.place.row) == self.place.hash
+
+    def hash_at(self, row: int) -> bytes | None:
+        """The hash of the entry in that row; None where there is none."""
+        rows = self._rows("SELECT hash FROM entries WHERE rowid = ?", (row,))
+        return rows[0][0] if rows else None
+
+    def skip(self) -> None:
+        """Go behind everything that is there."""
+        rows = self._rows("SELECT rowid, hash FROM entries ORDER BY rowid DESC LIMIT 1")
+        self.place = Place(*rows[0]) if rows else BEGINNING
 
     def grew(self) -> bool:
         """Whether anything was written since this was last asked; true the first time."""
@@ -71,7 +78,10 @@ class Follower:
     def new(self) -> Iterator[Entry]:
         """The entries behind `place`, which moves along."""
         marks = ", ".join("?" * len(self._kinds))
-        ask = f"SELECT rowid, chain, seq, kind, at_us, body, hash FROM entries WHERE rowid > ? AND kind IN ({marks}) ORDER BY rowid LIMIT ?"  # noqa: S608 - marks only
+        # + keeps SQLite from the index by kind, which would have every entry of these kinds sorted for each page
+        ask = (
+            f"SELECT rowid, chain, seq, kind, at_us, body, hash FROM entries WHERE rowid > ? AND +kind IN ({marks}) ORDER BY rowid LIMIT ?"  # noqa: S608 - marks only
+        )
         while True:
             rows = self._rows(ask, (self.place.row, *self._kinds, PAGE))
             for row, chain, seq, kind, at, body, hash_ in rows:

@@ -20,6 +20,7 @@ from flowwatch.actuators.ledger import Delivery
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.readings import Block, Kind, Reason
 from flowwatch.evidence import Evidence
+from flowwatch.handling.load import LEAD_US
 from flowwatch.journal import Journal
 from flowwatch.journal.database import Database
 from flowwatch.log import Reader
@@ -58,7 +59,7 @@ def ledger(workspace: Workspace, site: str, day: date) -> Ledger:
         before=before,
         entries=today,
         estimates=estimates,
-        records=_records(workspace, site, until),
+        records=_records(workspace, site, since, until),
         deliveries=_deliveries(workspace.service, site, [entry.id for entry in today]),
         readings=readings,
         ends=list(_ends(workspace, site, since, until)),
@@ -87,11 +88,11 @@ def _before(journal: Journal, site: str, since: int) -> Iterator[Entry]:
         yield from journal.entries(site, kind, until=since)
 
 
-def _records(workspace: Workspace, site: str, until: int) -> list[Entry] | None:
+def _records(workspace: Workspace, site: str, since: int, until: int) -> list[Entry] | None:
     if not workspace.handling.is_file():
         return None
     with Journal.open(workspace.handling, create=False) as book:
-        return list(book.entries(site, until=until))
+        return list(book.entries(site, since=since - LEAD_US, until=until))
 
 
 def _deliveries(service: Path, site: str, commands: list[str]) -> list[Delivery] | None:

@@ -10,11 +10,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from flowwatch.actuators.ledger import Delivery
 from flowwatch.core.entries import Entry, EntryKind, Estimate
 from flowwatch.core.readings import Reason
+from flowwatch.handling.load import Load
+from flowwatch.handling.load import load as load_of
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Step, read
 
 SITE: Final = "site"
@@ -28,19 +30,6 @@ WAY: Final = (Act.ACKNOWLEDGE, Act.DISPATCH, Act.ARRIVE, Act.HANDLE, Act.FEEDBAC
 """签收 → 派警 → 到场 → 处置 → 反馈 → 核查 → 办结."""
 
 Body = Mapping[str, Any]
-
-
-class Load(Protocol):
-    """The figures of an alarm load that the page shows (`flowwatch.handling.load.Load` has them)."""
-
-    shown: int
-    per_hour: float
-    worst_10min: int
-    worst_at_us: int | None
-    flood_share: float
-    unanswered: int
-    acknowledge_p50_s: float | None
-    acknowledge_p90_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +179,7 @@ class Ledger:
     delivered: bool
     """Whether there is a ledger of deliveries."""
     load: Load | None
+    """How heavy the alarms were; None where nobody was told anything."""
 
     @property
     def worst(self) -> Stretch | None:
@@ -357,11 +347,13 @@ def gather(  # noqa: PLR0913 - a day has many sources, each with its name
     readings: Readings | None,
     ends: Sequence[ChainEnd],
     head: str | None = None,
-    load: Load | None = None,
 ) -> Ledger:
-    """The ledger. `before`: the site's changes of stage, incidents and documents before the day; `entries`: all of the day; both in order."""
+    """The ledger. `before`: the site's changes of stage, incidents and documents before the day; `entries`: all of the day; both in order.
+
+    `records`: its chain of the book, from `load.LEAD_US` before the day to its end.
+    """
     since, until = span
-    earlier, today = list(before), list(entries)
+    earlier, today, told = list(before), list(entries), list(records or ())
     minutes = [(estimate.at, json.loads(estimate.body)["zones"]) for estimate in estimates]
     both = [*earlier, *today]
     incidents = [(entry.at, json.loads(entry.body)) for entry in both if entry.kind is EntryKind.INCIDENT]
@@ -379,7 +371,7 @@ def gather(  # noqa: PLR0913 - a day has many sources, each with its name
         hours=hours(minutes, since, until),
         stages=stretches((entry for entry in both if entry.kind is EntryKind.TRANSITION), since, until),
         orders=orders(commanded, deliveries or (), ((at, body) for at, body in incidents if at >= since)),
-        cases=cases(incidents, records or (), since, until),
+        cases=cases(incidents, told, since, until),
         deeds=[Deed(entry.id, entry.at, json.loads(entry.body)) for entry in today if entry.kind is EntryKind.ACTION],
         tasks=[(entry.at, json.loads(entry.body)) for entry in today if entry.kind is EntryKind.TASK],
         documents=list(_in_force(versions, since)),
@@ -387,7 +379,7 @@ def gather(  # noqa: PLR0913 - a day has many sources, each with its name
         head=head,
         handled=records is not None,
         delivered=deliveries is not None,
-        load=load,
+        load=load_of(told, since, until) if told else None,
     )
 
 

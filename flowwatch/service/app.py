@@ -15,12 +15,34 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
+from flowwatch.documents.deployment import CapFeed
 from flowwatch.documents.faults import near
+from flowwatch.feed import stream
+from flowwatch.feed.cap import Speaker
+from flowwatch.feed.caps import Caps
+from flowwatch.feed.stream import Feed
+from flowwatch.feed.webhooks.courier import Courier
+from flowwatch.handling.desk import Desk
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service import openapi
 from flowwatch.service.access import FAULTS
-from flowwatch.service.api import accounts, actions, journal, pages, roster, session, sites
+from flowwatch.service.api import (
+    accounts,
+    actions,
+    acts,
+    alarms,
+    cap,
+    handovers,
+    incidents,
+    journal,
+    pages,
+    roster,
+    runbooks,
+    session,
+    sites,
+    webhooks,
+)
 from flowwatch.service.api import time as time_
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity
@@ -33,6 +55,7 @@ from flowwatch.service.bodies import Bodies
 from flowwatch.service.edge import REQUEST, Edge
 from flowwatch.service.gatekeeper import WHO, Gatekeeper
 from flowwatch.service.idempotency import Idempotency
+from flowwatch.service.opened import Opened
 from flowwatch.service.parts import Parts, Wires
 from flowwatch.service.picture import Picture
 from flowwatch.service.problems import MEDIA_TYPE, Problem, of_status, wait
@@ -67,8 +90,6 @@ HANDLERS: Final[list[Any]] = [
     sites.zones,
     sites.gates,
     sites.plans,
-    sites.site_incidents,
-    sites.incidents,
     sites.documents,
     sites.document,
     sites.deliveries,
@@ -76,11 +97,25 @@ HANDLERS: Final[list[Any]] = [
     journal.journal,
     journal.entry,
     journal.explanation,
+    incidents.incidents,
+    incidents.incident,
+    incidents.timeline,
+    incidents.site_incidents,
+    *acts.HANDLERS.values(),
+    handovers.handover,
+    handovers.hand_over,
+    alarms.alerts,
+    alarms.alarm_load,
+    cap.message,
+    cap.atom,
     *actions.HANDLERS.values(),
+    *webhooks.HANDLERS,
     pages.health,
     pages.openapi,
     pages.docs,
     pages.asset,
+    runbooks.runbooks,
+    runbooks.runbook,
 ]
 
 
@@ -113,6 +148,13 @@ class Setting:
     log_us: Callable[[], int] | None = None
     """The log's time where that is not the wall clock's: what records say that it is."""
     now_s: Callable[[], float] = time.monotonic
+    desk: Desk | None = None
+    """Who tells people of incidents and takes their steps, started and stopped by whoever builds the service."""
+    cap: CapFeed = field(default_factory=CapFeed)
+    public_url: str | None = None
+    """How people reach the service; None: nobody said."""
+    courier: Courier | None = None
+    """Who carries webhooks; without one there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +163,14 @@ class Service:
 
     app: Edge
     parts: Parts
+    feed: Feed
 
     def close(self) -> None:
         """Give the journal back."""
+        self.feed.close()
         self.app.close()
         self.parts.picture.close()
+        self.parts.book.close()
 
 
 def build(workspace: Workspace, store: Database, stager: Stager, setting: Setting | None = None, handlers: Iterable[Any] = ()) -> Service:
@@ -140,11 +185,32 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     users = Users(store, chosen.passwords, clock)
     authenticator = Authenticator(store, users, clock, steady)
     records = Records(places, picture, stager, chosen.wires.on_fire, chosen.log_us or clock)
-    parts = Parts(places, picture, records, users, authenticator, Slowdown(store, clock), Roster(store, clock), clock, chosen.wires)
+    book = Opened(workspace.handling)
+    caps = Caps(
+        lambda: book.journal,
+        lambda site: places.document(site) if places.has(site) else None,
+        Speaker(chosen.cap.sender, chosen.public_url),
+    )
+    parts = Parts(
+        places,
+        picture,
+        records,
+        users,
+        authenticator,
+        Slowdown(store, clock),
+        Roster(store, clock),
+        clock,
+        book,
+        caps,
+        chosen.wires,
+        chosen.desk,
+        chosen.courier,
+    )
     gatekeeper = Gatekeeper(authenticator, places, Rates(limits.requests_per_s, limits.requests_at_once, steady))
     bodies = Bodies(limits.body, limits.bodies_together)
     readings = Readings(places, stager, bodies, Idempotency(store, clock), Rates(limits.readings_per_s, limits.readings_at_once, steady))
-    return Service(Edge(_framework(parts, gatekeeper, [*HANDLERS, *handlers]), gatekeeper, readings), parts)
+    feed = Feed(parts, gatekeeper, workspace.journal, workspace.handling)
+    return Service(Edge(_framework(parts, gatekeeper, [*HANDLERS, *handlers]), gatekeeper, readings, feed), parts, feed)
 
 
 def _framework(parts: Parts, gatekeeper: Gatekeeper, handlers: list[Any]) -> Litestar:
@@ -171,7 +237,7 @@ def _framework(parts: Parts, gatekeeper: Gatekeeper, handlers: list[Any]) -> Lit
         logging_config=None,
         request_max_body_size=SMALL_BODY,
     )
-    check([*declared_routes(app), ("POST", PATH)])
+    check([*declared_routes(app), ("POST", PATH), ("GET", stream.PATH)])
     return app
 
 

@@ -1,6 +1,6 @@
 """The outermost layer: what every answer has, whoever makes it. Names the request, bounds it, adds the headers, writes the access line.
 
-It also carries the readings' route, past the framework. What nobody caught becomes a 500 that says nothing but the request's name.
+It also carries the readings' route and the feed's, past the framework. What nobody caught becomes a 500 that says nothing but the request's name.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from flowwatch.feed import stream
+from flowwatch.feed.stream import Feed
 from flowwatch.journal.database import JournalError
 from flowwatch.log.errors import LogError
 from flowwatch.service.access import FAULTS, Tally, line
@@ -29,6 +31,10 @@ MOST_AT_ONCE: Final = 1_000
 """Requests that are under way; a further one is answered 503."""
 MOST_OF_ONE: Final = 500
 """The same of one address, so that nobody takes all the room."""
+STREAMS_AT_ONCE: Final = 1_000
+"""Listeners to the feed. They last for hours, so they have room of their own and take none of the requests'."""
+STREAMS_OF_ONE: Final = 500
+"""The same of one address."""
 KEPT_FOR_FIRE: Final = 100
 """Room that nothing but the report of a fire takes."""
 FIRE: Final = "/actions/fire"
@@ -48,11 +54,14 @@ _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 class Edge:
     """The service as an ASGI application."""
 
-    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper, readings: Readings) -> None:
-        self._app, self._gatekeeper, self._readings = app, gatekeeper, readings
-        self._under_way = 0
-        self._of_address: Counter[str] = Counter()
+    def __init__(self, app: ASGIApp, gatekeeper: Gatekeeper, readings: Readings, feed: Feed) -> None:
+        self._app, self._gatekeeper, self._readings, self._feed = app, gatekeeper, readings, feed
+        self._requests, self._streams = _Room(MOST_AT_ONCE, MOST_OF_ONE), _Room(STREAMS_AT_ONCE, STREAMS_OF_ONE)
         self._taken = Tally(f"POST {PATH}", 202)
+
+    def stop(self) -> None:
+        """End what lasts by itself, before the server waits for what is under way; called in the event loop."""
+        self._feed.stop()
 
     def close(self) -> None:
         """Write what was not told yet."""
@@ -64,14 +73,16 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange, where = _Exchange(scope, send), address(scope)
-        self._under_way += 1
-        self._of_address[where] += 1
+        exchange, where, path = _Exchange(scope, send), address(scope), scope["path"]
+        room = self._streams if path == stream.PATH else self._requests
+        has_room = room.enter(where, KEPT_FOR_FIRE if path.endswith(FIRE) else 0)
         try:
-            if not self._has_room(where, scope["path"]):
+            if not has_room:
                 await exchange.problem(wait("busy", "too many requests are under way", 1))
-            elif scope["path"] == PATH:
+            elif path == PATH:
                 await self._read(scope, receive, exchange)
+            elif path == stream.PATH:
+                await self._feed.answer(scope, receive, exchange.send)
             else:
                 await self._app(scope, in_time(receive), exchange.send)
         except Problem as problem:
@@ -85,16 +96,8 @@ class Edge:
             FAULTS.exception("request %s: %s", exchange.name, scope["method"])
             await exchange.problem(Problem("internal", "a fault of the service; its own log says more under this request's name"))
         finally:
-            self._under_way -= 1
-            self._of_address[where] -= 1
-            if not self._of_address[where]:
-                del self._of_address[where]
+            room.leave(where)
             exchange.end(self._taken)
-
-    def _has_room(self, where: str, path: str) -> bool:
-        if path.endswith(FIRE):
-            return self._under_way <= MOST_AT_ONCE + KEPT_FOR_FIRE
-        return self._under_way <= MOST_AT_ONCE and self._of_address[where] <= MOST_OF_ONE
 
     async def _read(self, scope: Any, receive: Receive, exchange: _Exchange) -> None:
         if scope["method"] != "POST":
@@ -104,6 +107,30 @@ class Edge:
         assert identity is not None
         body = await self._readings.answer(identity, dict(scope["headers"]), in_time(receive))
         await exchange.answer(202, _JSON, body)
+
+
+class _Room:
+    """How many may be under way: `most` together, `of_one` of one address."""
+
+    def __init__(self, most: int, of_one: int) -> None:
+        self._most, self._of_one = most, of_one
+        self._under_way = 0
+        self._of_address: Counter[str] = Counter()
+
+    def enter(self, where: str, kept: int) -> bool:
+        """One more comes, who may use `kept` places that nobody else may, from whatever address; whether there is room. It leaves in any case."""
+        self._under_way += 1
+        self._of_address[where] += 1
+        if kept:
+            return self._under_way <= self._most + kept
+        return self._under_way <= self._most and self._of_address[where] <= self._of_one
+
+    def leave(self, where: str) -> None:
+        """One less."""
+        self._under_way -= 1
+        self._of_address[where] -= 1
+        if not self._of_address[where]:
+            del self._of_address[where]
 
 
 class _Exchange:

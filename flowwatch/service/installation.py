@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -26,16 +26,26 @@ from flowwatch.documents.compiled_site import or_
 from flowwatch.documents.deployment import Deployment, Via
 from flowwatch.documents.secrets import secret
 from flowwatch.evidence import Evidence
+from flowwatch.feed.cap_names import CapNames, names_in
+from flowwatch.feed.webhooks.courier import Courier
+from flowwatch.feed.webhooks.courier import Setting as CourierSetting
+from flowwatch.feed.webhooks.guard import Guard
+from flowwatch.feed.webhooks.outbox import Outbox
+from flowwatch.feed.webhooks.subscriptions import Subscriptions
+from flowwatch.handling.desk import Desk
+from flowwatch.handling.desk import Settings as DeskSettings
 from flowwatch.inputs.formats import family_readers
 from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.poll import PollSource
 from flowwatch.inputs.stager import EVERY_S, Stager
 from flowwatch.instance import next_generation, sole_instance
+from flowwatch.journal import Journal
+from flowwatch.journal.database import Database
 from flowwatch.journal.export import iso
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
 from flowwatch.log.time import clock_of
-from flowwatch.service.app import Service, Setting, build
+from flowwatch.service.app import Service, Setting, build, now_us
 from flowwatch.service.auth.identity import Areas
 from flowwatch.service.parts import Wires
 from flowwatch.service.server import limits_of
@@ -77,7 +87,23 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             wires = _wires(dispatcher, ledger)
             dispatcher.start()
             owned.callback(dispatcher.stop)
-        service = build(workspace, store, stager, Setting(Areas(said.areas), limits, wires, log_us=clock_of(workspace.log)))
+        desk = _desk(workspace, said)
+        desk.start()
+        owned.callback(desk.stop)
+        courier = _courier(workspace, said, store, desk)
+        courier.start()
+        owned.callback(courier.stop)
+        setting = Setting(
+            Areas(said.areas),
+            limits,
+            wires,
+            log_us=clock_of(workspace.log),
+            desk=desk,
+            courier=courier,
+            cap=said.feeds.cap,
+            public_url=or_(said.public_url, None),
+        )
+        service = build(workspace, store, stager, setting)
         owned.callback(service.close)
         sources = list(_sources(workspace, said, folder, stager, wires))
         for source in sources:
@@ -88,11 +114,53 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         yield service
 
 
-def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager) -> Dispatcher:
+def _document_of(workspace: Workspace) -> Callable[[str, str | None], Mapping[str, Any] | None]:
+    """What reads a site's compiled documents from the log: those of a version, or the newest."""
+
     def document_of(site: str, version: str | None) -> Mapping[str, Any] | None:
         with Evidence(workspace.log) as evidence:
             return evidence.document(site, version)
 
+    return document_of
+
+
+def _desk(workspace: Workspace, said: Deployment) -> Desk:
+    return Desk(
+        workspace.journal,
+        workspace.handling,
+        DeskSettings.of(said.alarms),
+        _document_of(workspace),
+        clock_of(workspace.log),
+        kept=workspace.state / "handling.kept",
+        naming=_cap_names(workspace, said),
+    )
+
+
+def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
+    """What gives CAP messages their identifiers, none of which is in the book already."""
+    names = CapNames(said.feeds.cap.code)
+    if workspace.handling.exists():
+        with Journal.open(workspace.handling, create=False) as book:
+            for name in names_in(book):
+                names.used(name)
+    return names
+
+
+def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk) -> Courier:
+    links = or_(said.public_url, None)
+    setting = CourierSetting(
+        workspace.handling,
+        workspace.journal,
+        Areas(said.areas),
+        Guard.of(said.feeds.webhooks.allow),
+        links or f"urn:flowwatch:{said.deployment}",
+        links,
+        desk.trouble,
+    )
+    return Courier(Outbox.open(store), Subscriptions(store, now_us), setting, now_us)
+
+
+def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager) -> Dispatcher:
     def report(site: str, payload: bytes, at_us: int) -> None:
         taken = stager.offer_report(site, payload, at_us)
         if taken is None:
@@ -105,7 +173,7 @@ def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Le
         ledger,
         # not below the clock, so that a folder that was restored or made anew is not taken for one that was fenced
         next_generation(workspace.serve_generation, at_least=int(time.time())),
-        document_of,
+        _document_of(workspace),
         report,
         actuators=[_actuator(name, way, folder) for name, way in said.actuators.items()],
         brokers=[_broker(name, broker, folder) for name, broker in said.brokers.items() if name in used],

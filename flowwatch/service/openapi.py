@@ -1,7 +1,7 @@
 """The API as an OpenAPI 3.1 document: what the framework knows of the handlers, with what is said elsewhere put in.
 
-That is: the readings' route, which goes past the framework; what each route needs of who asks (`routes.NEEDS`); and that every error is a
-problem document.
+That is: the readings' route and the feed's, which go past the framework; what each route needs of who asks (`routes.NEEDS`); and that every
+error is a problem document.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from litestar.types.internal_types import PathParameterDefinition
 
 import flowwatch
 from flowwatch.adapters.ndjson import Reading
+from flowwatch.feed import stream
+from flowwatch.feed.frames import KINDS
 from flowwatch.service.problems import MEDIA_TYPE, TYPES
 from flowwatch.service.readings import PATH
 from flowwatch.service.routes import NEEDS, Need, Where
@@ -71,6 +73,7 @@ def document(handlers: tuple[Any, ...]) -> bytes:
         "session": {"type": "apiKey", "in": "cookie", "name": "flowwatch_session", "description": "a person's; see POST /v1/session"},
     }
     api["paths"][PATH] = {"post": _readings_route()}
+    api["paths"][stream.PATH] = {"get": _feed_route()}
     for path, item in api["paths"].items():
         for method, operation in item.items():
             if (need := NEEDS.get((method.upper(), path))) is not None:
@@ -146,5 +149,42 @@ def _readings_route() -> dict[str, Any]:
         },
         "responses": {
             "202": {"description": "Taken, durably", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Taken"}}}}
+        },
+    }
+
+
+def _feed_route() -> dict[str, Any]:
+    place = {"type": "string", "pattern": "^j\\d{1,18}(\\.[0-9a-f]{8})?-h\\d{1,18}(\\.[0-9a-f]{8})?$"}
+    kinds = {"type": "array", "items": {"type": "string", "enum": list(KINDS)}}
+    return {
+        "operationId": "getFeed",
+        "summary": "What happens, as it happens",
+        "description": "Server-Sent Events: alerts, steps of handling, transitions, commands, devices, tasks, and every site's newest minute. "
+        "With the id of an event, everything behind it and then what comes; without, a snapshot of what stands first. See docs/feed.md.",
+        "parameters": [
+            {
+                "name": "since",
+                "in": "query",
+                "schema": place,
+                "description": "the id of the last event that you have; j0-h0: from the beginning",
+            },
+            {"name": "site", "in": "query", "schema": {"type": "string", "maxLength": 64}, "description": "of this site only"},
+            {
+                "name": "kinds",
+                "in": "query",
+                "style": "form",
+                "explode": False,
+                "schema": kinds,
+                "description": "these kinds of events only",
+            },
+            {
+                "name": "Last-Event-ID",
+                "in": "header",
+                "schema": place,
+                "description": "as since, and before it; browsers send it by themselves",
+            },
+        ],
+        "responses": {
+            "200": {"description": "A stream that does not end by itself", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
         },
     }

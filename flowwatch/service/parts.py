@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flowwatch.feed.caps import Caps
+from flowwatch.feed.webhooks.courier import Courier
+from flowwatch.handling.desk import Desk
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
 from flowwatch.service.auth.roster import Roster
 from flowwatch.service.auth.slowdown import Slowdown
 from flowwatch.service.auth.users import Users
+from flowwatch.service.opened import Opened
 from flowwatch.service.picture import Picture
 from flowwatch.service.problems import Problem
 from flowwatch.service.records import Hearing, Records
@@ -63,7 +67,13 @@ class Parts:
     slowdown: Slowdown
     roster: Roster
     now_us: Callable[[], int]
+    book: Opened
+    """The book of handling, to read."""
+    caps: Caps
     wires: Wires = field(default_factory=Wires)
+    desk: Desk | None = None
+    """Who tells people of incidents and takes their steps; None where nobody does."""
+    courier: Courier | None = None
 
     @property
     def areas(self) -> Areas:

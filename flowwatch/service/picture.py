@@ -6,7 +6,6 @@ left, when somebody asks, so the picture is as new as the journal. It holds what
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from flowwatch.core.entries import Entry, EntryKind, Estimate
-from flowwatch.journal import Journal
 from flowwatch.journal.export import iso, with_times
-from flowwatch.journal.pages import Mark, Sought
+from flowwatch.service.opened import Opened
 
 Body = dict[str, Any]
 OUTCOMES_KEPT: Final = 1_000
@@ -72,26 +70,12 @@ class Standing:
         )
 
 
-class Picture:
+class Picture(Opened):
     """The picture of one journal; without a journal yet, an empty one. For several threads."""
 
     def __init__(self, journal: Path) -> None:
-        self.path = journal
-        self._journal: Journal | None = None
-        self._inode = 0
+        super().__init__(journal)
         self._sites: dict[str, Standing] = {}
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Give the journal back."""
-        with self._lock:
-            self._leave()
-
-    @property
-    def journal(self) -> Journal | None:
-        """The journal, None before there is one. Raises `JournalError`. One that was replaced by a rebuild is opened anew."""
-        with self._lock:
-            return self._opened()
 
     def site(self, name: str) -> Standing:
         """What stands at the site now. Raises `JournalError`."""
@@ -127,26 +111,7 @@ class Picture:
         journal = self.journal
         return None if journal is None else journal.estimate_before(site, 2**62)
 
-    def page(self, sought: Sought, after: Mark | None, limit: int, *, newest: bool) -> tuple[list[Entry], Mark | None]:
-        """A page of the journal."""
-        journal = self.journal
-        return ([], after) if journal is None else journal.page(sought, after, limit, newest=newest)
-
-    def _opened(self) -> Journal | None:
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError:
-            self._leave()
-            return None
-        if self._journal is None or inode != self._inode:
-            self._leave()
-            self._journal, self._inode = Journal.open(self.path, create=False), inode
-        return self._journal
-
-    def _leave(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-        self._journal = None
+    def _forget(self) -> None:
         self._sites.clear()
 
 

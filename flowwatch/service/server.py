@@ -1,7 +1,7 @@
 """The service as a process: a socket, TLS by files if there are any, one event loop, and an end that finishes what it began.
 
-`SIGTERM` and Ctrl-C stop it: no new requests, those under way are finished (ten seconds at most), and what they staged is durable before the
-process ends.
+`SIGTERM` and Ctrl-C stop it: no new requests, streams end at once, requests under way are finished (ten seconds at most), and what they staged
+is durable before the process ends.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import uvicorn
 import uvloop
 from msgspec import UnsetType
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from flowwatch.documents.deployment import Deployment
 from flowwatch.documents.deployment import Limits as DeclaredLimits
@@ -97,7 +98,7 @@ def closing_socket(listening: Listening) -> Iterator[socket.socket]:
 
 
 async def _serve(app: Any, listening: Listening, bound: socket.socket, ready: Callable[[str], None]) -> None:
-    server = _Server(_config(app, listening))
+    server = _Server(_config(app, listening), app.stop)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
@@ -113,8 +114,10 @@ async def _serve(app: Any, listening: Listening, bound: socket.socket, ready: Ca
 class _Server(uvicorn.Server):
     """uvicorn's server, told to stop by us: its own way ends the process by the signal that it got."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        """`stopping`: ends what would last longer than the server waits."""
         super().__init__(config)
+        self._stopping = stopping
         self.up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -129,12 +132,21 @@ class _Server(uvicorn.Server):
         """End; a second time, at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
+        self._stopping()
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, and a request says how its connection is broken off: one that reads nothing cannot be ended in any other way."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)["flowwatch.abort"] = self.transport.abort
 
 
 def _config(app: Any, listening: Listening) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -13,7 +13,11 @@ from click.testing import CliRunner
 from flowwatch.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [path for folder in (".", "docs", "docs/decisions", "benchmarks") for path in sorted((ROOT / folder).glob("*.md"))]
+PAGES = [
+    path
+    for folder in (".", "docs", "docs/decisions", "docs/runbooks/zh", "docs/runbooks/en", "benchmarks")
+    for path in sorted((ROOT / folder).glob("*.md"))
+]
 
 
 def commands(page: Path) -> Iterator[str]:

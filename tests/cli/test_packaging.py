@@ -50,7 +50,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_the_wheel_carries_every_document_that_the_checkout_has(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    documents = [path.relative_to(ROOT) for folder in ("rules", "config") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    documents = [
+        path.relative_to(ROOT) for folder in ("rules", "config", "docs/runbooks") for path in (ROOT / folder).rglob("*") if path.is_file()
+    ]
     assert documents
     assert {f"flowwatch/shipped/{path.as_posix()}" for path in documents} <= inside
     assert not [name for name in inside if name.startswith(("tests/", "benchmarks/", "simulators/"))]

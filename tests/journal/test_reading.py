@@ -130,3 +130,12 @@ def test_parquet_opens_in_pandas_as_flat_tables(journal: Journal, tmp_path: Path
     assert mall["upper"].isna().tolist() == (~mall["known"]).tolist() == [True, *[False] * 19]
     assert (mall["upper"] - mall["lower"]).dropna().eq(1.0).all()
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["entries.parquet", "estimates.parquet"]
+
+
+def test_entries_are_chosen_by_what_they_say(journal: Journal) -> None:
+    words = journal.get("bund-7").body[5:25]
+    expected = [e for e in journal.entries("bund") if words in e.body]
+    assert expected
+    assert list(journal.saying(words, "bund")) == expected
+    assert list(journal.saying(words, "bund", expected[0].kind, expected[0].at)) == [e for e in expected if e.kind is expected[0].kind]
+    assert list(journal.saying(b"\xff nobody says this", "bund")) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable
@@ -20,6 +21,15 @@ from flowwatch.adapters.batch import Batch, numbered, stamped
 from flowwatch.adapters.ordinals import number_whole
 from flowwatch.core.engine import Engine
 from flowwatch.core.entries import canonical
+from flowwatch.documents.deployment import Alarms
+from flowwatch.evidence import Evidence
+from flowwatch.feed.webhooks.courier import Courier
+from flowwatch.feed.webhooks.courier import Setting as CourierSetting
+from flowwatch.feed.webhooks.guard import Guard
+from flowwatch.feed.webhooks.outbox import Outbox
+from flowwatch.feed.webhooks.subscriptions import Subscriptions
+from flowwatch.handling.desk import Desk, Settings
+from flowwatch.handling.telling import DocumentOf
 from flowwatch.journal import Journal
 from flowwatch.journal.database import Database
 from flowwatch.log import Inbox
@@ -143,6 +153,9 @@ class Place:
     client: httpx.AsyncClient
     now: Now
     fires: list[tuple[str, dict[str, Any]]]
+    desk: Desk
+    courier: Courier
+    """Not started: a test that wants deliveries starts it."""
 
     @property
     def parts(self) -> Any:
@@ -157,6 +170,24 @@ class Place:
         text, _ = self.parts.authenticator.tokens.add("test", scopes, areas, sites, by="test")
         return {"authorization": f"Bearer {text}"}
 
+    async def begun(self, path: str, headers: dict[str, str], query: bytes = b"") -> int:
+        """The status of an answer that does not end by itself; hangs up when it has begun."""
+        found: list[int] = []
+        done = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            found.append(message.get("status", 0))
+            done.set()
+
+        async def receive() -> Any:
+            await done.wait()
+            return {"type": "http.disconnect"}
+
+        given = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": given, "client": ("127.0.0.1", 1)}
+        await self.service.app(scope, receive, send)  # type: ignore[arg-type]
+        return found[0]
+
     async def signed_in(self, name: str) -> dict[str, str]:
         """Headers of a new session."""
         answer = await self.client.post("/v1/session", json={"name": name, "password": PASSWORD})
@@ -164,6 +195,16 @@ class Place:
         self.client.cookies.clear()
         cookie = answer.headers["set-cookie"].partition(";")[0]
         return {"cookie": cookie, "x-csrf-token": answer.json()["csrf"]}
+
+
+def document_of(path: Path) -> DocumentOf:
+    """The documents in the log, for a desk."""
+
+    def found(site: str, version: str | None) -> dict[str, Any] | None:
+        with Evidence(path) as evidence:
+            return evidence.document(site, version)
+
+    return found
 
 
 def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now | None = None, connected: bool = False) -> Place:
@@ -182,7 +223,15 @@ def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now
     wires = Wires(connected=connected, on_fire=lambda site, record: fires.append((site, record)))
     passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     stager = PlainStager(root / "log", clock)
-    setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, now_us=clock, now_s=clock.seconds)
+    desk = Desk(root / "journal.db", root / "handling.db", Settings.of(Alarms()), document_of(root / "log"), clock)
+    desk.start()
+    owned.callback(desk.stop)
+    subscriptions = Subscriptions(store, clock)
+    of_courier = CourierSetting(
+        root / "handling.db", root / "journal.db", Areas(AREAS), Guard.of(["127.0.0.0/8"]), "urn:flowwatch:test", None, desk.trouble
+    )
+    courier = Courier(Outbox.open(store), subscriptions, of_courier, clock)
+    setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, now_us=clock, now_s=clock.seconds, desk=desk, courier=courier)
     service = build(Workspace(root), store, stager, setting)
     owned.callback(service.close)
     users = service.parts.users
@@ -190,4 +239,4 @@ def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now
         users.add(role.value, PASSWORD, [Grant(role, "huangpu/yuyuan")])
     users.add("chief", PASSWORD, [Grant(Role.ADMIN)])
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=service.app), base_url=ORIGIN)  # type: ignore[arg-type]
-    return Place(live, Workspace(root), store, service, stager, client, clock, fires)
+    return Place(live, Workspace(root), store, service, stager, client, clock, fires, desk, courier)

@@ -201,6 +201,12 @@ def test_names_that_look_alike_are_not_two_people(place: Place) -> None:
             users.add(name, PASSWORD, [Grant(Role.VIEWER)])
 
 
+def test_nobody_is_called_as_records_call_what_no_person_did(place: Place) -> None:
+    for name in ("flowwatch", "Flowwatch", "engine"):
+        with pytest.raises(UserError, match="expected another name"):
+            place.parts.users.add(name, PASSWORD, [])
+
+
 def test_a_name_that_nobody_has_fails_alike_and_as_slowly(place: Place, run: Run) -> None:
     async def work() -> None:
         one, other = await log_in(place, "operator", "wrong password!"), await log_in(place, "nobody", "wrong password!")

@@ -18,6 +18,7 @@ from flowwatch.journal.pages import Mark, Sought, StaleMarkError
 from flowwatch.journal.tables import site_of
 from flowwatch.service.auth.identity import Identity, Role, Scope
 from flowwatch.service.given import GivenIdentity, GivenParts, InPath
+from flowwatch.service.opened import Opened
 from flowwatch.service.parts import Parts, micros
 from flowwatch.service.picture import plain_page
 from flowwatch.service.problems import Problem, unknown
@@ -54,17 +55,7 @@ def journal(  # noqa: PLR0913, PLR0917 - a query has a parameter for each thing 
     Go on with `after=` the `next` of the page before and the same other parameters: no entry is skipped and none comes twice, while the
     journal grows.
     """
-    mark = None if after is None else _mark(after, order)
-    bounds = (None if since is None else micros(since, "since"), None if until is None else micros(until, "until"))
-    sought = Sought(_chains(site, identity, parts), kind, *bounds)
-    try:
-        found, last = parts.picture.page(sought, mark, limit + 1, newest=order == "newest")
-        more = len(found) > limit
-        if more:
-            found, last = parts.picture.page(sought, mark, limit, newest=order == "newest")
-    except StaleMarkError as error:
-        raise Problem("bad-cursor", "the journal was made anew since that page was read; begin again without a cursor") from error
-    return Page(list(plain_page(found)), None if last is None else _cursor(last, order), more)
+    return paged(parts.picture, chains(site, identity, parts), kind, since, until, after, limit, order)
 
 
 @get("/v1/journal/{id:str}", summary="One entry")
@@ -81,8 +72,31 @@ def explanation(id: InPath, identity: GivenIdentity, parts: GivenParts, lang: Fr
     return explain.explanation(_found(id, identity, parts)[0], parts.sites.log, id, lang)
 
 
-def _chains(site: str | None, identity: Identity, parts: Parts) -> list[str] | None:
-    """The chains that are asked for and may be read; None for all."""
+def paged(
+    opened: Opened,
+    of: list[str] | None,
+    kind: EntryKind | None,
+    since: datetime | None,
+    until: datetime | None,
+    after: str | None,
+    limit: int,
+    order: Order,
+) -> Page:
+    """A page of a journal's chains (None: all), behind the cursor `after`. Raises `Problem`."""
+    mark = None if after is None else _mark(after, order)
+    sought = Sought(of, kind, None if since is None else micros(since, "since"), None if until is None else micros(until, "until"))
+    try:
+        found, last = opened.page(sought, mark, limit + 1, newest=order == "newest")
+        more = len(found) > limit
+        if more:
+            found, last = opened.page(sought, mark, limit, newest=order == "newest")
+    except StaleMarkError as error:
+        raise Problem("bad-cursor", "the journal was made anew since that page was read; begin again without a cursor") from error
+    return Page(list(plain_page(found)), None if last is None else _cursor(last, order), more)
+
+
+def chains(site: str | None, identity: Identity, parts: Parts) -> list[str] | None:
+    """The chains that are asked for and may be read; None for all. Raises `Problem` for a site that is not seen."""
     seen = parts.sites.seen_by(identity)
     if site is not None:
         if site not in seen:

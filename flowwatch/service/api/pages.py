@@ -12,7 +12,8 @@ from flowwatch.service.edge import PAGE_POLICY
 from flowwatch.service.given import GivenDocument, InPath
 from flowwatch.service.problems import unknown
 
-_KINDS: Final = {"docs.css": "text/css; charset=utf-8", "docs.js": "text/javascript; charset=utf-8"}
+_STYLE: Final = "text/css"
+_KINDS: Final = {"docs.css": _STYLE, "docs.js": "text/javascript", "runbooks.css": _STYLE}
 
 
 @get("/health", sync_to_thread=False, include_in_schema=False)
@@ -30,12 +31,12 @@ def openapi(document: GivenDocument) -> Response[bytes]:
 @get("/docs", sync_to_thread=False, include_in_schema=False)
 def docs() -> Response[bytes]:
     """The page."""
-    return _page("docs.html", "text/html; charset=utf-8")
+    return _page("docs.html", "text/html")
 
 
 @get("/docs/{asset:str}", sync_to_thread=False, include_in_schema=False)
 def asset(asset: InPath) -> Response[bytes]:
-    """Its style and script."""
+    """Its style and script, and the style of the run books."""
     if asset not in _KINDS:
         raise unknown("not-found", "page", asset, _KINDS)
     return _page(asset, _KINDS[asset])

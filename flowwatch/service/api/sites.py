@@ -1,4 +1,4 @@
-"""Sites and what stands at them: zones with their people, gates with what is asked of them, plans, documents, open incidents."""
+"""Sites and what stands at them: zones with their people, gates with what is asked of them, plans, documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 from flowwatch.journal.export import iso, with_times
 from flowwatch.service.given import GivenIdentity, GivenParts, InPath
 from flowwatch.service.parts import Parts
-from flowwatch.service.picture import Body, Standing, people, told
+from flowwatch.service.picture import Standing, people, told
 from flowwatch.service.problems import unknown
 from flowwatch.service.threads import threaded
 
@@ -116,12 +116,6 @@ class VersionTold(Struct, frozen=True):
     in_force: bool
 
 
-class Incidents(Struct, frozen=True):
-    """Open incidents."""
-
-    incidents: list[dict[str, Any]]
-
-
 @get("/v1/sites", summary="Sites")
 @threaded
 def sites(identity: GivenIdentity, parts: GivenParts) -> list[SiteTold]:
@@ -211,21 +205,6 @@ def plans(site: InPath, parts: GivenParts) -> Plans:
     return Plans(site, newest[-1].version if newest else None, in_force, _stages(standing), list(document["plans"]))
 
 
-@get("/v1/sites/{site:str}/incidents", summary="Open incidents of a site")
-@threaded
-def site_incidents(site: InPath, parts: GivenParts) -> Incidents:
-    """What the command room must know of, the oldest first."""
-    return Incidents([_incident(body) for body in parts.picture.incidents(site)])
-
-
-@get("/v1/incidents", summary="Open incidents")
-@threaded
-def incidents(identity: GivenIdentity, parts: GivenParts) -> Incidents:
-    """The open incidents of all sites that you see, the oldest first."""
-    found = [body for name in parts.sites.seen_by(identity) for body in parts.picture.incidents(name)]
-    return Incidents([_incident(body) for body in sorted(found, key=lambda body: (body["since_us"], body["incident"]))])
-
-
 @get("/v1/sites/{site:str}/documents", summary="Versions of documents")
 @threaded
 def documents(site: InPath, parts: GivenParts) -> list[VersionTold]:
@@ -263,9 +242,3 @@ def _site_told(name: str, parts: Parts) -> SiteTold:
 
 def _stages(standing: Standing) -> dict[str, str]:
     return {plan: str(body["to"]) for plan, body in sorted(standing.stages.items())}
-
-
-def _incident(body: Body) -> Body:
-    return told(
-        body, "id", "site", "incident", "state", "what", "subject", "level", "reason", "since_us", "headline", "instruction", "detail"
-    )

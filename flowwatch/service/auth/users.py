@@ -16,6 +16,8 @@ from flowwatch.service.auth.identity import AREA, EVERYWHERE, Grant, Role
 from flowwatch.service.auth.passwords import Passwords
 from flowwatch.service.tables import grants, sessions, users
 
+RESERVED: Final = ("flowwatch", "engine")
+"""Who decides and who takes the steps that nobody takes by hand."""
 NAME: Final = re.compile(r"[^\W_][\w.@-]{0,63}")
 """Letters (of any script) and digits, then also . _ @ -; 64 characters at most."""
 
@@ -45,6 +47,8 @@ class Users:
         """A new person. Raises `UserError`, `WeakPasswordError`."""
         if not NAME.fullmatch(name) or normalize("NFKC", name) != name:
             raise UserError(f'"{name:.80}" is no name; expected letters and digits, then also . _ @ -, 64 characters at most')
+        if name.casefold() in RESERVED:
+            raise UserError(f'"{name}" stands in records for what no person did, expected another name')
         checked(given)
         kept, now = self._passwords.kept(name, password), self._now_us()
 

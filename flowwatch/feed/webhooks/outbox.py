@@ -1,0 +1,190 @@
+"""What is still to be delivered, and what came of it: rows that are there before anything is sent, and stay until it was received or given up.
+
+What the journal and the book have new becomes rows in one transaction with how far they were read, so after a crash nothing is left out; a row has
+the event's own name, so nothing is there twice, also where a journal that was made anew is read from its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, Index, LargeBinary, MetaData, Table, Text, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from flowwatch.feed.webhooks import subscriptions
+from flowwatch.journal.database import Database
+from flowwatch.journal.follower import BEGINNING, Place
+from flowwatch.journal.tables import Whole
+
+KEPT_US: Final = 30 * 86_400 * 1_000_000
+"""How long a row is kept after its event: what is older is never sent anew."""
+
+metadata = MetaData()
+
+
+class State(StrEnum):
+    """How a delivery stands."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    """Given up; it can be replayed by hand."""
+
+
+outbox = Table(
+    "webhook_outbox",
+    metadata,
+    Column("subscription", Text, primary_key=True),
+    Column("event", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("rank", Whole, nullable=False),
+    Column("at_us", Whole, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("failures", Whole, nullable=False),
+    Column("next_us", Whole, nullable=False),
+    Column("status", Whole),
+    Column("why", Text),
+    Column("answered_us", Whole),
+    Index("webhook_outbox_due", "subscription", "state", "next_us"),
+    sqlite_strict=True,
+)
+"""One row a subscription and event. `rank`: how urgent; `status`, `why`: the last answer."""
+
+places = Table(
+    "webhook_places",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("row", Whole, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    sqlite_strict=True,
+)
+"""How far the book and the journal were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A new delivery."""
+
+    subscription: str
+    event: str
+    body: bytes
+    rank: int
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of the outbox."""
+
+    subscription: str
+    event: str
+    body: bytes
+    rank: int
+    at_us: int
+    state: str
+    failures: int
+    next_us: int
+    status: int | None
+    why: str | None
+    answered_us: int | None
+
+
+class Outbox:
+    """The outbox in the service's database; for several threads. Any method raises `JournalError` if the file fails."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, database: Database) -> Outbox:
+        """The outbox, with its tables made where they are not there."""
+
+        def work(connection: Connection) -> None:
+            metadata.create_all(connection)
+            subscriptions.metadata.create_all(connection)
+
+        database.write(work)
+        return cls(database)
+
+    def place(self, source: str) -> Place:
+        """How far `source` was read."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(places).where(places.c.source == source)).first()
+        return BEGINNING if row is None else Place(row.row, row.hash)
+
+    def put(self, due: Sequence[Due], read: Iterable[tuple[str, Place]], now_us: int) -> None:
+        """Keep new deliveries, and how far each source was read, together."""
+        rows = [
+            {"subscription": d.subscription, "event": d.event, "body": d.body, "rank": d.rank, "at_us": d.at_us}
+            | {"state": State.WAITING.value, "failures": 0, "next_us": now_us}
+            for d in due
+        ]
+        marks = [{"source": source, "row": place.row, "hash": place.hash} for source, place in read]
+
+        def work(connection: Connection) -> None:
+            if rows:
+                connection.execute(upsert(outbox).on_conflict_do_nothing(), rows)
+            for mark in marks:
+                values = {name: mark[name] for name in ("row", "hash")}
+                connection.execute(upsert(places).values(**mark).on_conflict_do_update(index_elements=["source"], set_=values))
+
+        self._database.write(work)
+
+    def due(self, subscription: str, now_us: int, limit: int) -> list[Delivery]:
+        """What waits and may go now: the most urgent first, then the oldest."""
+        o = outbox.c
+        ask = select(outbox).where(o.subscription == subscription, o.state == State.WAITING.value, o.next_us <= now_us)
+        return self._rows(ask.order_by(o.rank.desc(), o.at_us, o.event).limit(limit))
+
+    def latest(self, subscription: str, limit: int, state: State | None = None) -> list[Delivery]:
+        """The newest deliveries, newest first."""
+        o = outbox.c
+        ask = select(outbox).where(o.subscription == subscription)
+        if state is not None:
+            ask = ask.where(o.state == state.value)
+        return self._rows(ask.order_by(o.at_us.desc(), o.event.desc()).limit(limit))
+
+    def delivered(self, one: Delivery, status: int, now_us: int) -> None:
+        """It was received."""
+        self._set(one, state=State.DELIVERED.value, status=status, why=None, answered_us=now_us)
+
+    def failed(self, one: Delivery, wait_us: int | None, status: int | None, why: str, now_us: int) -> None:
+        """It was not; it is tried again after `wait_us`, or given up."""
+        after = {"state": State.DEAD.value} if wait_us is None else {"next_us": now_us + wait_us}
+        self._set(one, failures=one.failures + 1, status=status, why=why[:300], answered_us=now_us, **after)
+
+    def replay(self, subscription: str, now_us: int, *, since_us: int | None = None, events: Sequence[str] | None = None) -> int:
+        """Send again what was delivered or given up: since a time, or these; how many."""
+        o = outbox.c
+        chosen = update(outbox).where(o.subscription == subscription, o.state != State.WAITING.value)
+        if since_us is not None:
+            chosen = chosen.where(o.at_us >= since_us)
+        if events is not None:
+            chosen = chosen.where(o.event.in_(events))
+        statement = chosen.values(state=State.WAITING.value, failures=0, next_us=now_us)
+        return self._database.write(lambda connection: connection.execute(statement).rowcount)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Subscription -> state -> how many."""
+        found: dict[str, dict[str, int]] = {}
+        ask = select(outbox.c.subscription, outbox.c.state, func.count()).group_by(outbox.c.subscription, outbox.c.state)
+        with self._database.reading() as connection:
+            for name, state, count in connection.execute(ask):
+                found.setdefault(name, {})[state] = count
+        return found
+
+    def forget(self, before_us: int) -> None:
+        """Remove what is too old, and what belongs to no subscription any more."""
+        gone = outbox.c.subscription.not_in(select(subscriptions.table.c.id))
+        self._database.write(lambda connection: connection.execute(delete(outbox).where((outbox.c.at_us < before_us) | gone)))
+
+    def _set(self, one: Delivery, **values: Any) -> None:
+        this = (outbox.c.subscription == one.subscription) & (outbox.c.event == one.event)
+        self._database.write(lambda connection: connection.execute(update(outbox).where(this).values(**values)))
+
+    def _rows(self, ask: Any) -> list[Delivery]:
+        with self._database.reading() as connection:
+            return [Delivery(*row) for row in connection.execute(ask)]

@@ -1,0 +1,173 @@
+"""One incident as people handle it: the axes condition, handling, shelving, suppression; whose it is, and its clocks.
+
+The state follows from the records of the book alone (`after_alert`, `after_step`): whoever reads the same records has the same incident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from flowwatch.handling.kinds import RANKS
+from flowwatch.handling.records import Act, Alert, Handling, Shown, Step
+
+SUPPRESSED: Final = (Shown.PARENT, Shown.GROUP, Shown.FLOOD)
+"""Something else stands for it; its own clocks wait."""
+FOREVER_US: Final = 2**62
+"""The end of a shelving that lasts as long as the condition."""
+
+
+class Clock(Struct, frozen=True):
+    """When a step is due, and how it stands: "running", "warned" (80 %), "overdue", "met" (the step was taken), "stopped" (nobody need)."""
+
+    name: str
+    begun_us: int
+    due_us: int
+    state: str
+
+
+class Incident(Struct, frozen=True, kw_only=True):
+    """One incident. `begun_us`: since when its clocks run in this cycle; `duty`: who answers for it now, as an index of `alarms.duties`."""
+
+    site: str
+    name: str
+    what: str
+    subject: str
+    level: str | None
+    priority: str | None
+    active: bool
+    since_us: int
+    told_us: int
+    alert: Alert
+    alert_id: str
+    shown: Shown
+    begun_us: int
+    worst: str | None = None
+    """The most urgent that it was since anybody was last asked to acknowledge it."""
+    ended_us: int | None = None
+    handling: Handling = Handling.NEW
+    cycle: int = 1
+    escalated: int = 0
+    by: str | None = None
+    unit: str | None = None
+    parent: str | None = None
+    shelved_until: int | None = None
+    deferred_until: int | None = None
+    maintained: bool = False
+    warned: tuple[str, ...] = ()
+    overdue: tuple[str, ...] = ()
+    last_step_us: int | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether people still have it before them."""
+        return self.handling is not Handling.CLOSED
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is about, whatever number it has this time."""
+        return self.what, self.subject
+
+    @property
+    def drill(self) -> bool:
+        """Whether it is only a drill."""
+        return self.alert.drill
+
+    @property
+    def shelved(self) -> bool:
+        """Whether a person shelved it."""
+        return self.shelved_until is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody need answer it now, so that its clocks stand: something stands for it, or a person put it off."""
+        return self.parent is not None or self.shelved or self.deferred_until is not None or self.maintained
+
+    @property
+    def latched(self) -> bool:
+        """Whether it stays after its end until somebody acknowledges it: orange and red do."""
+        return RANKS[self.worst] >= RANKS["II"] and not self.drill
+
+    @property
+    def finished(self) -> bool:
+        """Whether it can be closed without anybody: it ended, nobody was sent, and it was seen or need not be."""
+        if self.active or not self.open or self.deferred_until is not None:
+            return False
+        return self.handling is Handling.ACKNOWLEDGED or (self.handling is Handling.NEW and not self.latched)
+
+
+def begun(alert: Alert, alert_id: str, at_us: int) -> Incident:
+    """The incident of a first alert, told at `at_us`."""
+    return Incident(
+        site=alert.site,
+        name=alert.incident,
+        what=alert.what,
+        subject=alert.subject,
+        level=alert.level,
+        priority=alert.priority,
+        worst=alert.priority,
+        active=alert.state != "cleared",
+        since_us=alert.since_us,
+        told_us=at_us,
+        alert=alert,
+        alert_id=alert_id,
+        shown=alert.shown,
+        begun_us=at_us,
+        parent=alert.parent,
+        maintained=alert.shown is Shown.MAINTENANCE,
+        shelved_until=FOREVER_US if alert.shown is Shown.SHELVED else None,
+    )
+
+
+def after_alert(incident: Incident, alert: Alert, alert_id: str, at_us: int) -> Incident:
+    """After one more alert about it. What became worse, or is raised again, is opened again by a step of its own."""
+    ended = alert.state == "cleared"
+    made = replace(incident, alert=alert, alert_id=alert_id, active=not ended, ended_us=at_us if ended else None, level=alert.level)
+    if ended:
+        return replace(made, level=incident.level, shelved_until=None if incident.shelved_until == FOREVER_US else incident.shelved_until)
+    made = replace(made, priority=alert.priority, worst=max(incident.worst, alert.priority, key=lambda p: RANKS[p]))
+    return made if alert.shown is Shown.SAME else replace(made, shown=alert.shown)
+
+
+def after_step(incident: Incident, step: Step, at_us: int) -> Incident:
+    """After a step."""
+    made = replace(incident, handling=step.handling, last_step_us=at_us)
+    return replace(made, **_changes(made, step, at_us))
+
+
+_AGAIN: Final[dict[str, Any]] = {"warned": (), "overdue": ()}
+"""What a clock that begins anew forgets."""
+_ANEW: Final[Mapping[str, Any]] = (
+    _AGAIN
+    | dict.fromkeys(("by", "unit", "parent", "shelved_until", "deferred_until"))
+    | {
+        "escalated": 0,
+        "maintained": False,
+        "shown": Shown.WORSE,
+    }
+)
+"""What an incident that is opened again forgets."""
+
+
+def _changes(made: Incident, step: Step, at_us: int) -> dict[str, Any]:
+    """The fields that a step changes besides the handling."""
+    again = {**_AGAIN, "begun_us": at_us}
+    changed: Mapping[Act, dict[str, Any]] = {
+        Act.ACKNOWLEDGE: {"by": step.by},
+        Act.DISPATCH: {"unit": step.to, "by": made.by or step.by},
+        Act.RETURN: {"unit": None},
+        Act.REOPEN: {**_ANEW, "begun_us": at_us, "cycle": step.cycle, "worst": made.priority},
+        Act.DEFER: {"deferred_until": step.until_us},
+        Act.RESUME: {**again, "deferred_until": None},
+        Act.SHELVE: {"shelved_until": FOREVER_US if step.until_us is None else step.until_us},
+        Act.UNSHELVE: {**again, "shelved_until": None},
+        Act.MAINTAIN: {"maintained": True},
+        Act.WARN: {"warned": (*made.warned, step.clock or "")},
+        Act.ESCALATE: {"overdue": (*made.overdue, step.clock or ""), "escalated": made.escalated + 1},
+        Act.SUPPRESS: {"parent": step.to},
+        Act.UNSUPPRESS: {**again, "parent": None, "maintained": False},
+    }
+    return changed.get(step.act, {})

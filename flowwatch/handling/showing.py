@@ -1,0 +1,291 @@
+"""Whether an alert is shown to people as a new one, and what stands for it where it is not.
+
+Rules, the first that holds decides:
+
+1. what ended, what changed and is no worse, and what nobody need answer does not sound;
+2. what is red always does;
+3. what is under maintenance, shelved, or stood for by another open incident does not;
+4. what comes back soon after it ended is the old one coming back, unless it is worse now; yellow or blue that comes back at once flickers, and is
+   told once it has stayed;
+5. several of one kind at one site sound once, as a group;
+6. while more come than a person can read, yellow and blue are gathered; orange sounds. They leave room for what is orange and red.
+
+Everything that does not sound stands in the record with its reason, and in the list of what is open. Pure functions of what the desk knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from msgspec.structs import replace
+
+from flowwatch.handling import kinds
+from flowwatch.handling.incident import Incident
+from flowwatch.handling.kinds import RANKS, Own
+from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Said, Shown, Step
+from flowwatch.handling.ward import WINDOW_US, Ward, key
+
+_MAINTAINED: Final = ("counter_silent", "gate_lost", "gate_unanswered", "gate_wrong_mode", "gate_contradicted")
+"""Kinds that speak of a device that may be under maintenance."""
+
+SETTLES_US: Final = 60 * 1_000_000
+"""What comes back within this of its end flickers; once it has stayed for as long it is told. Chatter is three changes in so long (ISA-18.2)."""
+URGENT_SHARE: Final = 0.3
+"""The part of a flood's bound that is kept for orange and red, which sound in a flood, too. ASSUMED."""
+
+Standing: TypeAlias = Generator[Alert | Step, None, str | None]
+"""Writes what begins, and gives the name of the incident that stands for an alert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A deployment's choices: `returns_us` for coming back, alerts in ten minutes from and until which there is a flood."""
+
+    returns_us: int
+    flood_from: int
+    flood_until: int
+
+    @property
+    def mild(self) -> int:
+        """So many sound in ten minutes before yellow and blue are gathered, the flood's own alert among them."""
+        return max(2, self.flood_from - round(self.flood_from * URGENT_SHARE))
+
+
+def shown(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> tuple[Shown, str | None]:
+    """Why the alert (with its priority, not told yet) is shown or not, and the incident that stands for it; groups and floods aside."""
+    present = ward.incidents.get(alert.incident)
+    if alert.state == "cleared":
+        return Shown.ENDED, None
+    if alert.priority is None or alert.drill:
+        return Shown.NOTICE, None
+    if present is not None and RANKS[alert.priority] <= RANKS[present.priority]:
+        return Shown.SAME, None
+    fresh = Shown.RAISED if present is None else Shown.WORSE
+    if alert.priority == "I":
+        return fresh, None
+    return _put_aside(ward, alert, at_us, rules, present) or (fresh, None)
+
+
+def _put_aside(ward: Ward, alert: Alert, at_us: int, rules: Rules, present: Incident | None) -> tuple[Shown, str | None] | None:
+    """Why an alert that is new or worse, and not red, does not sound by itself; None where it does."""
+    if alert.what in _MAINTAINED and ward.maintained.get(alert.subject, 0) > at_us:
+        return Shown.MAINTENANCE, None
+    if present is not None:
+        return None
+    if ward.shelved.get(key(alert.what, alert.subject), 0) > at_us:
+        return Shown.SHELVED, None
+    parent = parent_of(ward, alert)
+    if parent is not None:
+        return Shown.PARENT, parent.name
+    before = ward.ended.get(key(alert.what, alert.subject))
+    if before is not None and at_us - before.at_us <= rules.returns_us and RANKS[alert.priority] <= RANKS[before.priority]:
+        flickers = RANKS[alert.priority] < RANKS["II"] and at_us - before.at_us <= SETTLES_US
+        return Shown.RETURNED, before.incident if flickers else None
+    return None
+
+
+def parent_of(ward: Ward, alert: Alert) -> Incident | None:
+    """The open incident that stands for the alert: never one that is suppressed itself."""
+    over = kinds.PARENTS.get(alert.what, ())
+    found = [i for i in ward.incidents.values() if i.active and i.what in over and i.subject == alert.subject and i.parent is None]
+    return min(found, key=lambda i: (over.index(i.what), i.since_us), default=None)
+
+
+def tell(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[Alert | Step]:
+    """What is written for one alert: groups and floods that begin with it, the alert itself, and what follows from it.
+
+    Each thing must be taken by `ward` before the next is asked for.
+    """
+    present = ward.incidents.get(alert.incident)
+    why, parent = shown(ward, alert, at_us, rules)
+    if why in SHOWN and alert.priority != "I":
+        group = yield from _grouped(ward, alert, at_us)
+        if group is not None:
+            why, parent = Shown.GROUP, group
+        elif RANKS[alert.priority] < RANKS["II"]:
+            flood = yield from _flooded(ward, alert, at_us, rules)
+            if flood is not None:
+                why, parent = Shown.FLOOD, flood
+    yield replace(alert, shown=why, parent=parent)
+    if why is Shown.WORSE and present is not None:
+        yield _step(present, Act.REOPEN, cycle=present.cycle + 1, handling=Handling.NEW, reason="it became worse")
+    if alert.state == "cleared":
+        yield from _after_end(ward, alert, at_us, rules)
+    elif why in SHOWN:
+        yield from _stands_for(ward, alert)
+
+
+def _stands_for(ward: Ward, alert: Alert) -> Iterator[Step]:
+    """What is open already and is stood for by the new one from now on."""
+    for child in list(ward.incidents.values()):
+        over = kinds.PARENTS.get(child.what, ())
+        if alert.what in over and child.subject == alert.subject and child.active and child.parent is None and child.priority != "I":
+            yield _step(child, Act.SUPPRESS, to=alert.incident, reason=alert.what)
+
+
+def _after_end(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[Alert | Step]:
+    """What ends with an incident: it is closed if nobody need see it, its children stand for themselves, its group is over with its last."""
+    yield from closing(ward, alert.incident)
+    for child in ward.children(alert.incident):
+        yield _unsuppressed(child, f"{alert.incident} ended")
+    group = kinds.GROUPS.get(alert.what)
+    own = None if group is None else ward.own_open(group)
+    if own is not None and not ward.children(own.name):
+        yield from end(ward, own)
+    yield from flood_over(ward, at_us, rules)
+
+
+def closing(ward: Ward, name: str) -> Iterator[Step]:
+    """Close an incident that ended and that nobody need see any more."""
+    incident = ward.incidents.get(name)
+    if incident is not None and incident.finished:
+        yield _step(incident, Act.CLOSE, handling=Handling.CLOSED, reason="it ended")
+
+
+def flood_over(ward: Ward, at_us: int, rules: Rules) -> Iterator[Alert | Step]:
+    """End the flood once few came in ten minutes, and few of those that it gathered are still open: they stand for themselves then."""
+    flood = ward.own_open(Own.FLOOD)
+    if flood is None:
+        return
+    waiting = ward.children(flood.name)
+    recent = sum(at > at_us - WINDOW_US for at in (*ward.sounded, *ward.gathered))
+    if recent + len(waiting) >= rules.flood_until:
+        return
+    for child in waiting:
+        yield _unsuppressed(child, f"{flood.name} ended")
+    yield _step(flood, Act.FLOOD_OVER, reason="few come")
+    yield from end(ward, flood)
+
+
+def _grouped(ward: Ward, alert: Alert, at_us: int) -> Standing:
+    """The group that stands for the alert, begun now if it is the one too many; None where it stands for itself."""
+    what = kinds.GROUPS.get(alert.what)
+    if what is None or alert.incident in ward.incidents:
+        return None
+    group = ward.own_open(what)
+    if group is not None:
+        return group.name
+    flood = ward.own_open(Own.FLOOD)
+    urgent = flood is not None and RANKS[kinds.USUAL[what]] >= RANKS["II"]  # what is gathered one by one may be orange together
+    alike = [
+        i
+        for i in ward.incidents.values()
+        if i.what == alert.what and i.active and i.priority != "I" and i.told_us > at_us - kinds.GROUP_US
+        if not i.waits or (urgent and flood is not None and i.parent == flood.name)
+    ]
+    if len(alike) + 1 < kinds.GROUP_FROM:
+        return None
+    name = own_name(ward)
+    yield own_alert(what, alert.site, kinds.USUAL[what], at_us, _group_text(what, len(alike) + 1), name=name)
+    yield Step(site=alert.site, incident=name, act=Act.GROUP, by=FLOWWATCH, reason=what.value)
+    for incident in alike:
+        yield _step(incident, Act.SUPPRESS, to=name, reason=what.value)
+    return name
+
+
+def _flooded(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Standing:
+    """The flood that gathers the alert, begun now if it is the one too many; None where it sounds."""
+    flood = ward.own_open(Own.FLOOD)
+    if flood is not None:
+        return flood.name
+    # one less, because the flood's own alert sounds in the place of the one that began it
+    if sum(at > at_us - WINDOW_US for at in ward.sounded) + 1 < rules.mild:
+        return None
+    name = own_name(ward)
+    yield own_alert(Own.FLOOD, alert.site, kinds.USUAL[Own.FLOOD], at_us, _FLOOD, name=name)
+    yield Step(site=alert.site, incident=name, act=Act.FLOOD, by=FLOWWATCH, reason="more than a person can read")
+    return name
+
+
+def timed(ward: Ward, now_us: int, rules: Rules) -> Iterator[Alert | Step]:
+    """What the time alone brings: a maintenance that is over, a flood that has passed."""
+    ward.forget(now_us)
+    for incident in [i for i in ward.incidents.values() if i.maintained]:
+        if ward.maintained.get(incident.subject, 0) <= now_us:
+            yield _step(incident, Act.UNSUPPRESS, reason="the maintenance is over", detail={"sounds": incident.active})
+            yield from closing(ward, incident.name)
+    for incident in [i for i in ward.incidents.values() if _flickers(i) and i.told_us + SETTLES_US <= now_us]:
+        yield _unsuppressed(incident, "it stays")
+    yield from flood_over(ward, now_us, rules)
+
+
+def next_timed(ward: Ward) -> int | None:
+    """When the time alone may bring something; None if it will not."""
+    ends = [ward.maintained.get(i.subject, 0) for i in ward.incidents.values() if i.maintained]
+    ends += [i.told_us + SETTLES_US for i in ward.incidents.values() if _flickers(i)]
+    if ward.own_open(Own.FLOOD) is not None:
+        came = [*ward.sounded, *ward.gathered]
+        ends += [at + WINDOW_US for at in came]
+    return min(ends, default=None)
+
+
+def end(ward: Ward, incident: Incident) -> Iterator[Alert | Step]:
+    """End one of the desk's own incidents."""
+    ended = replace(incident.alert, state="cleared", shown=Shown.ENDED, parent=None, text=_ENDED.get(incident.what, incident.alert.text))
+    yield ended
+    yield from closing(ward, incident.name)
+
+
+def own_name(ward: Ward) -> str:
+    """The name of the next incident that the desk raises itself at a site."""
+    return f"{ward.site}-h{ward.own + 1}"
+
+
+def own_alert(what: Own, site: str, priority: str | None, at_us: int, text: Said, *, name: str, subject: str = "site") -> Alert:
+    """The first alert of an incident of the desk's own."""
+    return Alert(
+        site=site, incident=name, state="raised", what=what.value, subject=subject, priority=priority, since_us=at_us, text=text,
+        shown=Shown.RAISED,
+    )  # fmt: skip
+
+
+def _flickers(incident: Incident) -> bool:
+    """Whether it came back at once, and nobody was told yet."""
+    return incident.shown is Shown.RETURNED and incident.parent is not None and incident.active
+
+
+def _unsuppressed(incident: Incident, reason: str) -> Step:
+    """It stands for itself again, and sounds unless somebody has it in hand."""
+    return _step(incident, Act.UNSUPPRESS, reason=reason, detail={"sounds": incident.handling is Handling.NEW and incident.active})
+
+
+def _step(
+    incident: Incident, act: Act, *, handling: Handling | None = None, cycle: int | None = None, to: str | None = None, reason: str = "",
+    detail: dict[str, object] | None = None,
+) -> Step:  # fmt: skip
+    return Step(
+        site=incident.site,
+        incident=incident.name,
+        act=act,
+        by=FLOWWATCH,
+        reason=reason,
+        cycle=incident.cycle if cycle is None else cycle,
+        handling=incident.handling if handling is None else handling,
+        to=to,
+        detail=detail,
+    )
+
+
+def _group_text(what: Own, count: int) -> Said:
+    if what is Own.COUNTERS_SILENT:
+        return Said(
+            f"多个计数器同时数据中断（{count} 个以上），疑为线路、供电或交换机故障，人数区间随之放宽",
+            f"several counters are silent at once ({count} or more): a line, a switch or the power may have failed; the band widens",
+        )
+    return Said(
+        f"多个通道口设备同时失去联系（{count} 个以上），疑为线路或供电故障，各设备将转入失联时的状态",
+        f"several devices cannot be reached at once ({count} or more): a line or the power may have failed; each falls to its mode for that",
+    )
+
+
+_FLOOD: Final = Said(
+    "告警集中出现，黄色、蓝色告警暂时合并，不再逐条提示；橙色、红色照常提示，全部告警可在列表中查看",
+    "many alerts at once: yellow and blue ones are gathered and do not sound one by one; orange and red still do, and the list has all of them",
+)
+_ENDED: Final = {
+    Own.FLOOD.value: Said("告警已趋平稳，恢复逐条提示", "few alerts come; each sounds again"),
+    Own.COUNTERS_SILENT.value: Said("各计数器均已恢复上报", "all of the counters are heard again"),
+    Own.GATES_LOST.value: Said("各通道口设备均已恢复联系", "all of the devices can be reached again"),
+}

@@ -1,0 +1,74 @@
+"""An alert from an entry of the journal: its priority, its texts in both languages, and what a reader of it must know besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from flowwatch import texts
+from flowwatch.core.entries import Entry
+from flowwatch.core.incidents import What
+from flowwatch.handling import kinds
+from flowwatch.handling.records import Alert, Said, Shown
+from flowwatch.titles import Language, Names
+
+Record = Mapping[str, Any]
+DocumentOf = Callable[[str, str | None], Record | None]
+"""(site, version; None: the newest) -> the compiled record; None where there is none."""
+LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
+
+
+class Naming(Protocol):
+    """Gives identifiers to CAP messages."""
+
+    def next(self, at_us: int, time_zone: str) -> str:
+        """The next one, of a message that is sent at that moment."""
+        ...
+
+
+def alert_of(entry: Entry, document: Record | None, chosen: Mapping[str, str], naming: Naming | None) -> Alert:
+    """The alert that tells of an incident's entry, not yet judged (`showing` decides whether it sounds).
+
+    A document that is not known, or a text that cannot be made, leaves the codes; nothing is left untold.
+    """
+    body: dict[str, Any] = msgspec.json.decode(entry.body)
+    what, subject = str(body["what"]), str(body["subject"])
+    cause = body.get("cause") or {}
+    people, leaf = cause.get("estimate"), (cause.get("term") or {}).get("leaf") or {}
+    detail = dict(body.get("detail") or {}) | ({"people": people} if people else {})
+    cap = None
+    if naming is not None and kinds.is_public(body):
+        cap = naming.next(entry.at, str((document or {}).get("time_zone") or "UTC"))
+    return Alert(
+        site=str(body["site"]),
+        incident=str(body["incident"]),
+        entry=entry.id,
+        entry_hash=entry.hash.hex(),
+        state=str(body["state"]),
+        what=what,
+        subject=subject,
+        reason=body.get("reason"),
+        level=body.get("level"),
+        priority=kinds.priority(what, subject, body.get("reason"), body.get("level"), chosen),
+        since_us=int(body["since_us"]),
+        text=Said(*(_sentence(body, document, language) for language in LANGUAGES)),
+        instruction=_said(body.get("instruction")),
+        detail=detail or None,
+        drill=bool(body.get("drill")) or what == What.DRILL_ACTIVE,
+        certainty="likely" if leaf.get("kind") == "forecast" else "observed",
+        shown=Shown.NOTICE,
+        cap=cap,
+    )
+
+
+def _said(text: Mapping[str, str] | None) -> Said | None:
+    return None if not text else Said(str(text["zh"]), str(text["en"]))
+
+
+def _sentence(body: Mapping[str, Any], document: Record | None, language: Language) -> str:
+    try:
+        return texts.incident(body, Names(document, language))
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return f"{body['what']}: {body['subject']}"

@@ -1,0 +1,83 @@
+"""A receiver of webhooks on this machine that behaves as it is told: it takes, fails, stalls, sends elsewhere, breaks off, or says too much."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Receiver:
+    """`behave(n, path)`: what it does with request number n (from 0); what it took, by `webhook-id`."""
+
+    behave: Callable[[int, str], str] = lambda n, path: "take"
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    taken: dict[str, list[bytes]] = field(default_factory=dict)
+    port: int = 0
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def url(self, path: str = "/hook", host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+    def wait(self, ready: Callable[[], bool], timeout_s: float = 30.0) -> None:
+        """Wait until it is so; it is looked again after each request."""
+        with self.changed:
+            assert self.changed.wait_for(ready, timeout_s), (len(self.requests), sorted(self.taken))
+
+
+@contextmanager
+def receiving(receiver: Receiver) -> Iterator[Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if len(body) < int(self.headers["content-length"]):
+                return  # whoever sent it was killed
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            with receiver.changed:
+                n = len(receiver.requests)
+                receiver.requests.append((headers, body))
+                does = receiver.behave(n, self.path)
+                if does == "take":
+                    receiver.taken.setdefault(headers["webhook-id"], []).append(body)
+                receiver.changed.notify_all()
+            self._answer(does)
+
+        def _answer(self, does: str) -> None:
+            match does:
+                case "take":
+                    self.send_response(204)
+                    self.end_headers()
+                case "stall":
+                    receiver.ended.wait(60)
+                case "elsewhere":
+                    self.send_response(302)
+                    self.send_header("location", receiver.url("/inside"))
+                    self.end_headers()
+                case "break":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+                case "flood":
+                    self.wfile.write(b"HTTP/1.1 500 X\r\n\r\n" + b"x" * 1_000_000)
+                case status:
+                    self.send_response(int(status))
+                    self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the server's own name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    receiver.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.ended.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,243 @@
+"""Webhooks: each event arrives at least once under one name, whatever the receiver does and whenever the courier is killed."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
+from cloudevents.core.formats.json import JSONFormat
+from standardwebhooks import Webhook
+
+from flowwatch.feed.webhooks import courier as carrying
+from flowwatch.feed.webhooks.outbox import State
+from flowwatch.handling.records import Said
+from tests.feed.carried import alert, carried, step, subscribe, write
+from tests.feed.receiver import Receiver, receiving
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def ids(*numbers: int) -> set[str]:
+    return {f"book_yuyuan_{n}" for n in numbers}
+
+
+def test_an_event_is_verified_by_the_libraries_of_both_standards(tmp_path: Path) -> None:
+    with receiving(Receiver()) as receiver, carried(tmp_path) as courier:
+        one = subscribe(courier, receiver.url())
+        write(tmp_path, alert(1), step(1))
+        receiver.wait(lambda: receiver.taken.keys() == ids(1, 2))
+    for headers, body in receiver.requests:
+        Webhook(one.secret).verify(body, headers)
+        event = from_structured_event(HTTPMessage(headers=headers, body=body), JSONFormat())
+        assert event.get_id() == headers["webhook-id"]
+        assert event.get_type() in ("cn.flowwatch.alert.raised.v1", "cn.flowwatch.handling.acknowledge.v1")
+        assert event.get_source() == "urn:flowwatch:test/yuyuan"
+
+
+@pytest.mark.parametrize("does", ["500", "elsewhere", "break", "flood", "429"])
+def test_a_receiver_that_fails_in_any_way_gets_the_event_again_under_the_same_name(tmp_path: Path, does: str) -> None:
+    with receiving(Receiver(lambda n, path: does if n < 2 else "take")) as receiver, carried(tmp_path) as courier:
+        subscribe(courier, receiver.url())
+        write(tmp_path, alert(1))
+        receiver.wait(lambda: receiver.taken.keys() == ids(1))
+    assert {headers["webhook-id"] for headers, _ in receiver.requests} == ids(1)
+    assert len({body for _, body in receiver.requests}) == 1
+    assert len(receiver.requests) == 3
+
+
+def test_a_receiver_that_stalls_holds_up_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "TIMEOUT_S", 1.0)
+    with receiving(Receiver(lambda n, path: "stall" if path == "/dead" else "take")) as receiver, carried(tmp_path) as courier:
+        subscribe(courier, receiver.url("/dead"))
+        subscribe(courier, receiver.url("/well"))
+        write(tmp_path, *(alert(n) for n in range(1, 31)))
+        receiver.wait(lambda: receiver.taken.keys() == ids(*range(1, 31)))
+
+
+def test_a_redirection_is_never_followed(tmp_path: Path) -> None:
+    paths: list[str] = []
+
+    def behave(n: int, path: str) -> str:
+        paths.append(path)
+        return "elsewhere" if n < 3 else "take"
+
+    with receiving(Receiver(behave)) as receiver, carried(tmp_path) as courier:
+        subscribe(courier, receiver.url())
+        write(tmp_path, alert(1))
+        receiver.wait(lambda: bool(receiver.taken))
+    assert set(paths) == {"/hook"}
+
+
+def test_who_answers_410_is_not_asked_again_and_it_is_told(tmp_path: Path) -> None:
+    told: list[tuple[str, bool]] = []
+    came = threading.Event()
+
+    def trouble(key: str, text: Said, *, on: bool) -> None:
+        told.append((key, on))
+        came.set()
+
+    with receiving(Receiver(lambda n, path: "410")) as receiver, carried(tmp_path, trouble=trouble) as courier:
+        one = subscribe(courier, receiver.url())
+        write(tmp_path, alert(1))
+        assert came.wait(30)
+        found = courier.subscriptions.find(one.id)
+    assert found is not None
+    assert "410" in str(found.disabled)
+    assert told == [(f"webhook/{one.id}", True)]
+    assert len(receiver.requests) == 1
+
+
+def test_people_hear_of_a_receiver_that_cannot_be_reached_and_of_its_return(tmp_path: Path) -> None:
+    told: list[bool] = []
+    changed = threading.Condition()
+
+    def trouble(key: str, text: Said, *, on: bool) -> None:
+        with changed:
+            told.append(on)
+            changed.notify_all()
+
+    with receiving(Receiver(lambda n, path: "503" if n < 5 else "take")) as receiver, carried(tmp_path, trouble=trouble) as courier:
+        subscribe(courier, receiver.url())
+        write(tmp_path, alert(1))
+        with changed:
+            assert changed.wait_for(lambda: told == [True, False], 30)
+    assert len(receiver.requests) == 6
+
+
+def test_what_was_given_up_is_shown_and_sent_again_by_hand(tmp_path: Path) -> None:
+    well = threading.Event()
+    with receiving(Receiver(lambda n, path: "take" if well.is_set() else "500")) as receiver, carried(tmp_path, faster=1e9) as courier:
+        one = subscribe(courier, receiver.url())
+        write(tmp_path, alert(1))
+        receiver.wait(lambda: len(receiver.requests) == 13)
+        while courier.outbox.counts()[one.id] != {"dead": 1}:
+            pass
+        well.set()
+        assert courier.outbox.replay(one.id, 0, since_us=0) == 1
+        receiver.wait(lambda: receiver.taken.keys() == ids(1))
+        assert [d.state for d in courier.outbox.latest(one.id, 10)] in ([State.DELIVERED], [State.WAITING])
+
+
+def test_each_is_told_only_of_what_it_asked_for_and_may_see(tmp_path: Path) -> None:
+    areas = {"yuyuan": "huangpu/yuyuan", "bund": "huangpu/waitan"}
+    paths: dict[str, list[str]] = {}
+    with receiving(Receiver()) as receiver, carried(tmp_path, areas=areas) as courier:
+        for path, more in {
+            "/all": {"areas": [""]},
+            "/yuyuan": {"areas": ["huangpu/yuyuan"]},
+            "/sites": {"areas": ["huangpu"], "sites": ["bund"]},
+            "/red": {"areas": ["huangpu"], "priority": "I", "kinds": ["alert"]},
+        }.items():
+            subscribe(courier, receiver.url(path), **more)  # type: ignore[arg-type]
+
+        def behave(n: int, path: str) -> str:
+            paths.setdefault(path, []).append(receiver.requests[n][0]["webhook-id"])
+            return "take"
+
+        receiver.behave = behave
+        write(tmp_path, alert(1), alert(1, "bund", "I"), step(1, "bund"), alert(9, "@service"))
+        receiver.wait(lambda: sum(map(len, paths.values())) == 4 + 1 + 2 + 1)
+    assert {path: set(found) for path, found in paths.items()} == {
+        "/all": {"book_yuyuan_1", "book_bund_1", "book_bund_2", "book_@service_1"},
+        "/yuyuan": {"book_yuyuan_1"},
+        "/sites": {"book_bund_1", "book_bund_2"},
+        "/red": {"book_bund_1"},
+    }
+
+
+def test_a_new_secret_signs_beside_the_old_one(tmp_path: Path) -> None:
+    with receiving(Receiver()) as receiver, carried(tmp_path) as courier:
+        old = subscribe(courier, receiver.url())
+        new = courier.subscriptions.rotate(old)
+        write(tmp_path, alert(1))
+        receiver.wait(lambda: bool(receiver.taken))
+    headers, body = receiver.requests[0]
+    assert old.secret != new.secret
+    for secret in (old.secret, new.secret):
+        Webhook(secret).verify(body, headers)
+
+
+def test_nothing_goes_to_what_is_not_on_the_open_internet(tmp_path: Path) -> None:
+    with receiving(Receiver()) as receiver, carried(tmp_path, allow=False, faster=1e9) as courier:
+        one = subscribe(courier, receiver.url())
+        write(tmp_path, alert(1))
+        while courier.outbox.counts().get(one.id) != {"dead": 1}:
+            pass
+        (row,) = courier.outbox.latest(one.id, 1)
+    assert "open internet" in str(row.why)
+    assert receiver.requests == []
+
+
+def test_a_name_that_means_something_else_a_moment_later_gains_nothing(tmp_path: Path) -> None:
+    """What is connected to is what was looked at: the resolver is asked once an attempt."""
+    asked: list[str] = []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    with receiving(Receiver()) as receiver, carried(tmp_path, resolve=resolve) as courier:
+        subscribe(courier, receiver.url(host="nowhere.invalid"))
+        write(tmp_path, alert(1))
+        receiver.wait(lambda: bool(receiver.taken))
+    assert asked == ["nowhere.invalid"]
+    assert receiver.requests[0][0]["host"] == f"nowhere.invalid:{receiver.port}"
+
+
+@pytest.mark.slow
+def test_a_courier_that_is_killed_delivers_everything_all_the_same(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    luck = random.Random(seed)
+
+    def behave(n: int, path: str) -> str:
+        return luck.choice(["take", "take", "500", "break", "elsewhere"])
+
+    with receiving(Receiver(behave)) as receiver:
+        with carried(tmp_path) as courier:
+            one = subscribe(courier, receiver.url())
+        written = 0
+        for _ in range(8):
+            child = subprocess.Popen(
+                [sys.executable, "-m", "tests.feed.carried", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            )
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            count = luck.randrange(1, 30)
+            write(tmp_path, *(alert(written + n + 1) for n in range(count)))
+            written += count
+            seen = len(receiver.requests)
+            more = luck.randrange(0, count)
+            receiver.wait(lambda seen=seen, more=more: len(receiver.requests) >= seen + more)  # type: ignore[misc]
+            child.kill()
+            child.communicate()
+        receiver.behave = lambda n, path: "take"
+        with carried(tmp_path, faster=1e5) as courier:
+            courier.outbox.replay(one.id, 0, since_us=0)  # what the dice gave up
+            receiver.wait(lambda: receiver.taken.keys() == ids(*range(1, written + 1)), 60)
+    bodies: dict[str, set[bytes]] = {}
+    for headers, body in receiver.requests:
+        bodies.setdefault(headers["webhook-id"], set()).add(body)
+    assert all(len(different) == 1 for different in bodies.values())
+
+
+def test_a_journal_made_anew_brings_nothing_twice(tmp_path: Path) -> None:
+    with receiving(Receiver()) as receiver:
+        with carried(tmp_path) as courier:
+            subscribe(courier, receiver.url())
+            write(tmp_path, alert(1), alert(2))
+            receiver.wait(lambda: receiver.taken.keys() == ids(1, 2))
+            two: Any = courier.outbox
+            while two.counts() != {next(iter(two.counts())): {"delivered": 2}}:
+                pass
+        (tmp_path / "handling.db").rename(tmp_path / "old.db")
+        write(tmp_path, alert(1), alert(2), alert(3))
+        with carried(tmp_path):
+            receiver.wait(lambda: receiver.taken.keys() == ids(1, 2, 3))
+    assert {name: len(found) for name, found in receiver.taken.items()} == dict.fromkeys(ids(1, 2, 3), 1)

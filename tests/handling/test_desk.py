@@ -1,0 +1,189 @@
+"""The desk: every incident of the journal told once and in order, whatever ends; who stood by it; what people ask is kept or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowwatch.handling.records import SERVICE, Act, Handling, Said, Shown
+from flowwatch.handling.steps import NotPossibleError
+from flowwatch.journal import Journal, JournalError
+from tests.handling.tale import START, Room, Tale
+
+WAIT_S = 20.0
+
+
+def test_what_happened_while_nobody_sat_there_is_told_with_its_own_times(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.says("i1", "cleared", 9)
+    tale.write(room.journal)
+    room.clock.at(5000)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    with Journal.open(room.book, create=False) as book:
+        assert [(e.kind.value, (e.at - START) / 1e6) for e in book.entries("yuyuan")] == [("alert", 1.0), ("alert", 9.0), ("handling", 9.0)]
+
+
+def test_each_alert_names_the_entry_that_it_tells_of_and_its_hash(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    entry = tale.says("i1", "raised", 1, level="III", what="stage", subject="p")
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    (alert,) = room.alerts()
+    assert (alert.entry, alert.entry_hash, alert.priority) == (entry.id, entry.hash.hex(), "III")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_desk_that_comes_after_another_goes_on_where_it_stopped(tmp_path: Path, kept: bool) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.write(room.journal)
+    first = room.desk()
+    assert first.caught_up(WAIT_S)
+    first.act("yuyuan", "yuyuan-i1", Act.ACKNOWLEDGE, "wang").result(WAIT_S)
+    first.stop() if kept else first.abandon()
+    tale.says("i2", "raised", 2, subject="gate/h")
+    tale.write(room.journal)
+    second = room.desk()
+    assert second.caught_up(WAIT_S)
+    assert [(i.name, i.handling) for i in second.incidents("yuyuan")] == [
+        ("yuyuan-i1", Handling.ACKNOWLEDGED),
+        ("yuyuan-i2", Handling.NEW),
+    ]
+    second.stop()
+    assert [alert.entry for alert in room.alerts()] == ["yuyuan-1", "yuyuan-2"]
+
+
+def test_a_journal_that_was_made_anew_is_told_on_and_nothing_twice(tmp_path: Path) -> None:
+    room, tale, other = Room(tmp_path), Tale(), Tale("bund")
+    tale.says("i1", "raised", 1)
+    other.says("i1", "raised", 2)
+    tale.write(room.journal)
+    other.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    room.journal.unlink()
+    tale.says("i1", "cleared", 3)
+    other.write(room.journal)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    assert [alert.entry for alert in room.alerts()] == ["yuyuan-1", "yuyuan-2"]
+    assert [alert.entry for alert in room.alerts("bund")] == ["bund-1"]
+
+
+def test_who_confirms_with_an_operators_record_has_acknowledged(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.records("01A", "li", 4)
+    tale.says("i1", "updated", 4, reason="confirmed", action="01A")
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    incident = desk.find("yuyuan-i1")
+    desk.stop()
+    assert incident is not None
+    assert (incident.handling, incident.by) == (Handling.ACKNOWLEDGED, "li")
+
+
+def test_a_step_that_cannot_be_taken_is_refused_with_the_near_miss(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    with pytest.raises(NotPossibleError, match='no incident "yuyuan-i11" at yuyuan; did you mean "yuyuan-i1"'):
+        desk.act("yuyuan", "yuyuan-i11", Act.ACKNOWLEDGE, "wang").result(WAIT_S)
+    desk.act("yuyuan", "yuyuan-i1", Act.ACKNOWLEDGE, "wang").result(WAIT_S)
+    with pytest.raises(NotPossibleError, match="still holds"):
+        desk.act("yuyuan", "yuyuan-i1", Act.CLOSE, "wang").result(WAIT_S)
+    desk.stop()
+
+
+def test_nothing_is_taken_once_it_stops(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    desk = room.desk()
+    desk.stop()
+    with pytest.raises(JournalError, match="stops"):
+        desk.act("yuyuan", "yuyuan-i1", Act.NOTE, "wang", reason="x").result(WAIT_S)
+
+
+def test_a_clock_warns_once_and_escalates_once(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 0, what="fire", subject="fire")
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    for at in (47, 48, 50, 60, 70):
+        room.clock.at(at)
+        desk.act("yuyuan", "yuyuan-i1", Act.NOTE, "wang", reason=f"at {at}").result(WAIT_S)
+        desk.act("yuyuan", "yuyuan-i1", Act.NOTE, "wang", reason="after the clocks").result(WAIT_S)
+    desk.stop()
+    told = [(s.act, s.clock, s.to) for s in room.steps() if s.act in (Act.WARN, Act.ESCALATE)]
+    assert told == [(Act.WARN, "acknowledge", "operator"), (Act.ESCALATE, "acknowledge", "supervisor")]
+
+
+def test_trouble_of_a_feed_is_an_incident_of_the_service_until_it_is_over(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    Tale().write(room.journal)
+    desk = room.desk()
+    for on in (True, True, False, False):
+        desk.trouble("webhook/w1", Said("送不到", "cannot be delivered"), on=on)
+    desk.handover("yuyuan", "wang", "li", "evening").result(WAIT_S)
+    assert desk.incidents(SERVICE) == []
+    desk.stop()
+    assert [(a.incident, a.state, a.what) for a in room.alerts(SERVICE)] == [
+        ("@service-h1", "raised", "feed_undelivered"),
+        ("@service-h1", "cleared", "feed_undelivered"),
+    ]
+
+
+def test_a_book_that_cannot_be_written_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    append, refused = Journal.append, [True]
+
+    def failing(self: Journal, *given: object, **more: object) -> object:
+        if self.path == room.book and refused:
+            refused.clear()
+            raise JournalError("no space left on the disk")
+        return append(self, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Journal, "append", failing)
+    with pytest.raises(JournalError, match="no space"):
+        desk.act("yuyuan", "yuyuan-i1", Act.ACKNOWLEDGE, "wang").result(WAIT_S)
+    desk.act("yuyuan", "yuyuan-i1", Act.ACKNOWLEDGE, "wang").result(WAIT_S)
+    desk.stop()
+    assert [step.act for step in room.steps()] == [Act.ACKNOWLEDGE]
+
+
+def test_several_counters_that_fall_silent_sound_once_more_as_a_group(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    for n in range(1, 6):
+        tale.says(f"i{n}", "raised", n, what="counter_silent", subject=f"t{n}")
+    for n in range(1, 6):
+        tale.says(f"i{n}", "cleared", 100 + n)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    assert desk.incidents("yuyuan") == []
+    desk.stop()
+    told = [(a.incident, a.shown) for a in room.alerts() if a.state == "raised"]
+    assert told == [
+        ("yuyuan-i1", Shown.RAISED),
+        ("yuyuan-i2", Shown.RAISED),
+        ("yuyuan-h1", Shown.RAISED),
+        ("yuyuan-i3", Shown.GROUP),
+        ("yuyuan-i4", Shown.GROUP),
+        ("yuyuan-i5", Shown.GROUP),
+    ]
