@@ -289,11 +289,11 @@ def _group_text(what: Own, count: int) -> Said:
 
 
 _FLOOD: Final = Said(
-    "告警集中出现，黄色、蓝色告警暂时合并，不再逐条提示；橙色、红色照常提示，全部告警可在列表中查看",
+    "预警密集：黄色、蓝色预警暂时合并，不再逐条提示；橙色、红色照常提示，全部预警可在列表中查看",
     "many alerts at once: yellow and blue ones are gathered and do not sound one by one; orange and red still do, and the list has all of them",
 )
 _ENDED: Final = {
-    Own.FLOOD.value: Said("告警已趋平稳，恢复逐条提示", "few alerts come; each sounds again"),
+    Own.FLOOD.value: Said("预警已趋平稳，恢复逐条提示", "few alerts come; each sounds again"),
     Own.COUNTERS_SILENT.value: Said("各计数器均已恢复上报", "all of the counters are heard again"),
     Own.GATES_LOST.value: Said("各通道口设备均已恢复联系", "all of the devices can be reached again"),
 }
