@@ -211,10 +211,10 @@ class _Count:
         if inside and alert.shown in HIDDEN:
             self._hide(name, alert.shown.value, alert.priority)
         if alert.shown in SHOWN:
-            self._sound(episode, at, inside=inside)
+            self._sound(episode, at, alert.told_us or at, inside=inside)
 
-    def _sound(self, episode: _Episode, at: int, *, inside: bool) -> None:
-        episode.waiting.append(at)
+    def _sound(self, episode: _Episode, at: int, heard: int, *, inside: bool) -> None:
+        episode.waiting.append(heard)
         if inside:
             self.times.append(at)
             self.keys[episode.key] += 1
@@ -242,7 +242,7 @@ class _Count:
             episode.seen = True
             if inside:
                 self.changes[episode.key].append(at)
-            self._sound(episode, at, inside=inside)
+            self._sound(episode, at, at, inside=inside)
         if step.handling is Handling.NEW:
             return
         if step.by != FLOWWATCH:

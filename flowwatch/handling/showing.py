@@ -28,7 +28,8 @@ from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, S
 from flowwatch.handling.ward import WINDOW_US, Ward, key
 
 SETTLES_US: Final = 60 * 1_000_000
-"""What comes back within this of its end flickers; once it has stayed for as long it is told. Chatter is three changes in so long (ISA-18.2)."""
+"""What comes back within this of its end flickers; once it has stayed for as long it is told, and so is what something stood for that ended: most of
+it ends a little later. Chatter is three changes in so long (ISA-18.2)."""
 URGENT_SHARE: Final = 0.3
 """The part of a flood's bound that is kept for orange and red, which sound in a flood, too. ASSUMED."""
 
@@ -115,7 +116,7 @@ def tell(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[Alert |
     elif present is not None:
         for child in ward.children(alert.incident):
             if RANKS[child.priority] > RANKS[alert.priority]:
-                yield _unsuppressed(child, f"{alert.incident} became milder")
+                yield from _freed(ward, child, at_us, rules, f"{alert.incident} became milder")
 
 
 def plain(alert: Alert) -> Alert:
@@ -135,7 +136,8 @@ def _after_end(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[A
     """What ends with an incident: it is closed if nobody need see it, its children stand for themselves, its group is over with its last."""
     yield from closing(ward, alert.incident)
     for child in ward.children(alert.incident):
-        yield _unsuppressed(child, f"{alert.incident} ended")
+        if RANKS[child.priority] >= RANKS["II"]:
+            yield from _freed(ward, child, at_us, rules, f"{alert.incident} ended")
     group = kinds.GROUPS.get(alert.what)
     own = None if group is None else ward.own_open(group)
     if own is not None and not ward.children(own.name):
@@ -160,16 +162,16 @@ def flood_over(ward: Ward, at_us: int, rules: Rules) -> Iterator[Alert | Step]:
     recent = sum(at > at_us - WINDOW_US for at in (*ward.sounded, *ward.gathered))
     if recent + len(waiting) >= rules.flood_until:
         return
-    for child in waiting:
-        yield _unsuppressed(child, f"{flood.name} ended")
     yield _step(flood, Act.FLOOD_OVER, reason="few come")
     yield from end(ward, flood)
+    for child in waiting:
+        yield from _freed(ward, child, at_us, rules, f"{flood.name} ended")
 
 
 def _grouped(ward: Ward, alert: Alert, at_us: int) -> Standing:
     """The group that stands for the alert, begun now if it is the one too many; None where it stands for itself."""
     what = kinds.GROUPS.get(alert.what)
-    if what is None or alert.incident in ward.incidents:
+    if what is None:
         return None
     group = ward.own_open(what)
     if group is not None:
@@ -179,7 +181,7 @@ def _grouped(ward: Ward, alert: Alert, at_us: int) -> Standing:
     alike = [
         i
         for i in ward.incidents.values()
-        if i.what == alert.what and i.active and i.priority != "I" and i.told_us > at_us - kinds.GROUP_US
+        if i.what == alert.what and i.active and i.priority != "I" and i.begun_us > at_us - kinds.GROUP_US and i.name != alert.incident
         if not i.waits or (urgent and flood is not None and i.parent == flood.name)
     ]
     if len(alike) + 1 < kinds.GROUP_FROM:
@@ -214,15 +216,17 @@ def timed(ward: Ward, now_us: int, rules: Rules) -> Iterator[Alert | Step]:
         if ward.maintained.get(incident.subject, 0) <= now_us:
             yield _step(incident, Act.UNSUPPRESS, reason="the maintenance is over", detail={"sounds": incident.active})
             yield from closing(ward, incident.name)
-    for incident in [i for i in ward.incidents.values() if _flickers(i) and i.told_us + SETTLES_US <= now_us]:
-        yield _unsuppressed(incident, "it stays")
+    for incident in list(ward.incidents.values()):
+        at = _settles_at(ward, incident)
+        if at is not None and at <= now_us:
+            yield from _freed(ward, incident, now_us, rules, "it stays")
     yield from flood_over(ward, now_us, rules)
 
 
 def next_timed(ward: Ward) -> int | None:
     """When the time alone may bring something; None if it will not."""
     ends = [ward.maintained.get(i.subject, 0) for i in ward.incidents.values() if i.maintained]
-    ends += [i.told_us + SETTLES_US for i in ward.incidents.values() if _flickers(i)]
+    ends += [at for i in ward.incidents.values() if (at := _settles_at(ward, i)) is not None]
     if ward.own_open(Own.FLOOD) is not None:
         came = [*ward.sounded, *ward.gathered]
         ends += [at + WINDOW_US for at in came]
@@ -249,14 +253,30 @@ def own_alert(what: Own, site: str, priority: str | None, at_us: int, text: Said
     )  # fmt: skip
 
 
-def _flickers(incident: Incident) -> bool:
-    """Whether it came back at once, and nobody was told yet."""
-    return incident.shown is Shown.RETURNED and incident.parent is not None and incident.active
+def _settles_at(ward: Ward, incident: Incident) -> int | None:
+    """When it stands for itself, if it lasts so long: it came back at once, or what stood for it has just ended; None of anything else."""
+    if incident.parent is None or not incident.active:
+        return None
+    parent = ward.find(incident.parent)
+    if parent is not None and parent.active:
+        return None
+    return max(incident.told_us, (parent and parent.ended_us) or 0) + SETTLES_US
 
 
-def _unsuppressed(incident: Incident, reason: str) -> Step:
-    """It stands for itself again, and sounds unless somebody has it in hand."""
-    return _step(incident, Act.UNSUPPRESS, reason=reason, detail={"sounds": incident.handling is Handling.NEW and incident.active})
+def _freed(ward: Ward, incident: Incident, at_us: int, rules: Rules, reason: str) -> Iterator[Alert | Step]:
+    """What nothing stands for any more is judged like what is new, so that a dozen at once do not sound a dozen times.
+
+    It sounds unless somebody has it in hand.
+    """
+    if incident.handling is Handling.NEW and incident.priority != "I":
+        parent = parent_of(ward, incident.alert)
+        name = parent.name if parent is not None else (yield from _grouped(ward, incident.alert, at_us))
+        if name is None and RANKS[incident.priority] < RANKS["II"]:
+            name = yield from _flooded(ward, incident.alert, at_us, rules)
+        if name is not None:
+            yield _step(incident, Act.SUPPRESS, to=name, reason=reason)
+            return
+    yield _step(incident, Act.UNSUPPRESS, reason=reason, detail={"sounds": incident.handling is Handling.NEW and incident.active})
 
 
 def _step(

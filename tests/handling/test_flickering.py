@@ -150,7 +150,7 @@ def test_what_somebody_has_in_hand_does_not_sound_when_it_stands_for_itself_agai
     told.tell(5, "i2")
     told.write(START + 6 * SECOND, [step(Act.ACKNOWLEDGE, "yuyuan-i1", handling=Handling.ACKNOWLEDGED)])
     told.tell(10, "i2", state="cleared")
-    (free,) = [said for entry in told.book if isinstance(said := read(entry), Step) and said.act is Act.UNSUPPRESS]
+    (free,) = told.come(10 + SETTLES_US / SECOND)
     assert (free.incident, free.detail) == ("yuyuan-i1", {"sounds": False})
 
 

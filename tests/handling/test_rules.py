@@ -9,10 +9,11 @@ import pytest
 from flowwatch.handling import kinds, showing, steps
 from flowwatch.handling.incident import begun
 from flowwatch.handling.kinds import Own
+from flowwatch.handling.load import load
 from flowwatch.handling.records import Act, Alert, Handling, Shown, Step, read
 from flowwatch.handling.steps import NotPossibleError
 from flowwatch.handling.telling import alert_of
-from tests.handling.made import SECOND, START, alert, step
+from tests.handling.made import SECOND, START, alert, entries, step
 from tests.handling.tale import Tale
 from tests.handling.test_flickering import HOUR_US, RULES, Told
 
@@ -85,7 +86,8 @@ def test_a_command_that_a_lost_gate_cannot_answer_is_stood_for_by_the_loss_group
     unanswered = told.tell(30, "i9", what="gate_unanswered", subject="gate/0", level="III")
     assert (unanswered.shown, unanswered.parent) == (Shown.PARENT, "yuyuan-i0")
     told.tell(60, "i0", what="gate_lost", subject="gate/0", level="III", state="cleared")
-    (free,) = said(told, Act.UNSUPPRESS)
+    assert told.come(119) == []
+    (free,) = told.come(120)
     assert (free.incident, free.detail) == ("yuyuan-i9", {"sounds": True})
 
 
@@ -103,6 +105,38 @@ def test_a_fire_stands_for_what_is_about_counting_and_for_nothing_about_a_way_ou
     assert told.tell(2, "i3", what="counter_silent", subject="t1", level="IV").shown is Shown.PARENT
     for n, what in enumerate(("gate_lost", "gate_unanswered", "gate_wrong_mode", "gate_contradicted", "confirmation_needed")):
         assert told.tell(3 + 300 * n, f"i{4 + n}", what=what, subject=f"gate/{n}", level="III").shown is Shown.RAISED
+
+
+def test_what_a_fire_stood_for_is_a_group_after_it_and_not_a_dozen() -> None:
+    told = Told()
+    told.tell(0, "i0", what="fire", subject="fire", level="I")
+    for n in range(1, 13):
+        told.tell(n, f"i{n}", what="counter_silent", subject=f"t{n}", level="IV")
+    told.tell(300, "i0", what="fire", subject="fire", level="I", state="cleared")
+    told.come(360)
+    assert load(told.book, START + 300 * SECOND, START + HOUR_US).shown == 3
+    group = told.ward.own_open(Own.COUNTERS_SILENT)
+    assert group is not None
+    assert {i.parent for i in told.ward.incidents.values() if i.what == "counter_silent"} == {group.name}
+
+
+def test_what_ends_soon_after_what_stood_for_it_never_sounds() -> None:
+    told = Told()
+    told.tell(0, "i1", what="gate_lost", subject="gate/0", level="III")
+    told.tell(5, "i2", what="gate_unanswered", subject="gate/0", level="III")
+    told.tell(60, "i1", what="gate_lost", subject="gate/0", level="III", state="cleared")
+    told.tell(70, "i2", what="gate_unanswered", subject="gate/0", level="III", state="cleared")
+    assert told.come(500) == []
+    assert told.ward.incidents == {}
+
+
+def test_orange_does_not_wait_for_what_stood_for_it_to_be_gone_a_minute() -> None:
+    told = Told()
+    told.tell(0, "i1", what="gate_lost", subject="gate/0", level="II")
+    told.tell(5, "i2", what="gate_unanswered", subject="gate/0", level="II")
+    told.tell(60, "i1", what="gate_lost", subject="gate/0", level="II", state="cleared")
+    (free,) = said(told, Act.UNSUPPRESS)
+    assert (free.incident, free.detail) == ("yuyuan-i2", {"sounds": True})
 
 
 def silence(told: Told, at: float, counters: list[str]) -> Alert:
@@ -171,6 +205,14 @@ def test_no_deployment_makes_a_fire_less_than_red(chosen: str) -> None:
 def test_clocks_of_what_was_told_late_begin_when_it_was_told() -> None:
     late = begun(alert(told_us=START + HOUR_US), "yuyuan-1", START)
     assert late.begun_us == START + HOUR_US
+
+
+def test_the_answer_to_what_was_told_late_is_timed_from_when_it_was_told() -> None:
+    told = entries(
+        (0, alert(told_us=START + 3_000 * SECOND)),
+        (3_020, step(Act.ACKNOWLEDGE, handling=Handling.ACKNOWLEDGED)),
+    )
+    assert load(told, START, START + HOUR_US).acknowledge_p50_s == 20
 
 
 def test_an_old_name_that_is_raised_again_is_a_new_thing() -> None:
