@@ -171,6 +171,10 @@ class Desk:
         found = [incident for incident in self._open.get(site, {}).values() if incident.open]
         return sorted(found, key=lambda i: (-RANKS[i.priority], i.since_us, i.name))
 
+    def lately(self, site: str) -> list[Incident]:
+        """The incidents of a site that are open or were closed lately."""
+        return list(self._open.get(site, {}).values())
+
     def find(self, name: str) -> Incident | None:
         """An incident that is open, or was closed lately."""
         site = name.rpartition("-")[0]
