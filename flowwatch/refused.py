@@ -45,7 +45,7 @@ class RefusedRow:
 
 def totals(journal: Journal, since: int | None = None, until: int | None = None, reason: Reason | None = None) -> Iterator[RefusedMinute]:
     """Refusals by minute, partition and reason, of the minutes that touch since <= t < until, in the order of time."""
-    for _, body in _minutes(journal, since, until):
+    for _, body in minutes(journal, since, until):
         for name, count in body["counts"].items():
             found = Reason[name.upper()]
             if reason is None or found is reason:
@@ -63,7 +63,7 @@ def refused(
     """The refused rows themselves, at most `limit`: by minute and partition, and there in the order of the log. Raises `LogError`."""
     left = limit
     with Evidence(log) as evidence:
-        for entry, body in _minutes(journal, since, until):
+        for entry, body in minutes(journal, since, until):
             offsets, reasons = unpack(entry.id, body["refs"])
             chosen = np.arange(len(offsets)) if reason is None else np.flatnonzero(reasons == reason)
             chosen = chosen[np.argsort(offsets[chosen], kind="stable")][:left]
@@ -109,7 +109,7 @@ def unpack(id_: str, refs: str) -> tuple[np.ndarray[Any, np.dtype[np.int64]], np
     return np.frombuffer(packed, "<i8", n), np.frombuffer(packed, np.uint8, n, 8 * n)
 
 
-def _minutes(journal: Journal, since: int | None, until: int | None) -> Iterator[tuple[Entry, dict[str, Any]]]:
+def minutes(journal: Journal, since: int | None, until: int | None) -> Iterator[tuple[Entry, dict[str, Any]]]:
     """The refusals entries of the minutes that touch since <= t < until; an entry is written when its minute is over."""
     for entry in journal.entries(kind=EntryKind.REFUSALS, since=since):
         body = json.loads(entry.body)

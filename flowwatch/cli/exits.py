@@ -61,6 +61,8 @@ _BY_NAME: Final = {
     "flowwatch.documents.faults.DocumentErrors": Exit.DOCUMENTS,
     "flowwatch.documents.actions.ActionError": Exit.USAGE,
     "flowwatch.approval.keys.KeyFileError": Exit.USAGE,
+    "flowwatch.proof.heads.BrokenError": Exit.FINDINGS,
+    "flowwatch.proof.heads.HeadError": Exit.USAGE,
     "flowwatch.adapters.lines.SourceError": Exit.USAGE,
     "flowwatch.adapters.draft.CounterNames": Exit.DOCUMENTS,
     "flowwatch.instance.AlreadyRunning": Exit.LOCKED,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 KINDS = ("transition", "command", "incident", "action", "document", "refusals", "engine")
 
+SHOWN = 40
+"""Findings that `verify` shows."""
+
 
 @click.group()
 def journal() -> None:
@@ -134,7 +137,7 @@ def export(workspace: Workspace, canonical: bool, parquet: Path | None, output: 
 @options.data
 @options.as_json
 def verify(workspace: Workspace, as_json: bool) -> None:
-    """Compute every chain's hashes again; a broken chain is named and the exit code is 1."""
+    """Compute every chain's hashes again; every place that does not fit is named and the exit code is 1 (`audit verify` proves more)."""
     from flowwatch.journal import Journal
 
     with Journal.open(need_journal(workspace), create=False) as opened:
@@ -143,13 +146,18 @@ def verify(workspace: Workspace, as_json: bool) -> None:
         line(
             {
                 "chains": {chain: {"entries": seq, "hash": hash_.hex()} for chain, (seq, hash_) in heads.items()},
-                "breaks": [{"chain": b.chain, "seq": b.seq, "what": b.what} for b in breaks],
+                "breaks": [
+                    {"fault": b.fault.value, "chain": b.chain, "seq": b.seq, "last": b.last, "also": b.also, "what": b.what} for b in breaks
+                ],
                 "frozen": [{"chain": c.chain, "seq": c.seq} for c in conflicts],
             }
         )
     else:
-        for finding in [*breaks, *conflicts]:
+        findings = [*breaks, *conflicts]
+        for finding in findings[:SHOWN]:
             click.echo(str(finding))
+        if len(findings) > SHOWN:
+            click.echo(f"and {len(findings) - SHOWN:,} more; --json has all")
         click.echo(f"{len(heads)} chains, {sum(seq for seq, _ in heads.values()):,} entries: {len(breaks)} broken, {len(conflicts)} frozen")
     if breaks or conflicts:
         leave(Exit.FINDINGS)

@@ -18,6 +18,7 @@ from flowwatch.cli import (
     accounts,
     adapting,
     alarms,
+    auditing,
     backtesting,
     checking,
     diagnosis,
@@ -29,6 +30,7 @@ from flowwatch.cli import (
     logs,
     operating,
     planning,
+    reporting,
     runbooks,
     running,
     serving,
@@ -70,9 +72,9 @@ class Root(click.RichGroup):
 @click.command_panel("Try it", commands=["demo"])
 @click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate", "feed"])
 @click.command_panel("Say who may", commands=["user", "token"])
-@click.command_panel("Ask it", commands=["explain", "runbook", "alarms", "handover", "journal", "refused", "log"])
+@click.command_panel("Ask it", commands=["explain", "report", "runbook", "alarms", "handover", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
-@click.command_panel("Check it", commands=["doctor", "replay"])
+@click.command_panel("Check it", commands=["doctor", "replay", "audit"])
 @click.command_panel("Shell", commands=["completion"])
 @click.version_option(flowwatch.__version__, "-V", "--version", package_name="flowwatch-crowd", prog_name="flowwatch")
 @click.option("--debug", is_flag=True, envvar="FLOWWATCH_DEBUG", show_envvar=True, help="Show tracebacks instead of one-line errors.")
@@ -114,10 +116,12 @@ for command in (
     adapting.adapters,
     explaining.explain,
     explaining.refused,
+    reporting.report,
     runbooks.runbook,
     alarms.alarms,
     handing.handover,
     journals.journal,
+    auditing.audit,
     logs.log,
     operating.operate,
     feeding.feed,

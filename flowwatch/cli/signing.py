@@ -47,7 +47,7 @@ def key(name: str, out: Path, passphrase: bool) -> None:
     except msgspec.ValidationError:
         expected = "expected at most 64 letters, digits and - _ . : that begin with a letter or digit"
         raise CommandError(Exit.USAGE, f'found the name "{name}", {expected}') from None
-    made = create(out, _passphrase(new=True) if passphrase else None)
+    made = create(out, ask_passphrase(new=True) if passphrase else None)
     click.echo(f'  {name}: {{may: [write], key: "{public(made)}"}}')
     click.echo(f"{out}: the private key; keep it where only {name} can read it", err=True)
     click.echo(
@@ -88,7 +88,7 @@ def sign(site: str, role: Literal["author", "approver"], by: str, key_file: Path
     files = site_files(root)
     site_file, plan_files = files[known_site(site, files)]
     loaded = _sound(root, site_file, plan_files)
-    private = keys.read(key_file, _passphrase)
+    private = keys.read(key_file, ask_passphrase)
     _may_sign(policy.roster, policy.file, by, as_, keys.public(private), key_file)
     target = file_of(root, site)
     there = load_signatures(target, site, loaded.digest, policy.roster, replacing=(by, as_))
@@ -132,7 +132,7 @@ def _may_sign(roster: Roster, file: Path, by: str, role: Role, public: str, key_
         raise CommandError(Exit.USAGE, f"{key_file}: found {found}, expected that of {by}, whose public key is {person.key}")
 
 
-def _passphrase(*, new: bool = False) -> str:
+def ask_passphrase(*, new: bool = False) -> str:
     """The passphrase of a key, twice for a new one."""
     given = os.environ.get(PASSPHRASE)
     return given or str(click.prompt("Passphrase of the key", hide_input=True, confirmation_prompt=new, err=True))

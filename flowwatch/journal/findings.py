@@ -92,13 +92,41 @@ class Difference:
         return f"{what} at {self.at} us: the journal holds {held:.300}, the engine says {said:.300}"
 
 
+class Fault(StrEnum):
+    """What is wrong at a place in a chain."""
+
+    ALTERED = "altered"
+    """What an entry says, its time, its kind, its site or its hash is not what was written."""
+    MISSING = "missing"
+    INSERTED = "inserted"
+    MOVED = "moved"
+    """The entry was written, but in another place of the chain."""
+    ESTIMATES = "estimates"
+    """Minute estimates that do not give the digest which an entry carries: changed, missing, inserted or moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The first place in a chain that does not verify."""
+    """A place in a chain that does not verify.
+
+    `seq` to `last` (None: `seq` alone): the entries, by the numbers that they have now, or would have. `also`: an entry that may be the changed
+    one instead, where the chain cannot tell the two apart. Of estimates, `seq` is the entry whose digest they do not give, 0 where no entry
+    carries one, and `since_us` to `until_us` are the first and the last minute among which the fault lies.
+    """
 
     chain: str
     seq: int
     what: str
+    fault: Fault = Fault.ALTERED
+    last: int | None = None
+    also: int | None = None
+    since_us: int | None = None
+    until_us: int | None = None
 
     def __str__(self) -> str:
-        return f'chain "{self.chain}", entry {self.seq}: {self.what}'
+        where = f"entry {self.seq}" if self.last in (None, self.seq) else f"entries {self.seq} to {self.last}"
+        return f'chain "{self.chain}", {where if self.seq or self.since_us is None else "estimates"}: {self.what}'
+
+    def holds(self, seq: int) -> bool:
+        """Whether the entry with that number is among those that it names."""
+        return seq == self.also or self.seq <= seq <= (self.seq if self.last is None else self.last)

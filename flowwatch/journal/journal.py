@@ -212,7 +212,7 @@ class Journal:
         return min(found, key=lambda d: (d.at, d.seq == 0, d.chain), default=None)
 
     def verify(self) -> list[Break]:
-        """The first break of every chain whose links do not verify; none for a sound journal."""
+        """Everything that does not verify, chain by chain; none for a sound journal."""
         with self._database.reading() as connection:
             return list(verify.breaks(connection))
 

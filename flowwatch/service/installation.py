@@ -47,7 +47,7 @@ from flowwatch.journal.database import Database
 from flowwatch.journal.export import iso
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
-from flowwatch.log.time import clock_of
+from flowwatch.log.time import clock_of, unhurried
 from flowwatch.service.app import Service, Setting, build, now_us
 from flowwatch.service.auth.identity import Areas
 from flowwatch.service.parts import Wires
@@ -136,7 +136,7 @@ def _desk(workspace: Workspace, said: Deployment) -> Desk:
         workspace.handling,
         DeskSettings.of(said.alarms),
         _document_of(workspace),
-        clock_of(workspace.log),
+        unhurried(clock_of(workspace.log)) if load(workspace.log).clock is Clock.TOLD else clock_of(workspace.log),
         kept=workspace.state / "handling.kept",
         naming=_cap_names(workspace, said),
     )

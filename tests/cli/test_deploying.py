@@ -23,6 +23,7 @@ from flowwatch.service import server
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "config/compose"
 UNITS = sorted((ROOT / "config/systemd").glob("*.service"))
+TIMERS = sorted((ROOT / "config/systemd").glob("*.timer"))
 
 
 def unit(path: Path) -> dict[str, dict[str, str]]:
@@ -48,8 +49,8 @@ def exists_with_its_options(arguments: list[str], tmp_path: Path) -> None:
     """Fail unless the command takes these options; paths that it wants to find are given ones that are there."""
     file = tmp_path / "there.yaml"
     file.touch()
-    stand_ins = {"--documents": str(tmp_path), "--deployment": str(file)}
-    given = [arguments[0]]
+    stand_ins = {"--documents": str(tmp_path), "--deployment": str(file), "--key": str(file)}
+    given = arguments[: next((i for i, word in enumerate(arguments) if word.startswith("-")), 1)]
     for name, value in options(arguments[1:]).items():
         given += [name, stand_ins.get(name, value)]
     result = CliRunner().invoke(main, [*given, "--help"], prog_name="flowwatch")
@@ -89,9 +90,14 @@ def test_a_unit_gives_nobody_more_than_it_needs(path: Path) -> None:
     assert options(shlex.split(service["ExecStart"]))["--data"] == f"/var/lib/{service['StateDirectory']}"
 
 
-def test_only_the_service_has_secrets_and_only_as_credentials() -> None:
+def test_the_engine_has_no_secrets_and_the_others_only_as_credentials() -> None:
     found = {path.name: unit(path)["Service"].get("LoadCredential") for path in UNITS}
-    assert found == {"flowwatch-run.service": None, "flowwatch-serve.service": "broker-password:/etc/flowwatch/secrets/broker-password"}
+    assert found == {
+        "flowwatch-head.service": "head-key:/etc/flowwatch/secrets/head-key.pem",
+        "flowwatch-run.service": None,
+        "flowwatch-serve.service": "broker-password:/etc/flowwatch/secrets/broker-password",
+    }
+    assert unit(ROOT / "config/systemd/flowwatch-head.service")["Service"]["PrivateNetwork"] == "yes"
     assert unit(ROOT / "config/systemd/flowwatch-run.service")["Service"]["PrivateNetwork"] == "yes"
 
 
@@ -106,12 +112,18 @@ def test_the_service_stops_before_the_engine() -> None:
     assert "flowwatch-run.service" in unit(ROOT / "config/systemd/flowwatch-serve.service")["Unit"]["After"].split()
 
 
-@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", TIMERS, ids=lambda path: path.name)
+def test_a_timer_starts_a_unit_that_there_is(path: Path) -> None:
+    assert path.with_suffix(".service") in UNITS
+    assert unit(path)["Install"]["WantedBy"] == "timers.target"
+
+
+@pytest.mark.parametrize("path", [*UNITS, *TIMERS], ids=lambda path: path.name)
 def test_systemd_has_nothing_to_say_against_a_unit(path: Path, tmp_path: Path) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         pytest.skip("systemd-analyze is not installed: it reads the units as systemd would")
-    for other in UNITS:
+    for other in [*UNITS, *TIMERS]:
         text = other.read_text(encoding="utf-8").replace("/opt/flowwatch/bin/flowwatch", "/bin/true")
         (tmp_path / other.name).write_text(text, encoding="utf-8")
     done = subprocess.run(

@@ -50,7 +50,7 @@ def test_a_change_of_any_byte_of_a_body_is_found_at_its_entry(seq: int, place: i
     [
         ("DELETE FROM entries WHERE chain = 'bund' AND seq = 3", ("bund", 3)),
         ("DELETE FROM entries WHERE chain = 'bund' AND seq = 1", ("bund", 1)),
-        ("UPDATE entries SET seq = 9 WHERE chain = 'bund' AND seq = 6", ("bund", 6)),
+        ("UPDATE entries SET seq = 9 WHERE chain = 'bund' AND seq = 6", ("bund", 9)),
         ("UPDATE entries SET hash = zeroblob(32) WHERE chain = 'bund' AND seq = 4", ("bund", 4)),
         ("UPDATE entries SET kind = 'rumour' WHERE chain = 'bund' AND seq = 5", ("bund", 5)),
         (f"DELETE FROM estimates WHERE at_us = {NOON}", ("tianzifang", 1)),

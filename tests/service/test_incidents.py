@@ -53,6 +53,7 @@ def test_what_is_open_says_how_far_people_are_with_it(told: Place, run: Run) -> 
         assert (found["incident"], found["what"], found["state"]) == (UNKNOWN, "occupancy_unknown", "raised")
         assert "尚未校准" in found["text"]["zh"]
         assert "not known yet" in found["text"]["en"]
+        assert (await told.client.get(found["runbook"])).status_code == 200
         handling = found["handling"]
         assert (handling["handling"], handling["priority"], handling["active"], handling["duty"]) == ("new", "IV", True, "operator")
         assert [clock["clock"] for clock in handling["clocks"]] == ["acknowledge", "dispatch", "arrive", "handle"]

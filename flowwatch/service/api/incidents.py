@@ -16,6 +16,7 @@ from msgspec import Struct
 from flowwatch import texts
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.documents.deployment import Alarms
+from flowwatch.handling import runbooks
 from flowwatch.handling import timeline as lines
 from flowwatch.handling.desk import Desk, Settings
 from flowwatch.handling.handover import Open, plain_incident
@@ -56,8 +57,8 @@ class StepPossible(Struct, frozen=True):
 class HandlingTold(Struct, frozen=True, kw_only=True):
     """How far people are with an incident; `duty`: who answers for it now, `by`: who acknowledged it, `unit`: who was sent.
 
-    `worst`: the most urgent that it was in this cycle; `active`: whether its condition holds; `shown`: why it was shown to people as a new one,
-    or was not (`parent`: what stands for it).
+    `worst`: the most urgent that it was in this cycle; `active`: whether its condition holds; `shown`: why it was shown to people as a new one, or
+    was not (`parent`: what stands for it).
     """
 
     handling: str
@@ -85,7 +86,7 @@ class HandlingTold(Struct, frozen=True, kw_only=True):
 class IncidentTold(Struct, frozen=True, kw_only=True):
     """An incident. `id`: the journal's entry that told of it last, None of the service's own; `text`: what it says, in Chinese and English.
 
-    `handling`: None for what the desk has not told yet.
+    `runbook`: where this service shows what to do about its kind; `handling`: None for what the desk has not told yet.
     """
 
     id: str | None
@@ -101,6 +102,7 @@ class IncidentTold(Struct, frozen=True, kw_only=True):
     instruction: Both | None
     detail: dict[str, Any] | None
     text: Both
+    runbook: str | None
     handling: HandlingTold | None
 
 
@@ -228,7 +230,9 @@ def _of_journal(body: Body, found: Incident | None, parts: Parts) -> IncidentTol
     else:
         document = _document(body["site"], parts)
         text = Said(*(texts.incident(body, Names(document, lang)) for lang in ("zh", "en")))
-    return IncidentTold(**fields, text=_both(text), handling=None if found is None else _handling(found, parts))
+    return IncidentTold(
+        **fields, text=_both(text), runbook=_runbook(body["what"]), handling=None if found is None else _handling(found, parts)
+    )
 
 
 def _of_book(found: Incident, parts: Parts) -> IncidentTold:
@@ -248,6 +252,7 @@ def _of_book(found: Incident, parts: Parts) -> IncidentTold:
         instruction=None if alert.instruction is None else _both(alert.instruction),
         detail=with_times(alert.detail),
         text=_both(alert.text),
+        runbook=_runbook(found.what),
         handling=_handling(found, parts),
     )
 
@@ -281,6 +286,10 @@ def _moment(one: lines.Moment) -> MomentTold:
 
 def _document(chain: str, parts: Parts) -> Mapping[str, Any] | None:
     return parts.sites.document(chain) if parts.sites.has(chain) else None
+
+
+def _runbook(what: str) -> str | None:
+    return runbooks.address(what) if what in runbooks.kinds() else None
 
 
 def _both(text: Said) -> Both:

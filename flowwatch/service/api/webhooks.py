@@ -194,11 +194,11 @@ def webhook_deliveries(
     identity: GivenIdentity,
     parts: GivenParts,
     limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
-    state: Annotated[State | None, QueryParameter()] = None,
+    only: Annotated[State | None, QueryParameter()] = None,
 ) -> Deliveries:
-    """The newest first; `state=dead` are those that were given up."""
+    """The newest first; `only=dead` are those that were given up."""
     courier = _courier(parts)
-    return Deliveries([_delivery(row) for row in courier.outbox.latest(_need(courier, identity, webhook).id, limit, state)])
+    return Deliveries([_delivery(row) for row in courier.outbox.latest(_need(courier, identity, webhook).id, limit, only)])
 
 
 @post("/v1/webhooks/{webhook:str}/replay", status_code=202, summary="Send again")
