@@ -30,7 +30,7 @@ from flowwatch.handling.records import Said
 from flowwatch.journal import Journal
 from flowwatch.service.picture import Picture
 from tests.feed.live import Written
-from tests.safety.made import site, stage, zone
+from tests.safety.made import plan, site, stage, zone
 from tests.servers import WAIT_S, Mosquitto
 
 SECOND = 1_000_000
@@ -196,7 +196,7 @@ def test_whoever_comes_later_hears_how_every_zone_is_and_for_how_long_that_holds
 
 
 def test_a_new_minute_a_stage_a_drill_an_override_and_a_fire_show_at_once(town: Town) -> None:
-    town.document = site(site="yu", plans=[{"plan": "main", "stages": [stage("busy", level="III")]}])
+    town.document = site(plan("main", [stage("busy", level="III")]))
     town.minute(10)
     town.feed()
     heard = town.listener()
@@ -231,6 +231,7 @@ def test_a_zone_that_the_site_has_no_more_is_removed_also_by_a_service_that_came
     late = town.listener("late")
     late.people(5)
     late.people(9, topic("bund", "mall"))
+    late.people(9, topic("bund", "site"))
     zones = {one.topic for one in late.all if read_topic(one.topic)}
     assert zones == {MALL, topic("bund", "mall"), topic("bund", "site")}
 
