@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks import measure
 from benchmarks.live import prepare
 from benchmarks.measure import table, verdict
-from benchmarks.prompt import Used, free_port, listens, processes, resident, running, spent, until
+from benchmarks.prompt import Used, listens, processes, resident, running, spent, until
 from benchmarks.workload import Shape
 from flowwatch.core.entries import Estimate, canonical
 from flowwatch.feed.stream import PATH
@@ -38,6 +38,7 @@ from flowwatch.service.auth.identity import Scope
 from flowwatch.service.auth.tokens import Tokens
 from flowwatch.service.tables import open_store
 from flowwatch.workspace import Workspace
+from tests.servers import free_port
 
 AIM_S: Final = 0.100
 WARM_S: Final = 5.0

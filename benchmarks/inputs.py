@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
-import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -35,6 +32,7 @@ from flowwatch.documents.deployment import Broker, Format, MqttInput
 from flowwatch.inputs.mqtt import MqttSource
 from flowwatch.inputs.stager import Receipt, Stager
 from flowwatch.log.inbox import Staged, staged_files
+from tests.servers import BINARY, Mosquitto
 
 AIM: Final = 500_000
 BATCHES: Final = ((1_000, 1), (1_000, 8), (1_000, 64), (100, 64), (1, 64), (1, 512))
@@ -78,17 +76,12 @@ def _sweep(place: Path, stop: threading.Event) -> None:
 def fetching(lines: bytes, size: int, folder: Path) -> float:
     """Seconds to fetch from a broker, make durable and acknowledge messages of `size` readings that wait there."""
     width, count = len(lines) // Shape().rate, MESSAGES[size] // 4
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        file = Path(place) / "mosquitto.conf"
-        file.write_text(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\n", encoding="utf-8"
-        )
-        broker = subprocess.Popen(["/usr/sbin/mosquitto", "-c", str(file)], stderr=subprocess.DEVNULL)
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as place,
+        Mosquitto(Path(place), "max_queued_messages 0\nmax_inflight_messages 0\n", keeps=False) as mosquitto,
+    ):
         log.create(Path(place) / "log", partitions=1)
-        described = Broker(host="127.0.0.1", port=port, client="bench")
+        described = Broker(host="127.0.0.1", port=mosquitto.port, client="bench")
         subscription = MqttInput(broker="b", topic="bench", format=Format.FLOWWATCH)
         with Stager(Path(place) / "log") as stager:
             first = MqttSource(described, [subscription], stager)
@@ -97,7 +90,7 @@ def fetching(lines: bytes, size: int, folder: Path) -> float:
             first.close()
             sender = Client(CallbackAPIVersion.VERSION2, "sender", protocol=MQTTProtocolVersion.MQTTv5)
             sender.max_inflight_messages_set(1000)
-            sender.connect("127.0.0.1", port)
+            sender.connect("127.0.0.1", mosquitto.port)
             sender.loop_start()
             sent = [sender.publish("bench", lines[: size * width], 1) for _ in range(count)]
             for one_of in sent:
@@ -111,8 +104,6 @@ def fetching(lines: bytes, size: int, folder: Path) -> float:
             took = time.perf_counter() - begin
             inputs.close()
         assert sum(len(Staged(path)) for path in staged_files(Path(place) / "log")) == count * size
-        broker.terminate()
-        broker.wait()
     return took
 
 
@@ -136,7 +127,7 @@ def main() -> None:
         f"{size:,} readings a message, {senders} under way": functools.partial(offering, lines, size, senders, chosen.folder)
         for size, senders in BATCHES
     }
-    if os.access("/usr/sbin/mosquitto", os.X_OK):
+    if BINARY is not None:
         contenders |= {
             f"{size:,} readings a message, from a broker": functools.partial(fetching, lines, size, chosen.folder) for size in (1_000, 1)
         }

@@ -19,7 +19,6 @@ import http.client
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -54,13 +53,13 @@ from flowwatch.workspace import Workspace
 from flowwatch_sim.posting import Posts
 from flowwatch_sim.sinks import Texts
 from flowwatch_sim.stream import Batch
+from tests.servers import BINARY, Mosquitto, free_port
 
 BEYOND_TICK_S: Final = 0.150
 PROBES_PER_S: Final = 5.0
 WARM_S: Final = 10.0
 """Of load before anything is measured."""
 PATIENCE_S: Final = 120.0
-MOSQUITTO: Final = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,23 +262,18 @@ def running(process: subprocess.Popen[bytes]) -> Iterator[int]:
 
 def trial(root: Path, shape: Shape, seconds: float, connections: int, probed: int, tick_us: int) -> Result:
     """One run."""
-    if MOSQUITTO is None:
+    if BINARY is None:
         raise RuntimeError("mosquitto is not installed")
     workspace, sites = Workspace(root), [shape.site(s) for s in range(probed)]
     prepare(root, shape, tick_us, 16, automatic)
     with closing(open_store(workspace.service)) as store:
         token, _ = Tokens(store, lambda: time.time_ns() // 1000).add("benchmark", [Scope.READINGS_WRITE], by="benchmark")
-    port, broker_port = free_port(), free_port()
-    (root / "mosquitto.conf").write_text(
-        f"listener {broker_port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", encoding="utf-8"
-    )
-    (root / "deployment.yaml").write_text(_deployment(port, broker_port, sites), encoding="utf-8")
+    port = free_port()
     context = multiprocessing.get_context("spawn")
     with ExitStack() as owned:
-        command = [MOSQUITTO, "-c", str(root / "mosquitto.conf")]
-        broker = owned.enter_context(running(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)))
-        until(lambda: listens(broker_port))
-        gates = Gates(broker_port, sites)
+        broker = owned.enter_context(Mosquitto(root, "max_queued_messages 0\n", keeps=False))
+        (root / "deployment.yaml").write_text(_deployment(port, broker.port, sites), encoding="utf-8")
+        gates = Gates(broker.port, sites)
         owned.callback(gates.close)
         engine = owned.enter_context(running(measure.flowwatch("run", "--data", root)))
         service = owned.enter_context(running(measure.flowwatch("serve", "--data", root, "--deployment", root / "deployment.yaml")))
@@ -290,7 +284,7 @@ def trial(root: Path, shape: Shape, seconds: float, connections: int, probed: in
         owned.callback(sender.kill)
         assert sender.pid is not None
         time.sleep(WARM_S)
-        numbers = {"service": service, "engine": engine, "broker": broker, "sender": sender.pid}
+        numbers = {"service": service, "engine": engine, "broker": broker.pid, "sender": sender.pid}
         pipe.send("begin")
         gates.heard.clear()
         before, began = {name: spent(pid) for name, pid in numbers.items()}, time.monotonic()
@@ -318,12 +312,6 @@ def _deployment(port: int, broker_port: int, sites: Sequence[str]) -> str:
     actuators = "".join(f"  {site}: {{via: mqtt, broker: main}}\n" for site in sites)
     broker = f"brokers:\n  main: {{host: 127.0.0.1, port: {broker_port}, client: bench}}\n"
     return f'deployment: bench\nlisten: "127.0.0.1:{port}"\n{broker}actuators:\n{actuators}'
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def listens(port: int) -> bool:

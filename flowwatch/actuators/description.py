@@ -117,6 +117,11 @@ def asyncapi() -> str:
             "schemas": components,
         },
     }
+    return written(document)
+
+
+def written(document: dict[str, Any]) -> str:
+    """A document as YAML that people read."""
     return yaml.dump(document, Dumper=_Plain, allow_unicode=True, sort_keys=False, width=140)
 
 

@@ -91,19 +91,11 @@ class MqttWire:
         self._client.publish(topic, protocol.write(command), qos=1, retain=False, properties=properties)
 
     def _made(self) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._broker.client, protocol=paho.MQTTv5)
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._broker.password)
-        if self._broker.tls:
-            ca, certificate, key = (
-                None if path is None else str(path) for path in (self._broker.ca, self._broker.certificate, self._broker.key)
-            )
-            client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key)
+        client = client_of(self._broker)
         client.max_inflight_messages_set(MOST_UNANSWERED)
         client.reconnect_delay_set(FIRST_PAUSE_S, LAST_PAUSE_S)
         client.will_set(STATUS_TOPIC, self._status("lost"), qos=1, retain=True)
         client.on_connect, client.on_disconnect, client.on_message = self._connected, self._disconnected, self._heard
-        client.on_socket_open = without_delay
         return client
 
     def _connected(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
@@ -138,6 +130,18 @@ class MqttWire:
 
     def _status(self, state: str) -> bytes:
         return protocol.write(Status(generation=self._generation, state="up" if state == "up" else "lost"))
+
+
+def client_of(broker: Broker) -> paho.Client:
+    """A client that reaches `broker` as it is described, not connected yet."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=broker.client, protocol=paho.MQTTv5)
+    if broker.username is not None:
+        client.username_pw_set(broker.username, broker.password)
+    if broker.tls:
+        ca, certificate, key = (None if path is None else str(path) for path in (broker.ca, broker.certificate, broker.key))
+        client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key)
+    client.on_socket_open = without_delay
+    return client
 
 
 def without_delay(_client: paho.Client, _data: Any, line: Any) -> None:

@@ -1,198 +1,273 @@
-"""What is open, told to Alertmanagers (API v2): each incident that somebody should answer is an alert there until it ends.
+"""Telling Alertmanagers what is open, so that whatever pages people already pages them of this, too.
 
-An alert is told again every minute and lives three minutes: an Alertmanager that no longer hears of it resolves it by itself, so a dead flowwatch
-leaves no alert burning for ever (flowwatch itself is watched from outside, docs/running.md). Its labels are its identity and do not change while it
-is open; what may change stands in annotations. An end is told with its own time, and told again until it was taken.
+An Alertmanager remembers no alert over a restart, and resolves by itself what nobody repeats. So each is told everything every minute (`EVERY_S`), at
+once when something changes, and each time for the next five minutes (`LIVES_S`; its own `resolve_timeout` is as long). One that was started anew
+knows everything a minute later, and what a dead flowwatch left firing is resolved after five. What ended is told as ended for a quarter of an hour,
+for the same reason; a start begins with what the book says has ended lately. To an Alertmanager that does not have it as firing that says nothing.
+
+One thread serves them all, each in a task of its own, so that one that hangs keeps no other waiting.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 
-from flowwatch.handling.desk import Desk
+from flowwatch.documents.secrets import SecretError
+from flowwatch.feed.alertmanager_messages import Labels, Message, ended, firing
+from flowwatch.feed.trouble import GRACE_S, Complaint, Trouble, no_trouble
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.records import Said
-from flowwatch.handling.runbooks import address
-from flowwatch.journal.export import iso
+from flowwatch.log.errors import LogError
 
 LOG: Final = logging.getLogger(__name__)
 SECOND: Final = 1_000_000
+PATH: Final = "/api/v2/alerts"
 EVERY_S: Final = 60.0
-"""How often all is told again: as often as Prometheus does by default."""
-LIVES_US: Final = 180 * SECOND
-"""How long an alert lives that is not told again: three times that, so that one lost message resolves nothing."""
-TURN_S: Final = 0.5
-TIMEOUT_S: Final = 10.0
-LONGEST_S: Final = 60.0
-TROUBLE_AFTER: Final = 5
-"""So many failures in a row, and people hear of it."""
-REMEMBERED: Final = 10_000
+LIVES_S: Final = 300.0
+"""Prometheus sends every minute, and each time for four of its intervals."""
+ENDED_S: Final = 900.0
+"""How long what ended is repeated; as long as Prometheus does."""
+LOOK_S: Final = 0.5
+"""How often it is looked whether anything changed."""
+ANSWER_S: Final = 10.0
+FIRST_PAUSE_S: Final = 1.0
+LAST_PAUSE_S: Final = 60.0
+BATCH: Final = 256
+"""Alerts in one request, as many as Prometheus sends."""
+MOST_BYTES: Final = 4_096
+"""Of an answer; what is wrong stands at its beginning."""
 
-_SEVERITIES: Final[Mapping[str | None, str]] = {"I": "critical", "II": "warning", "III": "warning"}
-Trouble = Callable[..., None]
-Key = tuple[str, str, str]
-"""(site, incident, severity)."""
+
+class Incidents(Protocol):
+    """What knows the incidents: the desk."""
+
+    def sites(self) -> list[str]:
+        """The chains of the book."""
+
+    def incidents(self, site: str) -> list[Incident]:
+        """The open incidents of a site."""
+
+    def lately(self, site: str) -> list[Incident]:
+        """Those, and what was closed lately."""
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """One Alertmanager: `url` is its root; `token` a bearer token; `ca` whom to believe."""
+class Receiver:
+    """An Alertmanager. `token`: reads the bearer token, if it wants one; raises `SecretError`."""
 
     url: str
-    token: str | None = field(default=None, repr=False)
+    token: Callable[[], str | None] = field(default=lambda: None, repr=False)
+    tls: bool = False
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
 
-
-def labels(incident: Incident) -> dict[str, str]:
-    """An incident's identity. Should its severity change, it is another alert, and the old one ends."""
-    found = {
-        "severity": _SEVERITIES.get(incident.priority, "info"),
-        "alertname": f"flowwatch_{incident.what}",
-        "site": incident.site,
-        "incident": incident.name,
-        "what": incident.what,
-        "subject": incident.subject,
-    }
-    return found | ({"drill": "true"} if incident.drill else {})
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return urlsplit(self.url).netloc
 
 
-def alert(incident: Incident, now_us: int, links: str | None, *, ends_us: int | None = None) -> dict[str, Any]:
-    """An incident as the API takes it; with `ends_us` it is over since then."""
-    said = incident.alert
-    annotations = {
-        "summary": said.text.en,
-        "summary_zh": said.text.zh,
-        "priority": incident.priority or "notice",
-        "handling": incident.handling.value,
-    }
-    if said.instruction is not None:
-        annotations |= {"description": said.instruction.en, "description_zh": said.instruction.zh}
-    made: dict[str, Any] = {
-        "labels": labels(incident),
-        "annotations": annotations,
-        "startsAt": iso(min(incident.since_us, now_us)),
-        "endsAt": iso(now_us + LIVES_US if ends_us is None else ends_us),
-    }
-    if links:
-        annotations["runbook_url"] = address(incident.what, links)
-        made["generatorURL"] = f"{links.rstrip('/')}/v1/incidents/{incident.name}"
-    return made
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take; other values are for tests. `pause_s`: the first and the longest wait after a failure."""
+
+    every_s: float = EVERY_S
+    lives_s: float = LIVES_S
+    look_s: float = LOOK_S
+    answer_s: float = ANSWER_S
+    pause_s: tuple[float, float] = (FIRST_PAUSE_S, LAST_PAUSE_S)
+    grace_s: float = GRACE_S
 
 
-def is_told(incident: Incident) -> bool:
-    """Whether an Alertmanager hears of it: somebody should answer it (or exercises to), its condition holds, and nothing stands for it."""
-    return incident.active and incident.parent is None and (incident.priority is not None or incident.drill)
+class Alertmanagers:
+    """Tells all of an installation's Alertmanagers. `start`, then `stop`."""
 
-
-class AlertmanagerFeed:
-    """One thread for one Alertmanager, so that none waits for another. `start`, then `stop`."""
-
-    def __init__(self, goal: Goal, desk: Desk, now_us: Callable[[], int], links: str | None, trouble: Trouble) -> None:
-        """`now_us`: the wall clock, which is the Alertmanager's too."""
-        self._goal, self._desk, self._now_us, self._links, self._trouble = goal, desk, now_us, links, trouble
-        self._told: dict[Key, dict[str, Any]] = {}
-        """What the Alertmanager was told is open: the alert as it was told."""
-        self._ending: dict[Key, dict[str, Any]] = {}
-        self._opened: dict[Key, dict[str, Any]] = {}
-        self._looked = False
-        self._failures, self._troubled = 0, False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alertmanager", daemon=True)
+    def __init__(
+        self,
+        receivers: Sequence[Receiver],
+        incidents: Incidents,
+        now_us: Callable[[], int],
+        *,
+        deployment: str,
+        public_url: str | None,
+        trouble: Trouble = no_trouble,
+        pace: Pace | None = None,
+    ) -> None:
+        """`now_us`: the log's time, by which the book says when something ended. `deployment`: the installation's name, a label."""
+        self._incidents, self._now_us = incidents, now_us
+        self._deployment, self._public_url = deployment, public_url
+        self._pace = pace or Pace()
+        self._told = [_Told(one, self._pace, trouble) for one in receivers]
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="feed-alertmanager", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to tell. What fires stays so at the Alertmanagers when this stops, for as long as it was told for."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; what is open stays so there for as long as it lives."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(TIMEOUT_S + 1)
+        """End the thread."""
+        if self._thread.ident is None:
+            self._loop.close()
+            return
+        with contextlib.suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(10.0)
 
     def _run(self) -> None:
-        headers = {} if self._goal.token is None else {"authorization": f"Bearer {self._goal.token}"}
-        with httpx.Client(headers=headers, timeout=TIMEOUT_S, trust_env=False, follow_redirects=False, **self._tls()) as client:
-            again_at = 0.0
-            while not self._stopping.wait(TURN_S):
-                due = time.monotonic() >= again_at
-                changed, alerts = self._look()
-                if alerts and (due or (changed and not self._failures)):
-                    again_at = time.monotonic() + self._send(client, alerts)
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
 
-    def _tls(self) -> dict[str, Any]:
-        verify: dict[str, Any] = {} if self._goal.ca is None else {"verify": str(self._goal.ca)}
-        if self._goal.certificate is not None:
-            verify["cert"] = str(self._goal.certificate) if self._goal.key is None else (str(self._goal.certificate), str(self._goal.key))
-        return verify
+    async def _serve(self) -> None:
+        over = list(self._ended())
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one.serve(over, self._firing)) for one in self._told]
+            await self._stopping.wait()
+            for task in tasks:
+                task.cancel()
 
-    def _look(self) -> tuple[bool, list[dict[str, Any]]]:
-        """(whether anything is new since it was told, what is to be told)."""
-        now = self._now_us()
-        found = {_key(i): i for i in self._incidents()}
-        opened = {key: alert(i, now, self._links) for key, i in found.items() if is_told(i)}
-        if not self._looked:  # what ended while nobody was here to tell it
-            self._looked = True
-            lately = {key: i for key, i in found.items() if i.ended_us is not None and i.ended_us > now - 2 * LIVES_US}
-            self._ending = {key: alert(i, now, self._links, ends_us=min(i.ended_us or now, now)) for key, i in lately.items()}
-        for key in self._told.keys() - opened.keys():
-            incident = found.get(key)
-            ended = now if incident is None or incident.ended_us is None else min(incident.ended_us, now)
-            self._ending[key] = self._told.pop(key) | {"endsAt": iso(ended)}
-        for key in opened:
-            self._ending.pop(key, None)
-        while len(self._ending) > REMEMBERED:
-            del self._ending[next(iter(self._ending))]
-        changed = bool(self._ending) or any(_lasting(a) != _lasting(self._told.get(key)) for key, a in opened.items())
-        self._opened = opened
-        return changed, [*opened.values(), *self._ending.values()]
+    def _firing(self) -> dict[Labels, Message]:
+        open_ = (incident for site in self._incidents.sites() for incident in self._incidents.incidents(site))
+        return firing(open_, self._deployment, self._public_url)
 
-    def _incidents(self) -> Iterable[Incident]:
-        for site in self._desk.sites():
-            yield from self._desk.known(site)
-
-    def _send(self, client: httpx.Client, alerts: list[dict[str, Any]]) -> float:
-        """Tell it; how many seconds until it is told again."""
+    def _ended(self) -> Iterable[Message]:
         try:
-            answer = client.post(f"{self._goal.url.rstrip('/')}/api/v2/alerts", json=alerts)
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            self._failures += 1
-            LOG.warning("alertmanager %s: %s", self._goal.url, error)
-            if self._failures >= TROUBLE_AFTER:
-                self._tell(on=True)
-            return float(min(2.0**self._failures / 2, LONGEST_S))
-        self._failures = 0
-        self._told, self._ending = dict(self._opened), {}
-        self._tell(on=False)
-        return EVERY_S
-
-    def _tell(self, *, on: bool) -> None:
-        if on == self._troubled:
-            return
-        self._troubled = on
-        if on:
-            text = Said(
-                "Alertmanager 推送失败，请检查网络和对方服务", "an Alertmanager cannot be told; please see to the network and to it"
-            )
-        else:
-            text = Said("Alertmanager 推送恢复", "the Alertmanager is told again")
-        self._trouble(f"alertmanager/{self._goal.url}", text, on=on)
+            since_us = self._now_us() - int(ENDED_S * SECOND)
+        except LogError as error:
+            LOG.warning("Alertmanagers are not told what ended lately: %s", error)
+            return []
+        lately = (incident for site in self._incidents.sites() for incident in self._incidents.lately(site))
+        return ended(lately, since_us, self._deployment, self._public_url)
 
 
-def _key(incident: Incident) -> Key:
-    return incident.site, incident.name, labels(incident)["severity"]
+@dataclass(slots=True)
+class _Over:
+    """An alert that ended: when, by the wall clock, and until when on the monotonic clock that is repeated."""
+
+    message: Message
+    ended_us: int
+    until: float
 
 
-def _lasting(told: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What of an alert does not change by itself."""
-    return None if told is None else {name: value for name, value in told.items() if name != "endsAt"}
+class _Told:
+    """One Alertmanager, and what it was told."""
+
+    def __init__(self, receiver: Receiver, pace: Pace, trouble: Trouble) -> None:
+        self._receiver, self._pace = receiver, pace
+        self._complaint = Complaint(f"alertmanager/{receiver.name}", trouble, pace.grace_s)
+        self._known: dict[Labels, Message] | None = None
+        """What it was told to be firing when that last went well."""
+        self._maybe: dict[Labels, Message] = {}
+        """What it may take for firing: also what was on its way to it when that went wrong."""
+        self._over: dict[Labels, _Over] = {}
+        self._client: httpx.AsyncClient | None = None
+
+    async def serve(self, over: Sequence[Message], firing_now: Callable[[], dict[Labels, Message]]) -> None:
+        """Tell it, for ever. `over`: what ended before this began."""
+        for message in over:
+            self._ends(message)
+        due, pause = 0.0, self._pace.pause_s[0]
+        try:
+            while True:
+                now = firing_now()
+                if time.monotonic() < due and now == self._known:
+                    await asyncio.sleep(self._pace.look_s)
+                elif await self._went_well(now):
+                    due, pause = time.monotonic() + self._pace.every_s, self._pace.pause_s[0]
+                else:
+                    due = 0.0
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, self._pace.pause_s[1])
+        finally:
+            if self._client is not None:
+                await self._client.aclose()
+
+    async def _went_well(self, now: Mapping[Labels, Message]) -> bool:
+        """Tell it everything, and the desk whether that can be done."""
+        try:
+            why = await self._tell(now)
+        except Exception as error:
+            LOG.exception("Alertmanager %s: what is open could not be told", self._receiver.name)
+            why = type(error).__name__
+        name = self._receiver.name
+        if why is not None:
+            LOG.warning("Alertmanager %s: %s", name, why)
+            self._complaint.fails(Said(f"Alertmanager（{name}）无法送达：{why}", f"Alertmanager {name} cannot be told: {why}"))
+        elif not self._complaint.well:
+            self._complaint.goes(Said(f"Alertmanager（{name}）恢复送达", f"Alertmanager {name} can be told again"))
+        return why is None
+
+    async def _tell(self, now: Mapping[Labels, Message]) -> str | None:
+        """Tell it everything; why that failed, None where it did not."""
+        for labels in now:
+            self._over.pop(labels, None)
+        for labels, message in self._maybe.items():
+            if labels not in now:
+                self._ends(message)
+        self._maybe = dict(now)
+        self._over = {labels: one for labels, one in self._over.items() if one.until > time.monotonic()}
+        wall_us = time.time_ns() // 1000
+        lives_us = wall_us + int(self._pace.lives_s * SECOND)
+        said = [message.plain(wall_us, lives_us) for message in now.values()]
+        said += [one.message.plain(wall_us, one.ended_us) for one in self._over.values()]
+        for first in range(0, max(len(said), 1), BATCH):  # nothing is told, too: it may not be there
+            why = await self._post(said[first : first + BATCH])
+            if why is not None:
+                return why
+        self._known = dict(now)
+        return None
+
+    def _ends(self, message: Message) -> None:
+        """It is over, from now on: what the log's time calls the end may be any time of the clock on the wall."""
+        self._over[message.labels] = _Over(message, time.time_ns() // 1000, time.monotonic() + ENDED_S)
+
+    async def _post(self, alerts: Sequence[dict[str, Any]]) -> str | None:
+        """Why it did not take them; None where it did."""
+        url = self._receiver.url.rstrip("/") + PATH
+        try:
+            token = self._receiver.token()
+            headers = {"Content-Type": "application/json"} | ({} if token is None else {"Authorization": f"Bearer {token}"})
+            async with asyncio.timeout(self._pace.answer_s):
+                async with self._opened().stream("POST", url, content=msgspec.json.encode(alerts), headers=headers) as answer:
+                    if answer.is_success:
+                        return None
+                    return f"HTTP {answer.status_code} {await _beginning(answer)}".strip()
+        except TimeoutError:
+            return f"no answer within {self._pace.answer_s:g} s"
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, SecretError) as error:
+            return f"{type(error).__name__}: {error}"[:500]
+
+    def _opened(self) -> httpx.AsyncClient:
+        if self._client is None:
+            verify: ssl.SSLContext | bool = True
+            if self._receiver.tls:
+                verify = ssl.create_default_context(cafile=self._receiver.ca)
+                if self._receiver.certificate is not None:
+                    verify.load_cert_chain(self._receiver.certificate, self._receiver.key)
+            self._client = httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=self._pace.answer_s)
+        return self._client
+
+
+async def _beginning(answer: httpx.Response) -> str:
+    """The beginning of what it says, in one line."""
+    data = b""
+    async for part in answer.aiter_bytes(MOST_BYTES):
+        data += part
+        if len(data) >= MOST_BYTES:
+            break
+    return " ".join(data[:MOST_BYTES].decode(errors="replace").split())[:300]

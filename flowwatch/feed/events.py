@@ -33,7 +33,7 @@ def event(entry: Entry, source: str, links: str | None) -> dict[str, Any]:
     body: dict[str, Any] = msgspec.json.decode(entry.body)
     data = with_times(body) | {"id": entry.id, "kind": entry.kind.value, "at": iso(entry.at), "hash": entry.hash.hex()}
     if links and body.get("incident"):
-        data["link"] = f"{links.rstrip('/')}/v1/incidents/{body['incident']}"
+        data["link"] = incident_link(str(body["incident"]), links)
     if links and entry.kind is EntryKind.ALERT:
         data["runbook"] = f"{links.rstrip('/')}/runbooks/{body['what']}"
     return {
@@ -46,6 +46,15 @@ def event(entry: Entry, source: str, links: str | None) -> dict[str, Any]:
         "datacontenttype": "application/json",
         "data": data,
     }
+
+
+def incident_link(incident: str, links: str | None) -> str | None:
+    """Where an incident is read, which asks who you are; None where links lead nowhere.
+
+    >>> incident_link("yuyuan-i7", "https://flowwatch.example.cn/")
+    'https://flowwatch.example.cn/v1/incidents/yuyuan-i7'
+    """
+    return f"{links.rstrip('/')}/v1/incidents/{incident}" if links else None
 
 
 def type_of(kind: EntryKind, body: Mapping[str, Any]) -> str:

@@ -1,221 +1,308 @@
-"""The state of every zone at an MQTT broker: the newest minute, retained, so that whoever subscribes has it at once.
+"""The state of every zone, kept at a broker: MQTT 5, retained, QoS 1, so that whoever connects hears at once how full each zone is.
 
-`flowwatch/v1/<site>/zone/<zone>/state`. A message lives five minutes at the broker: a state that nobody renews does not stay and look fresh. Whether
-this feed is there stands, retained with a last will, at `flowwatch/v1/service/feed`. Nothing waits for the broker: while it is away only the newest
-minute of each zone is kept, and all of them are sent when it is back.
+One thread follows the journal and talks to the broker. It keeps the newest state of each zone and nothing older: while the broker is away or slow
+nothing piles up, and what goes out then is what is so then. A message lives `LIVES_S` from the moment at which its minute was closed, so that
+what a dead flowwatch or engine leaves behind does not look fresh for long: the broker drops it. Whether anybody tells at all stands, retained and
+with a last will, at the feed's own status topic.
+
+Each connection begins with every state told anew. What the broker holds of zones that the site does not have any more is removed.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import msgspec
 import paho.mqtt.client as paho
-from msgspec import Meta, Struct
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from flowwatch.actuators.mqtt import client_of
+from flowwatch.actuators.protocol import KEEPALIVE_S
 from flowwatch.actuators.wires import Broker
-from flowwatch.core.entries import Estimate
+from flowwatch.core.entries import EntryKind, Estimate
+from flowwatch.feed.tail import Tail
+from flowwatch.feed.trouble import GRACE_S, Complaint, Trouble, no_trouble
+from flowwatch.feed.zone_messages import STATUS_TOPIC, FeedStatus, read_topic, states, topic, write
 from flowwatch.handling.records import Said
 from flowwatch.journal.database import JournalError
-from flowwatch.journal.export import iso
 from flowwatch.journal.minutes import Minutes
+from flowwatch.log.errors import LogError
+from flowwatch.service.picture import Picture
 
 LOG: Final = logging.getLogger(__name__)
-STATUS_TOPIC: Final = "flowwatch/v1/service/feed"
+Record = Mapping[str, Any]
 LIVES_S: Final = 300
-"""How long a state stays at the broker: five minutes that were not renewed."""
-TURN_S: Final = 0.25
-AGAIN_S: Final = 1.0
-GRACE_S: Final = 30.0
-"""How long a broker may be away before people hear of it: a restart of it is no news."""
-KEEPALIVE_S: Final = 15
-
-DocumentOf = Callable[[str, str | None], Mapping[str, Any] | None]
-Trouble = Callable[..., None]
-
-
-class ZoneState(Struct, frozen=True, kw_only=True):
-    """A zone's newest minute. `people` is None until somebody has counted it once; `lower` is then "at least"."""
-
-    site: str
-    zone: str
-    at: Annotated[str, Meta(description="when the minute ended, UTC")]
-    people: Annotated[int | None, Meta(description="persons inside, the engine's estimate")]
-    lower: Annotated[int, Meta(description="the band's lower edge, persons")]
-    upper: Annotated[int | None, Meta(description="the band's upper edge, persons")]
-    known: bool
-    capacity: Annotated[int | None, Meta(description="instantaneous capacity, persons; none of the whole site's is declared")]
-    share: Annotated[float | None, Meta(description="people as a share of the capacity")]
-    density_per_m2: Annotated[float | None, Meta(description="persons a square metre")]
-    people_in: Annotated[int, Meta(description="persons who came in within the minute")]
-    people_out: Annotated[int, Meta(description="persons who left within the minute")]
-    silent: Annotated[list[str], Meta(description="counters of the zone that say nothing")]
-    stage: Annotated[str | None, Meta(description="the stage of the site's main plan")]
+"""A state that is five minutes old says nothing of now: as long as Prometheus and Alertmanager take a figure for the present one."""
+POLL_S: Final = 0.1
+CONNECT_S: Final = 5.0
+ANSWER_S: Final = 10.0
+"""How long a broker may take to let us in."""
+FIRST_PAUSE_S: Final = 1.0
+LAST_PAUSE_S: Final = 30.0
+MOST_UNANSWERED: Final = 200
+"""Messages on their way to the broker at once."""
+KINDS: Final = (EntryKind.TRANSITION, EntryKind.INCIDENT, EntryKind.DOCUMENT)
+"""What besides a minute changes a state."""
 
 
-def topic(site: str, zone: str) -> str:
-    """Where a zone's state is published."""
-    return f"flowwatch/v1/{site}/zone/{zone}/state"
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take; other values are for tests. `pause_s`: the first and the longest wait after a failure."""
 
-
-def states(minute: Estimate, document: Mapping[str, Any] | None) -> Iterator[ZoneState]:
-    """The state of every zone in a site's minute, the whole site as "site"; `document` is the site's compiled record."""
-    body = msgspec.json.decode(minute.body)
-    sizes = {zone["zone"]: zone for zone in (document or {}).get("zones", ())}
-    for name, told in sorted(body["zones"].items()):
-        size, known = sizes.get(name), bool(told["known"])
-        people = round(told["inside_m"] / 1000) if known else None
-        inside = told["inside_m"] / 1000
-        yield ZoneState(
-            site=minute.site,
-            zone=name,
-            at=iso(minute.at),
-            people=people,
-            lower=round(told["lower_m"] / 1000),
-            upper=None if told["upper_m"] is None else round(told["upper_m"] / 1000),
-            known=known,
-            capacity=None if size is None else int(size["capacity"]),
-            share=round(inside / size["capacity"], 4) if size is not None and known else None,
-            density_per_m2=round(inside / size["area_m2"], 4) if size is not None and known else None,
-            people_in=int(told["in"]),
-            people_out=int(told["out"]),
-            silent=list(told.get("silent") or ()),
-            stage=body["stage"],
-        )
+    lives_s: float = LIVES_S
+    pause_s: tuple[float, float] = (FIRST_PAUSE_S, LAST_PAUSE_S)
+    grace_s: float = GRACE_S
 
 
 class ZoneStates:
-    """The thread that keeps the broker's states. `start`, then `stop`."""
+    """The feed of one installation to one broker. `start`, then `stop`."""
 
-    def __init__(self, journal: Path, broker: Broker, document_of: DocumentOf, trouble: Trouble) -> None:
-        self._journal, self._broker, self._document_of, self._trouble = journal, broker, document_of, trouble
-        self._newest: dict[str, bytes] = {}
-        self._unsent: set[str] = set()
-        self._lock = threading.Lock()
-        self._up = threading.Event()
+    def __init__(
+        self,
+        broker: Broker,
+        journal: Path,
+        picture: Picture,
+        document_of: Callable[[str, str | None], Record | None],
+        now_us: Callable[[], int],
+        trouble: Trouble = no_trouble,
+        pace: Pace | None = None,
+    ) -> None:
+        """`now_us`: the log's time, by which a minute is old."""
+        self._broker, self._journal, self._picture = broker, journal, picture
+        self._document_of, self._now_us = document_of, now_us
+        self._pace = pace or Pace()
+        self._complaint = Complaint(f"mqtt/{broker.name}", trouble, self._pace.grace_s)
+        self._tail = Tail(journal, KINDS)
+        self._minutes: Minutes | None = None
+        self._newest: dict[str, tuple[Estimate, float]] = {}
+        """Site -> its newest minute, and when on the monotonic clock it was closed."""
+        self._documents: dict[str, tuple[str | None, Record | None]] = {}
+        self._states: dict[str, tuple[bytes, float]] = {}
+        """Topic -> the newest message, and since when it lives."""
+        self._due: dict[str, None] = {}
+        """Topics to be told, those without a state to be removed; in their order."""
+        self._flying: dict[int, str] = {}
+        """Message -> topic, until the broker has answered."""
+        self._client: paho.Client | None = None
+        self._in = False
+        self._since = 0.0
+        self._pause_s, self._again_at, self._looked_at = self._pace.pause_s[0], 0.0, -math.inf
         self._stopping = threading.Event()
-        self._told = False
-        self._client = self._made()
-        self._thread = threading.Thread(target=self._run, name="zone-states", daemon=True)
+        self._abandoned = False
+        self._thread = threading.Thread(target=self._run, name="feed-mqtt", daemon=True)
 
     def start(self) -> None:
-        """Begin to connect, and to publish."""
-        self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S, clean_start=True)
-        self._client.loop_start()
+        """Begin to connect, and keep on trying."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Say that the feed goes, and end."""
+        """Say that nobody tells any more, and end. What is retained dies of age."""
         self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(5.0)
-        if self._client.is_connected():
-            try:
-                self._client.publish(STATUS_TOPIC, b'{"state":"lost"}', qos=1, retain=True).wait_for_publish(2.0)
-            except (RuntimeError, ValueError) as error:
-                LOG.warning("zone states: could not say that the feed goes (%s)", error)
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._thread.join(10.0)
+
+    def abandon(self) -> None:
+        """End as a killed process does, without a word; for tests."""
+        self._abandoned = True
+        self.stop()
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there."""
-        return self._up.is_set()
+        """Whether the broker has let us in."""
+        return self._in
+
+    @property
+    def waiting(self) -> int:
+        """Topics of which the broker does not have the newest state yet."""
+        return len(self._due) + len(self._flying)
+
+    # ---- the loop
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._turn()
+            except (JournalError, LogError) as error:
+                LOG.error("zone states: %s", error)  # noqa: TRY400 - the sentence says it
+                self._forget_journal()
+                self._stopping.wait(FIRST_PAUSE_S)
+            except Exception:
+                LOG.exception("zone states failed; they go on")
+                self._forget_journal()
+                self._lost("failed", "出错")
+                self._stopping.wait(FIRST_PAUSE_S)
+        self._end()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at >= POLL_S:
+            self._looked_at = now
+            self._look()
+        if self._client is None:
+            if now >= self._again_at:
+                self._connect()
+            else:
+                self._stopping.wait(min(POLL_S, self._again_at - now))
+            return
+        if self._in:
+            self._send()
+        elif now - self._since > ANSWER_S:
+            self._lost("the broker does not answer", "服务器没有应答")
+            return
+        code = self._client.loop(POLL_S)
+        if code != paho.MQTT_ERR_SUCCESS and self._client is not None:
+            self._lost(paho.error_string(code).rstrip("."), paho.error_string(code).rstrip("."))
+
+    def _end(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and self._abandoned:
+            sock = client.socket()
+            if sock is not None:
+                sock.close()
+        elif client is not None:
+            last = client.publish(STATUS_TOPIC, write(FeedStatus(state="lost")), qos=1, retain=True)
+            until = time.monotonic() + 2.0
+            while self._in and not last.is_published() and time.monotonic() < until and client.loop(POLL_S) == paho.MQTT_ERR_SUCCESS:
+                pass
+            client.disconnect()
+            client.loop(0.0)
+        self._in = False
+        self._forget_journal()
 
     # ---- the broker
 
-    def _made(self) -> paho.Client:
-        broker = self._broker
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=broker.client, protocol=paho.MQTTv5)
-        if broker.username is not None:
-            client.username_pw_set(broker.username, broker.password)
-        if broker.tls:
-            ca, certificate, key = (None if path is None else str(path) for path in (broker.ca, broker.certificate, broker.key))
-            client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key)
-        client.reconnect_delay_set(1, 15)
-        client.will_set(STATUS_TOPIC, b'{"state":"lost"}', qos=1, retain=True)
-        client.on_connect, client.on_disconnect = self._connected, self._disconnected
-        return client
+    def _connect(self) -> None:
+        """Try once. Every connection has a client of its own, so that nothing that an earlier one still held comes after what is newer."""
+        client = client_of(self._broker)
+        client.connect_timeout = CONNECT_S
+        client.will_set(STATUS_TOPIC, write(FeedStatus(state="lost")), qos=1, retain=True)
+        client.max_inflight_messages_set(MOST_UNANSWERED + 1)
+        client.on_connect, client.on_message, client.on_publish = self._connected, self._heard, self._published
+        self._client, self._since = client, time.monotonic()
+        try:
+            client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S, clean_start=True)
+        except (OSError, ValueError) as error:
+            self._lost(str(error) or type(error).__name__, str(error) or type(error).__name__)
+
+    def _lost(self, why: str, why_zh: str) -> None:
+        """There is no connection: try again later."""
+        if self._in:
+            LOG.warning("zone states: the connection to broker %s is lost: %s", self._broker.name, why)
+        client, self._client, self._in = self._client, None, False
+        if client is not None and (sock := client.socket()) is not None:
+            sock.close()
+        self._flying.clear()
+        self._again_at = time.monotonic() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, self._pace.pause_s[1])
+        name = self._broker.name
+        self._complaint.fails(
+            Said(f"客流状态无法发送到 MQTT 服务器“{name}”：{why_zh}", f'zone states do not reach the broker "{name}": {why}')
+        )
 
     def _connected(self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
-            LOG.warning("zone states: the broker refuses the connection: %s", reason)
+            self._lost(str(reason), str(reason))
             return
-        client.publish(STATUS_TOPIC, b'{"state":"up"}', qos=1, retain=True)
-        with self._lock:
-            self._unsent = set(self._newest)
-        self._up.set()
+        self._in, self._pause_s = True, self._pace.pause_s[0]
+        self._flying[client.publish(STATUS_TOPIC, write(FeedStatus(state="up")), qos=1, retain=True).mid] = STATUS_TOPIC
+        for site in self._newest:
+            self._listen(site)
+        self._due = dict.fromkeys([*self._states, *self._due])
 
-    def _disconnected(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
-        self._up.clear()
-        if not self._stopping.is_set():
-            LOG.warning("zone states: connection lost: %s", reason)
+    def _listen(self, site: str) -> None:
+        """Have the broker say what it holds of the site's zones, so that what does not belong there can be removed."""
+        if self._client is not None and self._in:
+            self._client.subscribe([(topic(site, "+"), SubscribeOptions(qos=0))])
+
+    def _heard(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        found = read_topic(message.topic)
+        if message.retain and message.payload and found is not None and found[0] in self._newest and message.topic not in self._states:
+            self._due[message.topic] = None
+
+    def _send(self) -> None:
+        """Tell what is due, as far as the broker keeps up; of a topic that is on its way only when it has arrived."""
+        assert self._client is not None
+        flying, now = set(self._flying.values()), time.monotonic()
+        for name in [name for name in self._due if name not in flying][: MOST_UNANSWERED - len(flying)]:
+            del self._due[name]
+            state = self._states.get(name)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            if state is not None:
+                left = math.ceil(self._pace.lives_s - (now - state[1]))
+                if left <= 0:
+                    continue  # what the broker has of it died with it
+                properties.MessageExpiryInterval = left
+                properties.ContentType = "application/json"
+            sent = self._client.publish(name, b"" if state is None else state[0], qos=1, retain=True, properties=properties)
+            self._flying[sent.mid] = name
+
+    def _published(self, _client: paho.Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
+        name = self._flying.pop(mid, None)
+        if name is None:
+            return
+        broker = self._broker.name
+        if reason.is_failure:
+            text = Said(f"MQTT 服务器“{broker}”拒绝 {name}：{reason}", f'the broker "{broker}" refuses {name}: {reason}')
+            self._complaint.fails(text)
+        elif not self._complaint.well:
+            self._complaint.goes(Said(f"客流状态恢复发送到 MQTT 服务器“{broker}”", f'zone states reach the broker "{broker}" again'))
 
     # ---- the journal
 
-    def _run(self) -> None:
-        minutes: Minutes | None = None
-        away_s = 0.0
-        while not self._stopping.wait(TURN_S):
-            try:
-                minutes = self._turn(minutes)
-            except JournalError as error:
-                LOG.warning("zone states: %s; again in a second", error)
-                if minutes is not None:
-                    minutes.close()
-                minutes = None
-                self._stopping.wait(AGAIN_S)
-            away_s = 0.0 if self._up.is_set() else away_s + TURN_S
-            self._tell(away=away_s >= GRACE_S)
+    def _look(self) -> None:
+        """Take what the journal has new."""
+        if self._tail.look():
+            self._forget_minutes()  # it was made anew
+        if self._tail.follower is None:
+            return
+        if self._minutes is None:
+            self._minutes = Minutes.open(self._journal)
+        changed: dict[str, None] = {}
+        if self._tail.follower.grew():
+            changed = {entry.chain: None for entry in self._tail.follower.new() if entry.chain in self._newest}
+        if self._minutes.grew():
+            for estimate in self._minutes.new():
+                self._take(estimate)
+                changed[estimate.site] = None
+        for site in changed:
+            self._tell(site)
+
+    def _take(self, estimate: Estimate) -> None:
+        age_s = max(0, self._now_us() - estimate.at) / 1e6
+        known = estimate.site in self._newest
+        self._newest[estimate.site] = estimate, time.monotonic() - age_s
+        if not known:
+            self._listen(estimate.site)
+
+    def _tell(self, site: str) -> None:
+        """Find what is so of a site's zones now, and what of it is news."""
+        estimate, born = self._newest[site]
+        standing = self._picture.site(site)
+        version = None if standing.document is None else standing.document["version"]
+        if site not in self._documents or self._documents[site][0] != version:
+            self._documents[site] = version, self._document_of(site, version)
+        made = {topic(site, one.zone): write(one) for one in states(estimate, standing, self._documents[site][1])}
+        for name in [name for name in self._states if (read_topic(name) or ("", ""))[0] == site and name not in made]:
+            del self._states[name]
+            self._due[name] = None
+        for name, payload in made.items():
+            if self._states.get(name, (b"",))[0] != payload:
+                self._states[name] = payload, born
+                self._due[name] = None
+
+    def _forget_journal(self) -> None:
+        self._tail.leave()
+        self._forget_minutes()
+
+    def _forget_minutes(self) -> None:
+        minutes, self._minutes = self._minutes, None
         if minutes is not None:
             minutes.close()
-
-    def _turn(self, minutes: Minutes | None) -> Minutes | None:
-        if minutes is None:
-            if not self._journal.exists():
-                return None
-            minutes = Minutes.open(self._journal)
-        if minutes.grew():
-            for minute in minutes.new():
-                self._take(minute)
-        if self._up.is_set():
-            with self._lock:
-                due = [(name, self._newest[name]) for name in sorted(self._unsent)]
-                self._unsent.clear()
-            for name, payload in due:
-                self._publish(name, payload)
-        return minutes
-
-    def _take(self, minute: Estimate) -> None:
-        try:
-            made = {topic(s.site, s.zone): msgspec.json.encode(s) for s in states(minute, self._document_of(minute.site, None))}
-        except Exception:
-            LOG.exception("zone states: a minute of %s that cannot be told; passed over", minute.site)
-            return
-        with self._lock:
-            self._newest |= made
-            self._unsent |= made.keys()
-
-    def _publish(self, name: str, payload: bytes) -> None:
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.MessageExpiryInterval = LIVES_S
-        properties.ContentType = "application/json"
-        self._client.publish(name, payload, qos=1, retain=True, properties=properties)
-
-    def _tell(self, *, away: bool) -> None:
-        if away == self._told:
-            return
-        self._told = away
-        if away:
-            text = Said("区域状态推送：与消息服务器失去联系", "zone states: the broker cannot be reached")
-        else:
-            text = Said("区域状态推送：与消息服务器恢复联系", "zone states: the broker can be reached again")
-        self._trouble("mqtt", text, on=away)

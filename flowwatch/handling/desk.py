@@ -185,7 +185,7 @@ class Desk:
         found = [incident for incident in self._open.get(site, {}).values() if incident.open]
         return sorted(found, key=lambda i: (-RANKS[i.priority], i.since_us, i.name))
 
-    def known(self, site: str) -> list[Incident]:
+    def lately(self, site: str) -> list[Incident]:
         """The incidents of a site that are open or were closed lately."""
         return list(self._open.get(site, {}).values())
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,10 +24,10 @@ from flowwatch.actuators.status import DeviceStatus
 from flowwatch.actuators.wires import Actuator, Broker
 from flowwatch.documents import deployment as declared
 from flowwatch.documents.compiled_site import or_
-from flowwatch.documents.deployment import Deployment, Via
+from flowwatch.documents.deployment import AlertmanagerFeed, Deployment, MqttFeed, Via
 from flowwatch.documents.secrets import secret
 from flowwatch.evidence import Evidence
-from flowwatch.feed.alertmanager import AlertmanagerFeed, Goal
+from flowwatch.feed.alertmanager import Alertmanagers, Receiver
 from flowwatch.feed.cap_names import CapNames, names_in
 from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.feed.webhooks.courier import Setting as CourierSetting
@@ -95,9 +96,6 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         courier = _courier(workspace, said, store, desk)
         courier.start()
         owned.callback(courier.stop)
-        for feed in _feeds(workspace, said, folder, desk):
-            feed.start()
-            owned.callback(feed.stop)
         setting = Setting(
             Areas(said.areas),
             limits,
@@ -110,6 +108,9 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         )
         service = build(workspace, store, stager, setting)
         owned.callback(service.close)
+        for feed in _feeds(workspace, said, folder, desk, service):
+            feed.start()
+            owned.callback(feed.stop)
         sources = list(_sources(workspace, said, folder, stager, wires))
         for source in sources:
             source.start()
@@ -141,22 +142,6 @@ def _desk(workspace: Workspace, said: Deployment) -> Desk:
     )
 
 
-def _feeds(workspace: Workspace, said: Deployment, folder: Path, desk: Desk) -> Iterator[ZoneStates | AlertmanagerFeed]:
-    """Who is told by threads of their own."""
-    if not isinstance(said.feeds.mqtt, UnsetType):
-        name = said.feeds.mqtt.broker
-        broker = _broker(name, said.brokers[name], folder, "feed")
-        yield ZoneStates(workspace.journal, broker, _document_of(workspace), desk.trouble)
-    for one in said.feeds.alertmanager:
-        token = secret(one.token_file, one.token_env, folder)
-        ca, certificate, key = (
-            (None, None, None)
-            if isinstance(one.tls, UnsetType)
-            else (_path(file, folder) for file in (one.tls.ca, one.tls.certificate, one.tls.key))
-        )
-        yield AlertmanagerFeed(Goal(one.url, token, ca, certificate, key), desk, now_us, or_(said.public_url, None), desk.trouble)
-
-
 def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
     """What gives CAP messages their identifiers, none of which is in the book already."""
     names = CapNames(said.feeds.cap.code)
@@ -181,6 +166,27 @@ def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk
     return Courier(Outbox.open(store), Subscriptions(store, now_us), setting, now_us)
 
 
+def _feeds(workspace: Workspace, said: Deployment, folder: Path, desk: Desk, service: Service) -> Iterator[ZoneStates | Alertmanagers]:
+    """Who is told of what stands, whether they ask or not: the broker of zone states, and Alertmanagers."""
+    now = clock_of(workspace.log)
+    if isinstance(said.feeds.mqtt, MqttFeed):
+        name = said.feeds.mqtt.broker
+        broker = _broker(name, said.brokers[name], folder, "feed")
+        yield ZoneStates(broker, workspace.journal, service.parts.picture, _document_of(workspace), now, desk.trouble)
+    if said.feeds.alertmanager:
+        receivers = [_receiver(one, folder) for one in said.feeds.alertmanager]
+        links = or_(said.public_url, None)
+        yield Alertmanagers(receivers, desk, now, deployment=said.deployment, public_url=links, trouble=desk.trouble)
+
+
+def _receiver(said: AlertmanagerFeed, folder: Path) -> Receiver:
+    token = partial(secret, said.token_file, said.token_env, folder)
+    if isinstance(said.tls, UnsetType):
+        return Receiver(said.url, token)
+    ca, certificate, key = (_path(file, folder) for file in (said.tls.ca, said.tls.certificate, said.tls.key))
+    return Receiver(said.url, token, tls=True, ca=ca, certificate=certificate, key=key)
+
+
 def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager) -> Dispatcher:
     def report(site: str, payload: bytes, at_us: int) -> None:
         taken = stager.offer_report(site, payload, at_us)
@@ -197,7 +203,7 @@ def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Le
         _document_of(workspace),
         report,
         actuators=[_actuator(name, way, folder) for name, way in said.actuators.items()],
-        brokers=[_broker(name, broker, folder) for name, broker in said.brokers.items() if name in used],
+        brokers=[_broker(name, broker, folder, "out") for name, broker in said.brokers.items() if name in used],
         log_us=clock_of(workspace.log),
     )
 
@@ -211,9 +217,9 @@ def _actuator(name: str, way: declared.Actuator, folder: Path) -> Actuator:
     return Actuator(site, device or None, url=or_(way.url, None), token=token, ca=ca)
 
 
-def _broker(name: str, said: declared.Broker, folder: Path, role: str = "out") -> Broker:
+def _broker(name: str, said: declared.Broker, folder: Path, part: str) -> Broker:
     user, password = or_(said.username, None), secret(said.password_file, said.password_env, folder)
-    client = f"{said.client}-{role}"
+    client = f"{said.client}-{part}"
     if isinstance(said.tls, UnsetType):
         return Broker(name, said.host, said.port_number, client, user, password)
     ca, certificate, key = (_path(file, folder) for file in (said.tls.ca, said.tls.certificate, said.tls.key))

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.actuators.lab import Lab, Mosquitto
+from tests.actuators.lab import Lab
+from tests.servers import Mosquitto
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     """A running Mosquitto."""
-    made = Mosquitto(tmp_path)
-    made.start()
-    yield made
-    made.kill()
+    with Mosquitto(tmp_path, "set_tcp_nodelay true\n", keeps=False) as made:
+        yield made
 
 
 @pytest.fixture

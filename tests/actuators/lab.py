@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -12,8 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from flowwatch.actuators.dispatcher import Dispatcher
 from flowwatch.actuators.ledger import Ledger
@@ -24,6 +20,7 @@ from flowwatch.journal import Journal
 from flowwatch_sim.gatehouse.diary import Diary
 from flowwatch_sim.gatehouse.house import Fitting, House, Manner
 from tests.safety.made import gate, site, zone
+from tests.servers import Mosquitto
 
 PATIENCE_S = 30.0
 SITE = "yu"
@@ -153,45 +150,6 @@ class Watched(Diary):
 
     def close(self) -> None:
         """Several houses of a test write it; it is closed with the test's end."""
-
-
-class Mosquitto:
-    """A real broker on a port of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-        if found is None:
-            pytest.skip("mosquitto is not installed: it is the broker of these tests (Debian's package mosquitto)")
-        self._binary, self._folder = found, folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Start it, and come back when it listens."""
-        config = self._folder / "mosquitto.conf"
-        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\nset_tcp_nodelay true\n")
-        self._process = subprocess.Popen([self._binary, "-c", str(config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        assert self._process.stdout is not None
-        said = []
-        for line in self._process.stdout:
-            said.append(line)
-            if "running" in line:
-                self._drain = threading.Thread(target=self._process.stdout.read, daemon=True)
-                self._drain.start()
-                return
-        pytest.fail(f"mosquitto did not start: {said}")
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._drain.join()
-            if self._process.stdout is not None:
-                self._process.stdout.close()
-            self._process = None
 
 
 class Lab:

@@ -9,6 +9,7 @@ import pytest
 from benchmarks import prompt
 from benchmarks.prompt import Load, Probe, Result, Used, matched
 from benchmarks.workload import GATES, Shape
+from tests.servers import BINARY
 
 Heard = list[tuple[float, str, str, str, int]]
 
@@ -43,7 +44,7 @@ def test_every_site_of_the_workload_goes_out_by_itself() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(prompt.MOSQUITTO is None, reason="mosquitto is not installed: the benchmark measures to its wire")
+@pytest.mark.skipif(BINARY is None, reason="mosquitto is not installed: the benchmark measures to its wire")
 def test_a_short_run_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt, "WARM_S", 1.0)
     result = prompt.trial(tmp_path, Shape(sites=10, counters=10, rate=100), 5.0, 2, 5, 1_000_000)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inputs.broker import BINARY, free_port
+from tests.servers import BINARY, free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/running.md"

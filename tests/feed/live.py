@@ -202,7 +202,7 @@ class Live:
 def live(root: Path, front: Callable[[Any], Any] = lambda app: app) -> Iterator[Live]:
     """A live folder with a service that listens, behind `front`."""
     with ExitStack() as owned:
-        place = make(root, owned)
+        place = make(root, owned, attended=False)
         journal = owned.enter_context(Journal.open(place.workspace.journal))
         book = Book.open(place.workspace.handling)
         owned.callback(book.close)

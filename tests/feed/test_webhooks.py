@@ -19,7 +19,7 @@ from flowwatch.feed.webhooks.outbox import State
 from flowwatch.handling.records import Said
 from tests.feed.carried import alert, carried, step, subscribe, write
 from tests.feed.receiver import Receiver, receiving
-from tests.inputs.broker import free_port
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

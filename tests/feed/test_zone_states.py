@@ -1,139 +1,396 @@
-"""The state of every zone at a real broker: there at once for whoever comes, newest minute only, back after every break."""
+"""Zone states at a real broker: the newest, for as long as it says something of now, whatever is killed; and nothing of zones that are gone."""
 
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from paho.mqtt.client import Client
+import pytest
+import yaml
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from flowwatch.actuators.wires import Broker
-from flowwatch.core.entries import Estimate
-from flowwatch.feed.zone_states import STATUS_TOPIC, ZoneState, ZoneStates, states, topic
+from flowwatch.core.entries import EntryKind, Estimate, canonical
+from flowwatch.feed import description
+from flowwatch.feed.zone_messages import STATUS_TOPIC, read_topic, topic
+from flowwatch.feed.zone_states import LIVES_S, Pace, ZoneStates
+from flowwatch.handling.book import Book
+from flowwatch.handling.records import Said
 from flowwatch.journal import Journal
-from tests.inputs.broker import Mosquitto
-from tests.journal.made import minutes
-from tests.journal.story import site as compiled
+from flowwatch.service.picture import Picture
+from tests.feed.live import Written
+from tests.safety.made import plan, site, stage, zone
+from tests.servers import WAIT_S, Mosquitto
 
-DOCUMENT = json.loads(compiled())
-WAIT_S = 30
+SECOND = 1_000_000
+DOCS = Path(__file__).parents[2] / "docs"
+MALL = topic("yu", "mall")
+BRISK = Pace(pause_s=(0.05, 0.2), grace_s=0.0)
 
 
-class Ear:
-    """Somebody who subscribes, and has what is retained at once."""
+def now_us() -> int:
+    return time.time_ns() // 1000
 
-    def __init__(self, port: int) -> None:
-        self.heard: dict[str, bytes] = {}
-        self.changed = threading.Condition()
-        self.client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self.client.on_message = self._hear
-        self.client.on_connect = self._begin
-        self.client.connect("127.0.0.1", port)
-        self.client.loop_start()
 
-    def _begin(self, client: Any, *_: Any) -> None:
-        client.subscribe("flowwatch/v1/#", 1)
+class Listener:
+    """Somebody who listens to everything."""
 
-    def _hear(self, _client: Any, _data: Any, message: Any) -> None:
-        with self.changed:
-            self.heard[message.topic] = bytes(message.payload)
-            self.changed.notify_all()
+    def __init__(self, port: int, name: str = "listener") -> None:
+        self._heard = threading.Condition()
+        self.all: list[MQTTMessage] = []
+        self._client = Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.on_connect = lambda client, *_: client.subscribe("flowwatch/#", qos=1)
+        self._client.on_message = self._hear
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
 
-    def wait(self, ready: Any) -> None:
-        with self.changed:
-            assert self.changed.wait_for(ready, WAIT_S), self.heard
+    def _hear(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        with self._heard:
+            self.all.append(message)
+            self._heard.notify_all()
+
+    def last(self, name: str) -> Any:
+        """The newest body on a topic; None where nothing, or an empty one, came."""
+        found = [one for one in self.all if one.topic == name]
+        return json.loads(found[-1].payload) if found and found[-1].payload else None
+
+    def until(self, true: Callable[[], bool]) -> None:
+        with self._heard:
+            assert self._heard.wait_for(true, WAIT_S), [(m.topic, m.payload[:200]) for m in self.all]
+
+    def people(self, count: float | None, name: str = MALL) -> None:
+        """Wait until a zone has so many people."""
+        self.until(lambda: (self.last(name) or {"people": "none"})["people"] == count)
 
     def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+        self._client.disconnect()
+        self._client.loop_stop()
 
 
-@contextmanager
-def telling(root: Path, port: int) -> Iterator[ZoneStates]:
-    feed = ZoneStates(
-        root / "journal.db", Broker("main", "127.0.0.1", port, "test-feed"), lambda site, version: DOCUMENT, lambda *a, **b: None
-    )  # fmt: skip
-    feed.start()
-    try:
-        yield feed
-    finally:
-        feed.stop()
+@dataclass
+class Town:
+    """A journal that a test writes, a broker, feeds and listeners."""
+
+    root: Path
+    broker: Mosquitto
+    owned: ExitStack
+    document: dict[str, Any] | None = field(
+        default_factory=lambda: site(
+            site="yu", zones=[zone(), zone("yard", outside="mall"), zone("bridge", capacity=400, area_m2=800.0, inside="mall")]
+        )
+    )
+    written: Written = field(init=False)
+    troubles: list[tuple[str, bool]] = field(default_factory=list)
+    trouble: threading.Condition = field(default_factory=threading.Condition)
+
+    def __post_init__(self) -> None:
+        journal = self.owned.enter_context(Journal.open(self.root / "journal.db"))
+        book = Book.open(self.root / "handling.db")
+        self.owned.callback(book.close)
+        self.written = Written(journal, book)
+
+    def minute(
+        self, people: float | None, at: int | None = None, *, zones: Mapping[str, float | None] | None = None, name: str = "yu"
+    ) -> int:
+        """A minute with so many people in the mall, closed now."""
+        moment = at or now_us()
+        figures = {z: self._figures(n) for z, n in (zones or {"mall": people, "site": people}).items()}
+        body = {"minute_us": moment, "site": name, "stage": "calm", "zones": figures}
+        self.written.journal.append([], [Estimate(name, moment, canonical(body))])
+        return moment
+
+    @staticmethod
+    def _figures(people: float | None) -> dict[str, Any]:
+        known = people is not None
+        milli = round((people or 0) * 1000)
+        return {
+            "inside_m": milli, "known": known, "lower_m": milli - 1000, "upper_m": milli + 2000 if known else None, "raw_m": 0,
+            "in": 7, "out": 3, "silent": [] if known else ["c1"],
+        }  # fmt: skip
+
+    def moves(self, to: str, plan: str = "main", name: str = "yu") -> str:
+        """The plan's stage changes."""
+        return self.written.decide(name, EntryKind.TRANSITION, now_us(), plan=plan, to=to, **{"from": None}).id
+
+    def incident(self, what: str, state: str, name: str = "yu-i1") -> None:
+        self.written.decide("yu", EntryKind.INCIDENT, now_us(), incident=name, what=what, subject=what, state=state, since_us=now_us())
+
+    def feed(self, pace: Pace = BRISK, clock: Callable[[], int] = now_us) -> ZoneStates:
+        """A service's feed, started."""
+        picture = Picture(self.root / "journal.db")
+        self.owned.callback(picture.close)
+        made = ZoneStates(
+            Broker("main", "127.0.0.1", self.broker.port, "fw-feed"),
+            self.root / "journal.db",
+            picture,
+            lambda name, _version: self.document,
+            clock,
+            self._trouble,
+            pace,
+        )
+        made.start()
+        self.owned.callback(made.stop)
+        return made
+
+    def listener(self, name: str = "listener") -> Listener:
+        made = Listener(self.broker.port, name)
+        self.owned.callback(made.close)
+        return made
+
+    def told(self, *, on: bool) -> None:
+        """Wait until it was told that the broker cannot be reached, or can."""
+        with self.trouble:
+            assert self.trouble.wait_for(lambda: ("mqtt/main", on) in self.troubles, WAIT_S), self.troubles
+
+    def _trouble(self, key: str, text: Said, *, on: bool) -> None:
+        with self.trouble:
+            self.troubles.append((key, on))
+            self.trouble.notify_all()
 
 
-def written(root: Path, *estimates: Estimate) -> None:
-    with Journal.open(root / "journal.db") as journal:
-        journal.append([], estimates)
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    with ExitStack() as owned:
+        broker = owned.enter_context(Mosquitto(tmp_path))
+        yield Town(tmp_path, broker, owned)
 
 
-def people(ear: Ear, zone: str = "mall") -> int | None:
-    payload = ear.heard.get(topic("yuyuan", zone))
-    return None if payload is None else msgspec.json.decode(payload, type=ZoneState).people
+def test_whoever_comes_later_hears_how_every_zone_is_and_for_how_long_that_holds(town: Town) -> None:
+    at = town.minute(0, zones={"mall": 1500, "bridge": None, "site": 1500})
+    entry = town.moves("busy")
+    town.feed()
+    town.listener().people(1500)
+    late = town.listener("late")
+    late.people(1500)
+    late.until(lambda: late.last(topic("yu", "bridge")) is not None and late.last(topic("yu", "site")) is not None)
+    message = next(one for one in late.all if one.topic == MALL)
+    assert message.retain
+    assert message.qos == 1
+    assert 280 <= message.properties.MessageExpiryInterval <= LIVES_S
+    body = late.last(MALL)
+    assert (body["lower"], body["upper"], body["capacity"], body["capacity_share"], body["people_per_m2"]) == (1499, 1502, 3000, 0.5, 0.125)
+    assert (body["known"], body["in"], body["out"], body["silent"], body["title"]["zh"]) == (True, 7, 3, [], "商城")
+    assert body["stages"][0]["entry"] == entry
+    assert datetime.fromisoformat(body["at"]).timestamp() == pytest.approx(at / SECOND, abs=1e-3)
+    bridge = late.last(topic("yu", "bridge"))
+    assert (bridge["known"], bridge["people"], bridge["upper"], bridge["capacity_share"], bridge["silent"]) == (
+        False,
+        None,
+        None,
+        None,
+        ["c1"],
+    )
+    assert late.last(topic("yu", "site"))["capacity"] == 3000  # outer zones, without the waiting area outside
 
 
-def test_a_state_says_what_the_minute_says() -> None:
-    body = minutes("yuyuan", 3)[2]
-    found = {state.zone: state for state in states(body, DOCUMENT)}
-    told = msgspec.json.decode(body.body)["zones"]["mall"]
-    assert found["mall"].people == told["inside_m"] // 1000
-    assert (found["mall"].capacity, found["mall"].share) == (3000, round(told["inside_m"] / 3_000_000, 4))
-    assert found["mall"].stage == "normal"
-    assert found["site"].capacity is None
+def test_a_new_minute_a_stage_a_drill_an_override_and_a_fire_show_at_once(town: Town) -> None:
+    town.document = site(plan("main", [stage("busy", level="III")]))
+    town.minute(10)
+    town.feed()
+    heard = town.listener()
+    heard.people(10)
+    town.minute(20)
+    heard.people(20)
+    entry = town.moves("busy")
+    heard.until(lambda: [s["entry"] for s in heard.last(MALL)["stages"]] == [entry])
+    assert (heard.last(MALL)["stages"][0]["stage"], heard.last(MALL)["stages"][0]["level"]) == ("busy", "III")
+    for what, key in (("drill_active", "drill"), ("override_active", "override"), ("fire", "fire")):
+        town.incident(what, "raised")
+        heard.until(lambda key=key: heard.last(MALL)[key])
+        town.incident(what, "cleared")
+        heard.until(lambda key=key: not heard.last(MALL)[key])
+    assert heard.last(MALL)["people"] == 20
 
 
-def test_what_nobody_has_counted_is_not_known() -> None:
-    (first, *_) = minutes("yuyuan", 1)
-    state = next(iter(states(first, DOCUMENT)))
-    assert (state.known, state.people, state.upper, state.share) == (False, None, None, None)
+def test_a_zone_that_the_site_has_no_more_is_removed_also_by_a_service_that_came_later(town: Town) -> None:
+    town.minute(0, zones={"mall": 1, "yard": 2, "lane": 3})
+    town.minute(9, name="bund")
+    first = town.feed()
+    heard = town.listener()
+    heard.people(3, topic("yu", "lane"))
+    town.minute(0, zones={"mall": 4, "lane": 3})
+    heard.people(4)
+    heard.until(lambda: heard.last(topic("yu", "yard")) is None)
+    first.stop()
+    town.minute(0, zones={"mall": 5})
+    town.feed()
+    heard.people(5)
+    heard.until(lambda: heard.last(topic("yu", "lane")) is None)
+    late = town.listener("late")
+    late.people(5)
+    late.people(9, topic("bund", "mall"))
+    late.people(9, topic("bund", "site"))
+    zones = {one.topic for one in late.all if read_topic(one.topic)}
+    assert zones == {MALL, topic("bund", "mall"), topic("bund", "site")}
 
 
-def test_whoever_comes_later_has_the_newest_minute_at_once(tmp_path: Path) -> None:
-    made = minutes("yuyuan", 5)
-    with Mosquitto(tmp_path) as broker, telling(tmp_path, broker.port):
-        written(tmp_path, *made[:2])
-        first = Ear(broker.port)
-        first.wait(lambda: people(first) == 1)
-        written(tmp_path, *made[2:])
-        first.wait(lambda: people(first) == 4)
-        first.close()
-        later = Ear(broker.port)
-        later.wait(lambda: people(later) == 4 and later.heard.get(STATUS_TOPIC) == b'{"state":"up"}')
-        later.close()
+def test_a_state_of_a_site_that_is_not_ours_is_left_alone(town: Town) -> None:
+    other = Client(CallbackAPIVersion.VERSION2, "other", protocol=MQTTProtocolVersion.MQTTv5)
+    other.connect("127.0.0.1", town.broker.port)
+    other.loop_start()
+    other.publish(topic("elsewhere", "mall"), b'{"people": 1}', 1, retain=True).wait_for_publish(WAIT_S)
+    other.publish(topic("yu", "gone"), b'{"people": 1}', 1, retain=True).wait_for_publish(WAIT_S)
+    other.disconnect()
+    other.loop_stop()
+    town.minute(5)
+    heard = town.listener()
+    heard.people(1, topic("yu", "gone"))
+    town.feed()
+    heard.until(lambda: heard.last(topic("yu", "gone")) is None)
+    assert heard.last(topic("elsewhere", "mall")) == {"people": 1}
 
 
-def test_after_a_broker_that_was_killed_everything_is_there_again(tmp_path: Path) -> None:
-    made = minutes("yuyuan", 4)
-    with Mosquitto(tmp_path) as broker, telling(tmp_path, broker.port) as feed:
-        written(tmp_path, *made[:2])
-        ear = Ear(broker.port)
-        ear.wait(lambda: people(ear) == 1)
-        ear.close()
-        broker.stop(signal.SIGKILL)
-        for file in tmp_path.glob("mosquitto.db*"):
-            file.unlink()
-        written(tmp_path, *made[2:])
-        broker.start()
-        again = Ear(broker.port)
-        again.wait(lambda: people(again) == 3 and people(again, "site") == 3)
-        assert feed.connected
-        again.close()
+def test_a_minute_that_is_too_old_is_not_told(town: Town) -> None:
+    town.minute(10, now_us() - (LIVES_S + 1) * SECOND)
+    town.feed()
+    heard = town.listener()
+    heard.until(lambda: heard.last(STATUS_TOPIC) == {"v": 1, "state": "up"})
+    town.minute(11)
+    heard.people(11)
+    assert [json.loads(one.payload)["people"] for one in heard.all if one.topic == MALL] == [11]
 
 
-def test_who_listens_is_told_that_the_feed_goes(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker:
-        with telling(tmp_path, broker.port):
-            ear = Ear(broker.port)
-            ear.wait(lambda: ear.heard.get(STATUS_TOPIC) == b'{"state":"up"}')
-        ear.wait(lambda: ear.heard.get(STATUS_TOPIC) == b'{"state":"lost"}')
-        ear.close()
+def test_the_broker_lets_go_of_what_a_dead_service_left_behind(town: Town) -> None:
+    town.minute(10)
+    feed = town.feed(Pace(lives_s=2.0))
+    heard = town.listener()
+    heard.people(10)
+    feed.abandon()
+    heard.until(lambda: heard.last(STATUS_TOPIC) == {"v": 1, "state": "lost"})
+    pause, until = threading.Event(), time.monotonic() + WAIT_S
+    while True:  # what is retained can only be asked for
+        late = Listener(town.broker.port, "late")
+        late.until(lambda late=late: late.last(STATUS_TOPIC) is not None)
+        gone = late.last(MALL) is None
+        late.close()
+        if gone:
+            break
+        assert time.monotonic() < until
+        pause.wait(0.2)
 
 
-def test_a_minute_of_a_site_without_documents_is_told_without_sizes() -> None:
-    state = next(iter(states(minutes("nowhere", 2)[1], None)))
-    assert (state.site, state.capacity, state.density_per_m2) == ("nowhere", None, None)
+def test_a_service_that_stops_says_so(town: Town) -> None:
+    feed = town.feed()
+    heard = town.listener()
+    heard.until(lambda: heard.last(STATUS_TOPIC) == {"v": 1, "state": "up"})
+    feed.stop()
+    heard.until(lambda: heard.last(STATUS_TOPIC) == {"v": 1, "state": "lost"})
+
+
+def test_a_broker_that_was_away_gets_the_newest_and_everybody_hears_that_it_was(tmp_path: Path) -> None:
+    with ExitStack() as owned:
+        town = Town(tmp_path, owned.enter_context(Mosquitto(tmp_path, keeps=False)), owned)
+        town.minute(0, zones={"mall": 1, "bridge": 50})
+        feed = town.feed()
+        town.listener("before").people(1)
+        town.broker.stop(signal.SIGKILL)
+        town.told(on=True)
+        for people in range(2, 60):
+            town.minute(0, zones={"mall": people, "bridge": 50})
+        looked = threading.Event()
+        for _ in range(WAIT_S * 20):
+            if feed.waiting == 2:
+                break
+            looked.wait(0.05)
+        assert feed.waiting == 2  # topics, not messages
+        town.troubles.clear()
+        town.broker.start()
+        heard = town.listener("after")
+        heard.people(59)
+        heard.people(50, topic("yu", "bridge"))
+        assert {json.loads(one.payload)["people"] for one in heard.all if one.topic == MALL} <= {59}
+        town.told(on=False)
+
+
+def test_a_broker_that_is_not_there_at_the_start_is_waited_for(town: Town) -> None:
+    town.broker.kill()
+    town.minute(3)
+    town.feed()
+    town.told(on=True)
+    town.broker.start()
+    town.listener().people(3)
+
+
+def test_a_broker_that_refuses_us_is_told(tmp_path: Path) -> None:
+    with ExitStack() as owned:
+        town = Town(tmp_path, owned.enter_context(Mosquitto(tmp_path, anonymous=False)), owned)
+        feed = town.feed()
+        town.told(on=True)
+        assert not feed.connected
+
+
+def test_a_journal_that_comes_later_or_is_made_anew_is_read(town: Town) -> None:
+    kept = town.root / "journal.db"
+    town.minute(3)
+    town.feed()
+    heard = town.listener()
+    heard.people(3)
+    town.written.journal.close()
+    for file in town.root.glob("journal.db*"):
+        file.unlink()
+    journal = town.owned.enter_context(Journal.open(kept))
+    town.written.journal = journal
+    town.minute(4)
+    heard.people(4)
+
+
+def test_where_the_documents_are_not_known_the_figures_are_told_alone(town: Town) -> None:
+    town.document = None
+    town.minute(3)
+    town.feed()
+    heard = town.listener()
+    heard.people(3)
+    assert (heard.last(MALL)["capacity"], heard.last(MALL)["people_per_m2"], heard.last(MALL)["title"]) == (None, None, None)
+
+
+def test_age_goes_by_the_time_of_the_log(town: Town) -> None:
+    """A rehearsal lives in another year, and its minutes are as old as its log says."""
+    then = 1_790_834_400 * SECOND
+    town.minute(3, then)
+    town.feed(clock=lambda: then + 100 * SECOND)
+    heard = town.listener()
+    heard.people(3)
+    (message,) = [one for one in heard.all if one.topic == MALL]
+    assert 190 <= message.properties.MessageExpiryInterval <= 200
+
+
+@pytest.mark.parametrize("name", sorted(description.MESSAGES))
+def test_the_schema_files_are_current(name: str) -> None:
+    kept = (description.FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")
+    assert kept == description.schema(name), "run `python -m flowwatch.feed.description`"
+
+
+def test_the_asyncapi_document_is_current_and_its_references_lead_somewhere() -> None:
+    text = description.ASYNCAPI.read_text(encoding="utf-8")
+    assert text == description.asyncapi(), "run `python -m flowwatch.feed.description`"
+    document = yaml.safe_load(text)
+    for ref in re.findall(r"\$ref: ['\"]?#/([^'\"\s]+)", text):
+        found = document
+        for part in ref.split("/"):
+            found = found[part]
+
+
+@pytest.mark.parametrize(("name", "example"), [(n, e) for n, found in description.EXAMPLES.items() for e in found])
+def test_every_example_is_a_message(name: str, example: dict[str, Any]) -> None:
+    read = msgspec.convert(example, description.MESSAGES[name])
+    assert msgspec.to_builtins(read, str_keys=True) | {} == msgspec.json.decode(msgspec.json.encode(example)) | {}
+
+
+def test_the_example_of_the_page_is_that_of_the_schema() -> None:
+    page = (DOCS / "feed.md").read_text(encoding="utf-8")
+    section = page[page.index("## MQTT") :]
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL)]
+    assert description.EXAMPLES["zone-state"][0] in blocks
+    assert f"{LIVES_S // 60} minutes" in section

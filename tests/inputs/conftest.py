@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from flowwatch import log
-from tests.inputs.broker import Mosquitto
 from tests.log.making import document
+from tests.servers import Mosquitto
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ from flowwatch.inputs.formats import Reader, own_readers
 from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.stager import Bounds, Receipt, Stager
 from flowwatch.log.inbox import Inbox
-from tests.inputs.broker import WAIT_S, Mosquitto, Sender
 from tests.log.making import rows
+from tests.servers import WAIT_S, Mosquitto, Sender
 
 COUNTS = MqttInput(broker="main", topic="flowwatch/v1/+/count/+", format=Format.FLOWWATCH)
 FIRES = MqttInput(broker="main", topic="flowwatch/v1/+/fire", format=Format.FIRE)

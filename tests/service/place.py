@@ -207,8 +207,10 @@ def document_of(path: Path) -> DocumentOf:
     return found
 
 
-def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now | None = None, connected: bool = False) -> Place:
-    """A live folder with the sites yuyuan and bund, and a service on it."""
+def make(
+    root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now | None = None, connected: bool = False, attended: bool = True
+) -> Place:
+    """A live folder with the sites yuyuan and bund, and a service on it. `attended` false: the desk does not begin, and the test writes the book."""
     clock = now or Now()
     log.create(root / "log", clock="wall", partitions=2)
     writer = owned.enter_context(log.Writer.open(root / "log"))
@@ -224,8 +226,9 @@ def make(root: Path, owned: ExitStack, *, limits: Limits | None = None, now: Now
     passwords = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     stager = PlainStager(root / "log", clock)
     desk = Desk(root / "journal.db", root / "handling.db", Settings.of(Alarms()), document_of(root / "log"), clock)
-    desk.start()
-    owned.callback(desk.stop)
+    if attended:
+        desk.start()
+        owned.callback(desk.stop)
     subscriptions = Subscriptions(store, clock)
     of_courier = CourierSetting(
         root / "handling.db", root / "journal.db", Areas(AREAS), Guard.of(["127.0.0.0/8"]), "urn:flowwatch:test", None, desk.trouble

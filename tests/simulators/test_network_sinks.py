@@ -34,8 +34,8 @@ from flowwatch_sim.publishing import PASSWORD, USERNAME, Messages
 from flowwatch_sim.sinks import Sink, SinkError, Texts
 from flowwatch_sim.stream import City
 from flowwatch_sim.tally import Tally
-from tests.inputs.broker import BINARY, WAIT_S, Mosquitto, free_port
 from tests.log.making import document
+from tests.servers import BINARY, WAIT_S, Mosquitto, free_port
 from tests.simulators.test_stream import TROUBLED, day, planned
 
 ROOT = Path(__file__).parents[2]

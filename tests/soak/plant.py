@@ -31,7 +31,7 @@ from flowwatch.service.auth.users import Users
 from flowwatch.service.tables import open_store
 from flowwatch.workspace import Workspace
 from flowwatch_sim.gatehouse.memory import Memory
-from tests.inputs.broker import Mosquitto, free_port
+from tests.servers import Mosquitto, free_port
 from tests.soak import town
 
 PARTITIONS: Final = 4
