@@ -382,3 +382,16 @@ def test_whoever_asks_while_it_ends_is_answered(tmp_path: Path) -> None:
     assert wait(answers, WAIT_S).not_done == set()
     kept = sum(one.exception() is None for one in answers)
     assert sum(step.act is Act.HANDOVER for step in room.steps()) == kept
+
+
+def test_what_was_kept_of_another_book_is_passed_over(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.write(room.journal)
+    for _ in range(2):
+        desk = room.desk()
+        assert desk.caught_up(WAIT_S)
+        desk.stop()
+        assert (tmp_path / "kept").exists()
+        assert [alert.entry for alert in room.alerts()] == ["yuyuan-1"]
+        room.book.unlink()
