@@ -134,7 +134,7 @@ class Broker(Document, frozen=True, kw_only=True):
     port: Annotated[Port, note("8883 with tls and 1883 without, if left out")] | UnsetType = UNSET
     client: Annotated[
         ClientName,
-        note("our name at the broker, one for every installation; the inputs append -in to it and the commands -out"),
+        note("our name at the broker, one for every installation; the inputs append -in to it, the commands -out, the feed -feed"),
     ]
     username: Annotated[UserName, note("who we are at the broker")] | UnsetType = UNSET
     password_file: Annotated[FilePath, note("the file whose first line is the password")] | UnsetType = UNSET

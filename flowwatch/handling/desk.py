@@ -2,9 +2,11 @@
 
 Each turn it reads what the journal has new, takes the steps that people asked for, sees which clocks have something to say, and writes all of it
 into the book in one transaction; then, and only then, the others hear of it. Every incident's entry of the journal is told exactly once: the last
-alert in a site's chain of the book names the entry up to which the site was told, whatever became of this process or of the journal's file.
+alert in a site's chain of the book names the entry up to which the site was told, whatever became of this process or of the journal's file. Its hash
+says whether the journal is still the one of which it was told; of another one everything is told.
 
-Where the disk fails, what was not kept is forgotten and done again from the book: nothing that anybody was told to be kept is lost.
+Where the disk fails, what was not kept is forgotten and done again from the book: nothing that anybody was told to be kept is lost. An entry at which
+the rules themselves fail is told without them, so that one that nobody foresaw keeps no other from being told.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,14 +33,14 @@ from flowwatch.handling import clocks, memory, showing, steps
 from flowwatch.handling.book import Book
 from flowwatch.handling.incident import Clock, Incident
 from flowwatch.handling.kinds import RANKS, USUAL, Own
-from flowwatch.handling.records import FLOWWATCH, SERVICE, Act, Alert, Handling, Said, Step
+from flowwatch.handling.records import FLOWWATCH, SERVICE, Act, Alert, Handling, Said, Step, read
 from flowwatch.handling.showing import Rules
 from flowwatch.handling.steps import NotPossibleError
 from flowwatch.handling.telling import DocumentOf, Naming, Record, alert_of
 from flowwatch.handling.ward import Ward
-from flowwatch.journal import Journal
+from flowwatch.journal import Journal, Standing
 from flowwatch.journal.database import JournalError
-from flowwatch.journal.follower import BEGINNING, Follower
+from flowwatch.journal.follower import BEGINNING, Follower, Place
 from flowwatch.log.errors import DiskRefused
 
 LOG: Final = logging.getLogger(__name__)
@@ -50,6 +53,8 @@ KEEP_US: Final = 60 * SECOND
 """How often what is known is kept for the next start."""
 AGAIN_S: Final = 1.0
 """After which time a journal or book that failed is tried again."""
+LATE_US: Final = 60 * SECOND
+"""What is told later than this after it happened was told when nobody could act on it any sooner: its clocks begin then."""
 KINDS: Final = (EntryKind.INCIDENT, EntryKind.DOCUMENT)
 
 
@@ -112,8 +117,15 @@ class Desk:
         """What others see: site -> name -> incident, open and lately closed, replaced whole after each commit."""
         self._keep_at = 0
         self._answers: list[tuple[Future[Entry | None], Entry | None]] = []
-        self._troubles: dict[str, tuple[Said, dict[str, Any] | None]] = {}
-        self._stopping = threading.Event()
+        self._troubles: list[Callable[[], Entry | None]] = []
+        """What feeds said of themselves and is not in the book yet."""
+        self._noting = threading.Lock()
+        self._doubted: set[str] = set()
+        """Sites of which the journal holds something else, or not yet as much, as was told."""
+        self._failed: Counter[str] = Counter()
+        """How often telling of an entry failed."""
+        self._kept_at: tuple[Place, int] | None = None
+        self._stopping, self._ended = threading.Event(), threading.Event()
         self._ready = threading.Event()
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
@@ -164,12 +176,18 @@ class Desk:
 
     def trouble(self, key: str, text: Said, *, on: bool, detail: dict[str, Any] | None = None) -> None:
         """Somebody who is to be told cannot be reached, or can again (`on` false)."""
-        self._ask(partial(self._trouble, key, text, on, detail))
+        with self._noting:
+            self._troubles.append(partial(self._trouble, key, text, on, detail))
+        self._asked.put(None)
 
     def incidents(self, site: str) -> list[Incident]:
         """The open incidents of a site, the most urgent first."""
         found = [incident for incident in self._open.get(site, {}).values() if incident.open]
         return sorted(found, key=lambda i: (-RANKS[i.priority], i.since_us, i.name))
+
+    def known(self, site: str) -> list[Incident]:
+        """The incidents of a site that are open or were closed lately."""
+        return list(self._open.get(site, {}).values())
 
     def find(self, name: str) -> Incident | None:
         """An incident that is open, or was closed lately."""
@@ -196,7 +214,17 @@ class Desk:
             done.set_exception(JournalError("the service stops; nothing is taken any more"))
         else:
             self._asked.put(_Asked(work, done))
+            if self._ended.is_set():  # it ended in between
+                self._refuse_rest()
         return done
+
+    def _refuse_rest(self) -> None:
+        """Answer those whom the loop will not come to any more."""
+        with suppress(queue.Empty):
+            while True:
+                asked = self._asked.get_nowait()
+                if asked is not None and asked.done.set_running_or_notify_cancel():
+                    asked.done.set_exception(JournalError("the service stopped before it was taken"))
 
     def _end(self, *, abandoned: bool) -> None:
         self._abandoned = abandoned
@@ -214,6 +242,8 @@ class Desk:
             if held is not None:
                 with suppress(JournalError):
                     held.close()
+        self._ended.set()
+        self._refuse_rest()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do something; where it fails, nothing that was not kept stays, and it is tried again."""
@@ -243,21 +273,25 @@ class Desk:
         if self._book is None:
             self._open_book()
         self._take_asked()
+        noted = self._take_troubles()
         more = self._follow()
-        self._mind_clocks()
         self._commit()
+        self._forget_troubles(noted)
         if not more:
             self._ready.set()
         now = self._now_us()
         if now >= self._keep_at:
             self._keep_at = now + KEEP_US
             self._keep()
+        self._mind_clocks(now)
+        self._commit()
 
     def _last_turn(self) -> None:
         """Take what was asked before the end, and keep what is known."""
         if self._book is None:
             self._open_book()
         self._take_asked()
+        self._take_troubles()
         self._commit()
         self._keep()
 
@@ -321,8 +355,11 @@ class Desk:
 
     def _keep(self) -> None:
         """Keep what is known for the next start; that it could not be kept costs time there and nothing else."""
-        if self._kept_path is None or self._book is None:
+        assert self._book is not None
+        state = self._place, sum(ward.seq for ward in self._wards.values())
+        if self._kept_path is None or state == self._kept_at:
             return
+        self._kept_at = state
         try:
             memory.keep(self._kept_path, self._book.journal.heads(), self._place, self._wards)
         except DiskRefused as error:
@@ -368,21 +405,29 @@ class Desk:
         self._write(site, now, showing.closing(ward, name))
         return entry
 
+    def _take_troubles(self) -> int:
+        """Write what feeds said of themselves; how many words that were. They are forgotten once they are kept."""
+        with self._noting:
+            noted = list(self._troubles)
+        for note in noted:
+            note()
+        return len(noted)
+
+    def _forget_troubles(self, noted: int) -> None:
+        with self._noting:
+            del self._troubles[:noted]
+
     def _trouble(self, key: str, text: Said, on: bool, detail: dict[str, Any] | None) -> Entry | None:  # noqa: FBT001 - bound above
         ward, now = self._ward(SERVICE), self._now_us()
         present = next((i for i in ward.incidents.values() if i.what == Own.FEED_UNDELIVERED and i.subject == key and i.active), None)
         if on and present is None:
-            alert = showing.own_alert(
-                Own.FEED_UNDELIVERED, SERVICE, self._priority(Own.FEED_UNDELIVERED), now, text, name=showing.own_name(ward), subject=key
-            )
+            what = Own.FEED_UNDELIVERED
+            alert = showing.own_alert(what, SERVICE, USUAL[what], now, text, name=showing.own_name(ward), subject=key)
             return self._write(SERVICE, now, showing.tell(ward, msgspec.structs.replace(alert, detail=detail), now, self.settings.rules))
         if not on and present is not None:
             ended = msgspec.structs.replace(present.alert, state="cleared", text=text, parent=None)
             return self._write(SERVICE, now, showing.tell(ward, ended, now, self.settings.rules))
         return None
-
-    def _priority(self, what: Own) -> str | None:
-        return USUAL[what]
 
     # ---- the journal
 
@@ -403,17 +448,40 @@ class Desk:
         return False
 
     def _find_place(self) -> bool:
-        try:
-            follower = Follower.open(self._journal_path, self._place, KINDS)
-        except JournalError as error:
-            if self._journal_path.exists():
-                raise
-            LOG.debug("%s", error)
+        if not self._journal_path.exists():
             return False
-        if not follower.fits():
-            follower.place = BEGINNING
+        follower = Follower.open(self._journal_path, self._place, KINDS)
+        try:
+            self._doubted = self._other_histories()
+            if self._doubted or not follower.fits():
+                follower.place = BEGINNING
+        except BaseException:
+            follower.close()
+            raise
         self._follower, self._place, self._unread = follower, follower.place, True
         return True
+
+    def _other_histories(self) -> set[str]:
+        """The sites whose last told entry the journal does not hold: not yet, because it is made again, or because it is another journal."""
+        told = {site: (ward.told, ward.told_hash) for site, ward in self._wards.items() if ward.told}
+        with Journal.open(self._journal_path, create=False) as journal:
+            return {lag.chain for lag in journal.behind(told) if lag.standing is not Standing.FROZEN}
+
+    def _was_told(self, ward: Ward, entry: Entry) -> bool:
+        """Whether people were told of the entry. Of a site that is in doubt it is looked up, until an entry is found of which they were not."""
+        if entry.seq > ward.told:
+            return False
+        if entry.chain not in self._doubted:
+            return True
+        assert self._book is not None
+        same = self._book.journal.entries(entry.chain, EntryKind.ALERT, since=entry.at, until=entry.at + 1)
+        mine = {(alert.entry, alert.entry_hash) for found in same if isinstance(alert := read(found), Alert)}
+        if (entry.id, entry.hash.hex()) in mine:
+            return True
+        LOG.error("%s: the journal is another one than that of which people were told; all of the site is told from here on", entry.id)
+        self._doubted.discard(entry.chain)
+        ward.told = entry.seq - 1
+        return False
 
     def _tell(self, entry: Entry) -> bool:
         """Tell of one entry, if it was not told; whether anything was written."""
@@ -421,33 +489,55 @@ class Desk:
             self._documents.pop(entry.chain, None)
             return False
         ward = self._ward(entry.chain)
-        if entry.seq <= ward.told:
+        if self._was_told(ward, entry):
+            return False
+        if self._failed[entry.id] > 1:
+            LOG.error("%s: cannot be told at all; passed over", entry.id)
             return False
         try:
             alert = alert_of(entry, self._document(entry.chain), self.settings.priorities, self._naming)
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             LOG.exception("%s: an incident that says nothing that can be understood; passed over", entry.id)
             return False
-        self._write(entry.chain, entry.at, showing.tell(ward, alert, entry.at, self.settings.rules))
-        if alert.reason == "confirmed" and alert.state == "updated":
-            self._confirmed(ward, entry, alert)
+        now = self._now_us()
+        if now - entry.at > LATE_US and alert.state != "cleared":
+            alert = msgspec.structs.replace(alert, told_us=now)
+        try:
+            self._write(entry.chain, entry.at, self._said_of(ward, entry, alert))
+        except (JournalError, DiskRefused):
+            raise
+        except Exception:
+            self._failed[entry.id] += 1
+            raise
         return True
 
-    def _confirmed(self, ward: Ward, entry: Entry, alert: Alert) -> None:
+    def _said_of(self, ward: Ward, entry: Entry, alert: Alert) -> Iterator[Alert | Step]:
+        """What is written for one entry. Where the rules have failed at it before, it is told without them."""
+        if self._failed[entry.id]:
+            LOG.error("%s: told without the rules of showing, which failed at it", entry.id)
+            yield showing.plain(alert)
+            return
+        due = showing.next_timed(ward)
+        if due is not None and due <= entry.at:
+            yield from showing.timed(ward, entry.at, self.settings.rules)
+        yield from showing.tell(ward, alert, entry.at, self.settings.rules)
+        if alert.reason == "confirmed" and alert.state == "updated":
+            yield from self._confirmed(ward, entry, alert)
+
+    def _confirmed(self, ward: Ward, entry: Entry, alert: Alert) -> Iterator[Step]:
         """Somebody stood by the incident with an operator's record: that acknowledges it, in the name of who wrote it."""
         incident = ward.incidents.get(alert.incident)
         if incident is None or incident.handling is not Handling.NEW:
             return
-        step = Step(
+        yield Step(
             site=alert.site, incident=alert.incident, act=Act.ACKNOWLEDGE, by=self._who(entry), reason="confirmed", cycle=incident.cycle,
             handling=Handling.ACKNOWLEDGED,
         )  # fmt: skip
-        self._add(entry.chain, entry.at, step)
-        self._write(entry.chain, entry.at, showing.closing(ward, alert.incident))
+        yield from showing.closing(ward, alert.incident)
 
     def _who(self, entry: Entry) -> str:
-        """Who wrote the record that an entry names as its cause: it stands right before it in the chain."""
-        action = msgspec.json.decode(entry.body)["cause"]["action"]
+        """Who wrote the record that an entry names as its cause: it stands a little before it in the chain, decided at the same tick."""
+        action = (msgspec.json.decode(entry.body).get("cause") or {}).get("action")
         with Journal.open(self._journal_path, create=False) as journal:
             for found in journal.entries(entry.chain, EntryKind.ACTION, until=entry.at + 1, limit=50, newest=True):
                 body = msgspec.json.decode(found.body)
@@ -466,12 +556,13 @@ class Desk:
 
     # ---- the clocks
 
-    def _mind_clocks(self) -> None:
-        now = self._now_us()
+    def _mind_clocks(self, now: int) -> None:
         for site in [site for site, due in self._due.items() if due <= now]:
-            ward = self._wards[site]
-            for incident in list(ward.incidents.values()):
-                self._write(site, now, clocks.due(incident, self.settings.allowed, self.settings.duties, now))
-                self._write(site, now, showing.closing(ward, incident.name))
-            self._write(site, now, showing.timed(ward, now, self.settings.rules))
             self._touched.add(site)
+            self._write(site, now, self._clocks_say(self._wards[site], now))
+
+    def _clocks_say(self, ward: Ward, now: int) -> Iterator[Alert | Step]:
+        for incident in list(ward.incidents.values()):
+            yield from clocks.due(incident, self.settings.allowed, self.settings.duties, now)
+            yield from showing.closing(ward, incident.name)
+        yield from showing.timed(ward, now, self.settings.rules)

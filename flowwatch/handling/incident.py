@@ -115,11 +115,16 @@ def begun(alert: Alert, alert_id: str, at_us: int) -> Incident:
         alert=alert,
         alert_id=alert_id,
         shown=alert.shown,
-        begun_us=at_us,
+        begun_us=_told(alert, at_us),
         parent=alert.parent,
         maintained=alert.shown is Shown.MAINTENANCE,
         shelved_until=FOREVER_US if alert.shown is Shown.SHELVED else None,
     )
+
+
+def _told(alert: Alert, at_us: int) -> int:
+    """When clocks of something that happened then begin: never before people could hear of it."""
+    return max(at_us, alert.told_us or 0)
 
 
 def after_alert(incident: Incident, alert: Alert, alert_id: str, at_us: int) -> Incident:
@@ -154,12 +159,13 @@ _ANEW: Final[Mapping[str, Any]] = (
 
 def _changes(made: Incident, step: Step, at_us: int) -> dict[str, Any]:
     """The fields that a step changes besides the handling."""
-    again = {**_AGAIN, "begun_us": at_us}
+    anew = _told(made.alert, at_us)
+    again = {**_AGAIN, "begun_us": anew}
     changed: Mapping[Act, dict[str, Any]] = {
         Act.ACKNOWLEDGE: {"by": step.by},
         Act.DISPATCH: {"unit": step.to, "by": made.by or step.by},
         Act.RETURN: {"unit": None},
-        Act.REOPEN: {**_ANEW, "begun_us": at_us, "cycle": step.cycle, "worst": made.priority},
+        Act.REOPEN: {**_ANEW, "begun_us": anew, "cycle": step.cycle, "worst": made.priority},
         Act.DEFER: {"deferred_until": step.until_us},
         Act.RESUME: {**again, "deferred_until": None},
         Act.SHELVE: {"shelved_until": FOREVER_US if step.until_us is None else step.until_us},

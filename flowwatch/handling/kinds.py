@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from flowwatch.core.incidents import What
+from flowwatch.handling.records import Alert
 
 NOTICE: Final = None
 """The priority of what nobody need answer."""
@@ -72,7 +73,25 @@ PARENTS: Final[Mapping[str, tuple[str, ...]]] = {
     What.RECOUNT_NEEDED: (What.OCCUPANCY_UNKNOWN, What.NEGATIVE_OCCUPANCY),  # one count answers all of them
     What.NEGATIVE_OCCUPANCY: (What.OCCUPANCY_UNKNOWN,),
 }
-"""Kind -> the kinds that stand for it where they are open for the same subject."""
+"""Kind -> the kinds that stand for it where they are open for the same subject; `stands_for` knows the rest."""
+
+AT_FIRES: Final = (
+    What.COUNTER_SILENT,
+    Own.COUNTERS_SILENT,
+    What.NEGATIVE_OCCUPANCY,
+    What.OCCUPANCY_UNKNOWN,
+    What.RECOUNT_NEEDED,
+    What.PLAN_NOT_VALID,
+)
+"""What a fire at the site stands for: nobody counts while people leave. Never what speaks of a way out."""
+
+DEVICES: Final = (What.COUNTER_SILENT, What.GATE_LOST, What.GATE_UNANSWERED, What.GATE_WRONG_MODE, What.GATE_CONTRADICTED)
+"""Kinds that speak of a device, which may be under maintenance."""
+
+COUNTERS: Final = "counters"
+"""In the detail of an alert about a rule for missing data: the counters whose silence it looks at."""
+EVERY: Final = "*"
+"""In their place: all of the site."""
 
 PUBLIC: Final = (What.STAGE, What.FIRE, What.DEGRADED, What.DRILL_ACTIVE, What.CASE_ACTIVE)
 """Kinds that concern the people in the place, and so become CAP messages too."""
@@ -81,21 +100,38 @@ PUBLIC: Final = (What.STAGE, What.FIRE, What.DEGRADED, What.DRILL_ACTIVE, What.C
 def priority(what: str, subject: str, reason: str | None, level: str | None, chosen: Mapping[str, str]) -> str | None:
     """How urgent an incident is, "I" to "IV", or None for a notice. `chosen`: the deployment's own priorities.
 
-    A kind that is not known is as urgent as a yellow one, rather than not at all.
+    A kind that is not known is as urgent as a yellow one, rather than not at all. A fire, and plans that would together take people's way out, are
+    red whatever a deployment says.
 
     >>> priority("stage", "p", "exit_only", "I", {}), priority("gate_lost", "gate/g", None, None, {"gate_lost": "II"})
     ('I', 'II')
     """
+    if what == What.FIRE or (what == What.INVARIANT_BROKEN and subject == "table"):
+        return "I"
     if what in chosen:
         mine = None if chosen[what] == "notice" else chosen[what]
         return max((mine, level if what in _LEVELLED else None), key=lambda p: RANKS[p])
     if what in _LEVELLED and level is not None:
         return level
-    if what == What.INVARIANT_BROKEN and subject == "table":
-        return "I"
     if what == What.CONFIRMATION_NEEDED:
         return "II" if (reason or "").startswith("rise") else "IV"
     return USUAL.get(what, "III")
+
+
+def stands_for(parent: Alert, child: Alert) -> bool:
+    """Whether an incident of which `parent` was told says all that a person needs to know of `child`, and is as urgent as that.
+
+    The same device is lost; a rule of the plan speaks of this counter's silence (of a rule about any counter: those that were silent when it began,
+    because the next one is news); there is a fire.
+    """
+    if child.priority == "I" or (parent.drill and not child.drill) or RANKS[child.priority] > RANKS[parent.priority]:
+        return False
+    if parent.what in PARENTS.get(child.what, ()):
+        return parent.subject == child.subject
+    if child.what == What.COUNTER_SILENT and parent.what == What.DEGRADED:
+        silent = (parent.detail or {}).get(COUNTERS, ())
+        return child.subject in silent or (EVERY in silent and child.since_us <= parent.since_us)
+    return child.what in AT_FIRES and parent.what == What.FIRE
 
 
 def is_public(body: Mapping[str, Any]) -> bool:

@@ -117,7 +117,8 @@ class Alert(Struct, frozen=True, kw_only=True):
 
     `entry` and `entry_hash`: the journal's entry (its id, its hash in hex) that it tells of; both None for the service's own. `level`: as the journal
     has it; `priority`: how urgent it is for people, None where nobody need answer. `certainty`: "observed", or "likely" for what is forecast.
-    `cap`: its identifier where it is also a CAP message.
+    `cap`: its identifier where it is also a CAP message. `told_us`: when people were told, of what happened while nobody could be; None where that
+    was at once.
     """
 
     site: str
@@ -139,6 +140,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     shown: Shown
     parent: str | None = None
     cap: str | None = None
+    told_us: int | None = None
 
 
 class Step(Struct, frozen=True, kw_only=True):

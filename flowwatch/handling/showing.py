@@ -27,9 +27,6 @@ from flowwatch.handling.kinds import RANKS, Own
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Said, Shown, Step
 from flowwatch.handling.ward import WINDOW_US, Ward, key
 
-_MAINTAINED: Final = ("counter_silent", "gate_lost", "gate_unanswered", "gate_wrong_mode", "gate_contradicted")
-"""Kinds that speak of a device that may be under maintenance."""
-
 SETTLES_US: Final = 60 * 1_000_000
 """What comes back within this of its end flickers; once it has stayed for as long it is told. Chatter is three changes in so long (ISA-18.2)."""
 URGENT_SHARE: Final = 0.3
@@ -60,7 +57,7 @@ def shown(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> tuple[Shown, st
         return Shown.ENDED, None
     if alert.priority is None or alert.drill:
         return Shown.NOTICE, None
-    if present is not None and RANKS[alert.priority] <= RANKS[present.priority]:
+    if present is not None and alert.state != "raised" and RANKS[alert.priority] <= RANKS[present.priority]:
         return Shown.SAME, None
     fresh = Shown.RAISED if present is None else Shown.WORSE
     if alert.priority == "I":
@@ -70,11 +67,12 @@ def shown(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> tuple[Shown, st
 
 def _put_aside(ward: Ward, alert: Alert, at_us: int, rules: Rules, present: Incident | None) -> tuple[Shown, str | None] | None:
     """Why an alert that is new or worse, and not red, does not sound by itself; None where it does."""
-    if alert.what in _MAINTAINED and ward.maintained.get(alert.subject, 0) > at_us:
+    if alert.what in kinds.DEVICES and ward.maintained.get(alert.subject, 0) > at_us:
         return Shown.MAINTENANCE, None
     if present is not None:
         return None
-    if ward.shelved.get(key(alert.what, alert.subject), 0) > at_us:
+    shelf = ward.shelved.get(key(alert.what, alert.subject))
+    if shelf is not None and shelf.until_us > at_us and RANKS[alert.priority] <= RANKS[shelf.priority]:
         return Shown.SHELVED, None
     parent = parent_of(ward, alert)
     if parent is not None:
@@ -87,10 +85,9 @@ def _put_aside(ward: Ward, alert: Alert, at_us: int, rules: Rules, present: Inci
 
 
 def parent_of(ward: Ward, alert: Alert) -> Incident | None:
-    """The open incident that stands for the alert: never one that is suppressed itself."""
-    over = kinds.PARENTS.get(alert.what, ())
-    found = [i for i in ward.incidents.values() if i.active and i.what in over and i.subject == alert.subject and i.parent is None]
-    return min(found, key=lambda i: (over.index(i.what), i.since_us), default=None)
+    """The active incident that stands for the alert; where several do, the most urgent, then the oldest."""
+    found = [i for i in ward.incidents.values() if i.active and kinds.stands_for(i.alert, alert)]
+    return min(found, key=lambda i: (-RANKS[i.priority], i.since_us, i.name), default=None)
 
 
 def tell(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[Alert | Step]:
@@ -100,7 +97,7 @@ def tell(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[Alert |
     """
     present = ward.incidents.get(alert.incident)
     why, parent = shown(ward, alert, at_us, rules)
-    if why in SHOWN and alert.priority != "I":
+    if why is Shown.RAISED and alert.priority != "I":
         group = yield from _grouped(ward, alert, at_us)
         if group is not None:
             why, parent = Shown.GROUP, group
@@ -113,15 +110,24 @@ def tell(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[Alert |
         yield _step(present, Act.REOPEN, cycle=present.cycle + 1, handling=Handling.NEW, reason="it became worse")
     if alert.state == "cleared":
         yield from _after_end(ward, alert, at_us, rules)
-    elif why in SHOWN:
+    elif why in SHOWN or why is Shown.GROUP:
         yield from _stands_for(ward, alert)
+    elif present is not None:
+        for child in ward.children(alert.incident):
+            if RANKS[child.priority] > RANKS[alert.priority]:
+                yield _unsuppressed(child, f"{alert.incident} became milder")
+
+
+def plain(alert: Alert) -> Alert:
+    """The alert as it is told where the rules above fail at it: it sounds, unless it is an end or needs no answer."""
+    why = Shown.ENDED if alert.state == "cleared" else Shown.NOTICE if alert.priority is None or alert.drill else Shown.RAISED
+    return replace(alert, shown=why, parent=None)
 
 
 def _stands_for(ward: Ward, alert: Alert) -> Iterator[Step]:
     """What is open already and is stood for by the new one from now on."""
     for child in list(ward.incidents.values()):
-        over = kinds.PARENTS.get(child.what, ())
-        if alert.what in over and child.subject == alert.subject and child.active and child.parent is None and child.priority != "I":
+        if child.active and child.parent is None and kinds.stands_for(alert, child.alert):
             yield _step(child, Act.SUPPRESS, to=alert.incident, reason=alert.what)
 
 
@@ -133,6 +139,7 @@ def _after_end(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[A
     group = kinds.GROUPS.get(alert.what)
     own = None if group is None else ward.own_open(group)
     if own is not None and not ward.children(own.name):
+        yield _step(own, Act.GROUP_OVER, reason="none of them is left")
         yield from end(ward, own)
     yield from flood_over(ward, at_us, rules)
 
@@ -166,7 +173,7 @@ def _grouped(ward: Ward, alert: Alert, at_us: int) -> Standing:
         return None
     group = ward.own_open(what)
     if group is not None:
-        return group.name
+        return group.name if RANKS[alert.priority] <= RANKS[group.priority] else None
     flood = ward.own_open(Own.FLOOD)
     urgent = flood is not None and RANKS[kinds.USUAL[what]] >= RANKS["II"]  # what is gathered one by one may be orange together
     alike = [
@@ -178,7 +185,8 @@ def _grouped(ward: Ward, alert: Alert, at_us: int) -> Standing:
     if len(alike) + 1 < kinds.GROUP_FROM:
         return None
     name = own_name(ward)
-    yield own_alert(what, alert.site, kinds.USUAL[what], at_us, _group_text(what, len(alike) + 1), name=name)
+    priority = max((kinds.USUAL[what], alert.priority, *(i.priority for i in alike)), key=lambda p: RANKS[p])
+    yield own_alert(what, alert.site, priority, at_us, _group_text(what, len(alike) + 1), name=name)
     yield Step(site=alert.site, incident=name, act=Act.GROUP, by=FLOWWATCH, reason=what.value)
     for incident in alike:
         yield _step(incident, Act.SUPPRESS, to=name, reason=what.value)
@@ -281,11 +289,11 @@ def _group_text(what: Own, count: int) -> Said:
 
 
 _FLOOD: Final = Said(
-    "告警集中出现，黄色、蓝色告警暂时合并，不再逐条提示；橙色、红色照常提示，全部告警可在列表中查看",
+    "预警密集：黄色、蓝色预警暂时合并，不再逐条提示；橙色、红色照常提示，全部预警可在列表中查看",
     "many alerts at once: yellow and blue ones are gathered and do not sound one by one; orange and red still do, and the list has all of them",
 )
 _ENDED: Final = {
-    Own.FLOOD.value: Said("告警已趋平稳，恢复逐条提示", "few alerts come; each sounds again"),
+    Own.FLOOD.value: Said("预警已趋平稳，恢复逐条提示", "few alerts come; each sounds again"),
     Own.COUNTERS_SILENT.value: Said("各计数器均已恢复上报", "all of the counters are heard again"),
     Own.GATES_LOST.value: Said("各通道口设备均已恢复联系", "all of the devices can be reached again"),
 }

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from flowwatch.handling import kinds
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.records import Act, Handling
 
@@ -93,6 +94,8 @@ def _refusal(incident: Incident, act: Act) -> str | None:
             return f"{incident.name} still holds: what holds is deferred or shelved, not closed"
         case Act.SHELVE if incident.priority == "I":
             return f"{incident.name} is red, and what is red is never shelved"
+        case Act.MAINTAIN if incident.what not in kinds.DEVICES:
+            return f"{incident.name} is about no device, and only devices are under maintenance; it can be shelved or deferred"
         case Act.MAINTAIN if incident.priority == "I":
             return f"{incident.name} is red, and what is red is not put aside for maintenance; a supervisor can defer it"
         case Act.RESUME if incident.deferred_until is None:

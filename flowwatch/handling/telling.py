@@ -38,6 +38,8 @@ def alert_of(entry: Entry, document: Record | None, chosen: Mapping[str, str], n
     cause = body.get("cause") or {}
     people, leaf = cause.get("estimate"), (cause.get("term") or {}).get("leaf") or {}
     detail = dict(body.get("detail") or {}) | ({"people": people} if people else {})
+    silent = _silent(subject, document) if what == What.DEGRADED else []
+    detail |= {kinds.COUNTERS: silent} if silent else {}
     cap = None
     if naming is not None and kinds.is_public(body):
         cap = naming.next(entry.at, str((document or {}).get("time_zone") or "UTC"))
@@ -61,6 +63,18 @@ def alert_of(entry: Entry, document: Record | None, chosen: Mapping[str, str], n
         shown=Shown.NOTICE,
         cap=cap,
     )
+
+
+def _silent(rule: str, document: Record | None) -> list[str]:
+    """The counters whose silence a rule for missing data looks at; none of a rule that looks at anything else, too."""
+    for number, plan in enumerate((document or {}).get("plans", ())):
+        for degraded in plan["degraded"]:
+            if rule == (f"{plan['plan']}.{degraded['rule']}" if number else degraded["rule"]):
+                leaves = degraded["leaves"]
+                if any(leaf["kind"] != "health" or leaf["health"] != "silent" for leaf in leaves):
+                    return []
+                return sorted({kinds.EVERY if leaf["counter"] is None else str(leaf["counter"]) for leaf in leaves})
+    return []
 
 
 def _said(text: Mapping[str, str] | None) -> Said | None:

@@ -32,6 +32,13 @@ class Ended(Struct, frozen=True):
     incident: str
 
 
+class Shelf(Struct, frozen=True):
+    """What a person shelved: until when, and how urgent it was then. What comes again more urgent is not what was shelved."""
+
+    until_us: int
+    priority: str | None
+
+
 class Ward(Struct, kw_only=True):
     """The state of one chain of the book."""
 
@@ -40,6 +47,8 @@ class Ward(Struct, kw_only=True):
     """The last record that was taken."""
     told: int = 0
     """The number, in the journal's chain, of the last entry that was told."""
+    told_hash: bytes = b""
+    """Its hash: the same number in another journal is another entry."""
     own: int = 0
     """How many incidents the desk raised itself."""
     incidents: dict[str, Incident] = field(default_factory=dict)
@@ -50,7 +59,7 @@ class Ward(Struct, kw_only=True):
     """When alerts sounded in the last ten minutes."""
     gathered: list[int] = field(default_factory=list)
     """When alerts were gathered by the flood in the last ten minutes."""
-    shelved: dict[str, int] = field(default_factory=dict)
+    shelved: dict[str, Shelf] = field(default_factory=dict)
     """"what/subject" -> until when it is shelved, also if it ends and comes again."""
     maintained: dict[str, int] = field(default_factory=dict)
     """Subject -> until when it is under maintenance."""
@@ -77,6 +86,7 @@ class Ward(Struct, kw_only=True):
         at = entry.at
         if alert.entry is not None:
             self.told = int(alert.entry.rpartition("-")[2])
+            self.told_hash = bytes.fromhex(alert.entry_hash or "")
         elif alert.incident not in self.incidents:
             self.own = max(self.own, int(alert.incident.rpartition("-h")[2]))
         self.forget(at)
@@ -85,9 +95,11 @@ class Ward(Struct, kw_only=True):
         elif alert.shown is Shown.FLOOD:
             self.gathered.append(at)
         present = self.incidents.get(alert.incident)
-        made = begun(alert, entry.id, at) if present is None else after_alert(present, alert, entry.id, at)
+        new = present is None or alert.state == "raised"  # raised again under an old name: another journal tells of another thing
+        made = begun(alert, entry.id, at) if new or present is None else after_alert(present, alert, entry.id, at)
         if alert.shown is Shown.SHELVED and present is None:
-            made = replace(made, shelved_until=self.shelved.get(key(alert.what, alert.subject), FOREVER_US))
+            shelf = self.shelved.get(key(alert.what, alert.subject))
+            made = replace(made, shelved_until=FOREVER_US if shelf is None else shelf.until_us)
         if alert.shown in (Shown.PARENT, Shown.GROUP, Shown.FLOOD):
             made = replace(made, parent=alert.parent)
         if alert.state == "cleared":
@@ -100,7 +112,7 @@ class Ward(Struct, kw_only=True):
         if incident is None:
             return None
         if step.act is Act.SHELVE and step.until_us is not None:
-            self.shelved[key(*incident.key)] = step.until_us
+            self.shelved[key(*incident.key)] = Shelf(step.until_us, incident.priority)
         elif step.act in (Act.UNSHELVE, Act.REOPEN):
             self.shelved.pop(key(*incident.key), None)
         elif step.act is Act.MAINTAIN and step.until_us is not None:
@@ -126,6 +138,8 @@ class Ward(Struct, kw_only=True):
         """Let go of what happened too long ago to matter."""
         self.sounded = [at for at in self.sounded if at > now_us - WINDOW_US]
         self.gathered = [at for at in self.gathered if at > now_us - WINDOW_US]
+        self.shelved = {k: shelf for k, shelf in self.shelved.items() if shelf.until_us > now_us}
+        self.maintained = {k: until for k, until in self.maintained.items() if until > now_us}
         if len(self.ended) > CLOSED_KEPT:
             self.ended = {k: e for k, e in self.ended.items() if e.at_us > now_us - REMEMBERED_US}
 

@@ -20,6 +20,19 @@ def clock_of(log: Path) -> Callable[[], int]:
     return _wall if load(log).clock is Clock.WALL else lambda: max(log_time(log), 0)
 
 
+def unhurried(clock: Callable[[], int], every_s: float = 0.2) -> Callable[[], int]:
+    """The same clock, asked at most so often: what a log says of the time costs a walk over its newest frames. For one thread."""
+    asked_s, said_us = -every_s, 0
+
+    def now_us() -> int:
+        nonlocal asked_s, said_us
+        if time.monotonic() - asked_s >= every_s:
+            asked_s, said_us = time.monotonic(), clock()
+        return said_us
+
+    return now_us
+
+
 def now(log: Path) -> int:
     """The log's time (`clock_of`). Raises `LogError`."""
     return clock_of(log)()

@@ -208,7 +208,7 @@ class _Page:
         load, say = self._ledger.load, self._say
         if load is None:
             return
-        yield self._title(say("告警负荷", "Alarm load"), "EEMUA 191 · ISA-18.2")
+        yield self._title(say("预警负荷", "Alarm load"), "EEMUA 191 · ISA-18.2")
 
         def seconds(value: float | None) -> str:
             return "–" if value is None else self._p.span(round(value) * 1_000_000)

@@ -26,12 +26,14 @@ from flowwatch.documents.compiled_site import or_
 from flowwatch.documents.deployment import Deployment, Via
 from flowwatch.documents.secrets import secret
 from flowwatch.evidence import Evidence
+from flowwatch.feed.alertmanager import AlertmanagerFeed, Goal
 from flowwatch.feed.cap_names import CapNames, names_in
 from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.feed.webhooks.courier import Setting as CourierSetting
 from flowwatch.feed.webhooks.guard import Guard
 from flowwatch.feed.webhooks.outbox import Outbox
 from flowwatch.feed.webhooks.subscriptions import Subscriptions
+from flowwatch.feed.zone_states import ZoneStates
 from flowwatch.handling.desk import Desk
 from flowwatch.handling.desk import Settings as DeskSettings
 from flowwatch.inputs.formats import family_readers
@@ -44,7 +46,7 @@ from flowwatch.journal.database import Database
 from flowwatch.journal.export import iso
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
-from flowwatch.log.time import clock_of
+from flowwatch.log.time import clock_of, unhurried
 from flowwatch.service.app import Service, Setting, build, now_us
 from flowwatch.service.auth.identity import Areas
 from flowwatch.service.parts import Wires
@@ -93,6 +95,9 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         courier = _courier(workspace, said, store, desk)
         courier.start()
         owned.callback(courier.stop)
+        for feed in _feeds(workspace, said, folder, desk):
+            feed.start()
+            owned.callback(feed.stop)
         setting = Setting(
             Areas(said.areas),
             limits,
@@ -130,10 +135,26 @@ def _desk(workspace: Workspace, said: Deployment) -> Desk:
         workspace.handling,
         DeskSettings.of(said.alarms),
         _document_of(workspace),
-        clock_of(workspace.log),
+        unhurried(clock_of(workspace.log)) if load(workspace.log).clock is Clock.TOLD else clock_of(workspace.log),
         kept=workspace.state / "handling.kept",
         naming=_cap_names(workspace, said),
     )
+
+
+def _feeds(workspace: Workspace, said: Deployment, folder: Path, desk: Desk) -> Iterator[ZoneStates | AlertmanagerFeed]:
+    """Who is told by threads of their own."""
+    if not isinstance(said.feeds.mqtt, UnsetType):
+        name = said.feeds.mqtt.broker
+        broker = _broker(name, said.brokers[name], folder, "feed")
+        yield ZoneStates(workspace.journal, broker, _document_of(workspace), desk.trouble)
+    for one in said.feeds.alertmanager:
+        token = secret(one.token_file, one.token_env, folder)
+        ca, certificate, key = (
+            (None, None, None)
+            if isinstance(one.tls, UnsetType)
+            else (_path(file, folder) for file in (one.tls.ca, one.tls.certificate, one.tls.key))
+        )
+        yield AlertmanagerFeed(Goal(one.url, token, ca, certificate, key), desk, now_us, or_(said.public_url, None), desk.trouble)
 
 
 def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
@@ -190,9 +211,9 @@ def _actuator(name: str, way: declared.Actuator, folder: Path) -> Actuator:
     return Actuator(site, device or None, url=or_(way.url, None), token=token, ca=ca)
 
 
-def _broker(name: str, said: declared.Broker, folder: Path) -> Broker:
+def _broker(name: str, said: declared.Broker, folder: Path, role: str = "out") -> Broker:
     user, password = or_(said.username, None), secret(said.password_file, said.password_env, folder)
-    client = f"{said.client}-out"
+    client = f"{said.client}-{role}"
     if isinstance(said.tls, UnsetType):
         return Broker(name, said.host, said.port_number, client, user, password)
     ca, certificate, key = (_path(file, folder) for file in (said.tls.ca, said.tls.certificate, said.tls.key))

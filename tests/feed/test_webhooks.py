@@ -19,6 +19,7 @@ from flowwatch.feed.webhooks.outbox import State
 from flowwatch.handling.records import Said
 from tests.feed.carried import alert, carried, step, subscribe, write
 from tests.feed.receiver import Receiver, receiving
+from tests.inputs.broker import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -241,3 +242,18 @@ def test_a_journal_made_anew_brings_nothing_twice(tmp_path: Path) -> None:
         with carried(tmp_path):
             receiver.wait(lambda: receiver.taken.keys() == ids(1, 2, 3))
     assert {name: len(found) for name, found in receiver.taken.items()} == dict.fromkeys(ids(1, 2, 3), 1)
+
+
+def test_the_receiver_of_the_page_takes_what_is_sent(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "feed.md").read_text(encoding="utf-8")
+    code = page.split("```python\n")[1].split("```")[0]
+    port = free_port()
+    with carried(tmp_path) as courier:
+        one = subscribe(courier, f"http://127.0.0.1:{port}/flowwatch")
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={"SECRET": one.secret, "PORT": str(port)}
+        ) as receiver:  # fmt: skip
+            write(tmp_path, alert(1))
+            assert receiver.stdout is not None
+            assert receiver.stdout.readline() == "III 与通道口 3 失去联系\n"
+            receiver.kill()
