@@ -135,15 +135,6 @@ def test_parquet_opens_in_pandas_as_flat_tables(journal: Journal, tmp_path: Path
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["entries.parquet", "estimates.parquet"]
 
 
-def test_entries_are_chosen_by_what_they_say(journal: Journal) -> None:
-    words = journal.get("bund-7").body[5:25]
-    expected = [e for e in journal.entries("bund") if words in e.body]
-    assert expected
-    assert list(journal.saying(words, "bund")) == expected
-    assert list(journal.saying(words, "bund", expected[0].kind, expected[0].at)) == [e for e in expected if e.kind is expected[0].kind]
-    assert list(journal.saying(b"\xff nobody says this", "bund")) == []
-
-
 def test_an_incidents_entries_are_those_of_its_name_and_of_no_other(tmp_path: Path) -> None:
     head, made = GENESIS, list[Entry]()
     named = ("yuyuan-i1", "yuyuan-i11", "yuyuan-i1", None)
