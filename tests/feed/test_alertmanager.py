@@ -312,10 +312,10 @@ def test_one_that_refuses_is_told_with_what_it_says_and_tried_again(house: House
     refusing = Pager(status, says)
     house.says("i1", "raised", 1)
     house.feed(f"http://127.0.0.1:{refusing.port}/am/")
-    house.told(f"alertmanager/127.0.0.1:{refusing.port}", on=True, holding=f"HTTP {status} {says[:30].decode()}".strip())
+    house.told(f"alertmanager/127.0.0.1:{refusing.port}/am", on=True, holding=f"HTTP {status} {says[:30].decode()}".strip())
     refusing.until(lambda bodies: len(bodies) > 3)
     refusing.status, refusing.says = 200, b""
-    house.told(f"alertmanager/127.0.0.1:{refusing.port}", on=False)
+    house.told(f"alertmanager/127.0.0.1:{refusing.port}/am", on=False)
     refusing.close()
 
 
