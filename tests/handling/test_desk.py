@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 
-from flowwatch.handling.records import SERVICE, Act, Handling, Said, Shown
+from flowwatch.core.entries import Entry
+from flowwatch.handling import clocks, showing
+from flowwatch.handling.records import SERVICE, Act, Alert, Handling, Said, Shown, Step
 from flowwatch.handling.steps import NotPossibleError
+from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal, JournalError
 from tests.handling.tale import START, Room, Tale
 
@@ -187,3 +195,190 @@ def test_several_counters_that_fall_silent_sound_once_more_as_a_group(tmp_path: 
         ("yuyuan-i4", Shown.GROUP),
         ("yuyuan-i5", Shown.GROUP),
     ]
+
+
+@pytest.mark.parametrize("entries", [1, 2, 4])
+def test_of_another_journal_everything_is_told_however_long_it_is(tmp_path: Path, entries: int) -> None:
+    room, old, new = Room(tmp_path), Tale(), Tale()
+    old.says("i1", "raised", 1)
+    old.says("i1", "cleared", 2)
+    old.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    room.journal.unlink()
+    for n in range(1, entries + 1):
+        new.says(f"i{n}", "raised", 100 + n, what="stage", subject=f"p{n}", level="I")
+    new.write(room.journal)
+    for _ in range(2):
+        desk = room.desk()
+        assert desk.caught_up(WAIT_S)
+        desk.stop()
+    told = [(alert.entry_hash, alert.shown) for alert in room.alerts()][2:]
+    assert told == [(entry.hash.hex(), Shown.RAISED) for entry in new.entries]
+
+
+def test_of_a_journal_that_parts_from_what_was_told_only_what_is_new_is_told(tmp_path: Path) -> None:
+    room, old, new = Room(tmp_path), Tale(), Tale()
+    for tale in (old, new):
+        tale.says("i1", "raised", 1)
+    old.says("i1", "cleared", 5)
+    new.says("i2", "raised", 6, subject="gate/h")
+    new.says("i3", "raised", 7, subject="gate/k")
+    old.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    room.journal.unlink()
+    new.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    assert [alert.entry_hash for alert in room.alerts()] == [e.hash.hex() for e in (*old.entries, *new.entries[1:])]
+
+
+def test_a_journal_that_grows_again_from_its_beginning_is_told_on_where_it_was(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    for n in range(1, 5):
+        tale.says(f"i{n}", "raised", n, what="stage", subject=f"p{n}", level="II")
+    whole = list(tale.entries)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    room.journal.unlink()
+    for length in (2, 4):
+        tale.entries = whole[:length]
+        tale.write(room.journal)
+        desk = room.desk()
+        assert desk.caught_up(WAIT_S)
+        desk.stop()
+    tale.says("i9", "raised", 9, what="stage", subject="p9", level="II")
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    assert [alert.entry for alert in room.alerts()] == [f"yuyuan-{n}" for n in range(1, 6)]
+
+
+def test_an_entry_at_which_the_rules_fail_is_told_without_them_and_keeps_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tell = showing.tell
+
+    def failing(ward: Ward, alert: Alert, *rest: Any) -> Iterator[Alert | Step]:
+        if alert.subject == "gate/bad":
+            raise ZeroDivisionError
+        return tell(ward, alert, *rest)
+
+    monkeypatch.setattr(showing, "tell", failing)
+    room, tale = Room(tmp_path), Tale()
+    for n, subject in enumerate(("gate/a", "gate/bad", "gate/b"), 1):
+        tale.says(f"i{n}", "raised", n, what="gate_wrong_mode", subject=subject)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    assert [(alert.subject, alert.shown) for alert in room.alerts()] == [
+        ("gate/a", Shown.RAISED),
+        ("gate/bad", Shown.RAISED),
+        ("gate/b", Shown.RAISED),
+    ]
+    assert "told without the rules of showing" in caplog.text
+
+
+def test_a_rule_of_clocks_that_fails_keeps_no_alert_from_being_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room, tale = Room(tmp_path), Tale()
+
+    def failing(*_: object) -> Iterator[Step]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(clocks, "due", failing)
+    tale.says("i1", "raised", 0, what="fire", subject="fire")
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    room.clock.at(60)
+    tale.says("i2", "raised", 61, subject="gate/h")
+    tale.write(room.journal)
+    for _ in range(2):  # the second is taken after the first turn that failed
+        desk.handover("yuyuan", "wang", "li", "evening").result(WAIT_S)
+    desk.stop()
+    assert [alert.entry for alert in room.alerts()] == ["yuyuan-1", "yuyuan-2"]
+
+
+def test_what_happened_while_nobody_sat_there_has_clocks_that_begin_when_it_is_told(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1, what="fire", subject="fire")
+    tale.write(room.journal)
+    room.clock.at(5000)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.act("yuyuan", "yuyuan-i1", Act.NOTE, "wang", reason="here").result(WAIT_S)
+    found = desk.find("yuyuan-i1")
+    desk.stop()
+    assert found is not None
+    assert (found.alert.told_us, found.begun_us) == (START + 5000 * 1_000_000,) * 2
+    assert [step.act for step in room.steps()] == [Act.NOTE]
+
+
+def test_a_flood_that_passed_while_nobody_sat_there_gathers_nothing_of_what_came_hours_later(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    for n in range(1, 10):
+        tale.says(f"i{n}", "raised", n, what="degraded", subject=f"rule-{n}", level="III")
+        tale.says(f"i{n}", "cleared", 200 + n)
+    late = tale.says("i20", "raised", 9000, what="degraded", subject="rule-20", level="III")
+    tale.entries.sort(key=lambda entry: entry.seq)
+    tale.write(room.journal)
+    room.clock.at(9001)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    shown = {alert.entry: alert.shown for alert in room.alerts()}
+    assert Shown.FLOOD in shown.values()
+    assert shown[late.id] is Shown.RAISED
+
+
+def test_a_word_of_a_feed_is_not_lost_where_the_book_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(tmp_path)
+    Tale().write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    append, refused = Journal.append, [True, True]
+
+    def failing(self: Journal, *given: object, **more: object) -> object:
+        if self.path == room.book and refused:
+            refused.pop()
+            raise JournalError("no space left on the disk")
+        return append(self, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Journal, "append", failing)
+    desk.trouble("webhook/w1", Said("送不到", "cannot be delivered"), on=True)
+    while refused:
+        with suppress(JournalError):
+            desk.handover("yuyuan", "wang", "li", "evening").result(WAIT_S)
+    desk.handover("yuyuan", "wang", "li", "evening").result(WAIT_S)
+    desk.stop()
+    assert [alert.subject for alert in room.alerts(SERVICE)] == ["webhook/w1"]
+
+
+def test_whoever_asks_while_it_ends_is_answered(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    Tale().write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    asking, answers = Event(), list[Future[Entry | None]]()
+
+    def ask() -> None:
+        while desk.alive or len(answers) < 50:
+            answers.append(desk.handover("yuyuan", "wang", "li", "evening"))
+            asking.set()
+
+    asker = Thread(target=ask)
+    asker.start()
+    assert asking.wait(WAIT_S)
+    desk.stop()
+    asker.join(WAIT_S)
+    assert wait(answers, WAIT_S).not_done == set()
+    kept = sum(one.exception() is None for one in answers)
+    assert sum(step.act is Act.HANDOVER for step in room.steps()) == kept

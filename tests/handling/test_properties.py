@@ -25,11 +25,14 @@ SUBJECTS = {
     "gate_lost": ["gate/a", "gate/b"],
     "gate_unanswered": ["gate/a", "gate/b"],
     "counter_silent": ["t1", "t2", "t3", "t4"],
-    "stage": ["p"],
+    "stage": ["p", "q", "r"],
+    "recount_needed": ["mall", "bridge"],
+    "occupancy_unknown": ["mall"],
+    "fire": ["fire"],
 }
 EVENTS = st.lists(
     st.tuples(
-        st.integers(1, 400),
+        st.one_of(st.integers(1, 20), st.integers(1, 400)),
         st.sampled_from([*SUBJECTS, "act"]),
         st.integers(0, 3),
         st.sampled_from([None, "IV", "III", "II", "I"]),
@@ -188,6 +191,26 @@ def test_whoever_reads_the_same_records_knows_the_same(events: list[Any]) -> Non
     play.ward.forget(2**62)
     assert msgspec.to_builtins(again) == msgspec.to_builtins(play.ward)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(play.ward), type=Ward) == play.ward
+
+
+@given(EVENTS)
+@settings(max_examples=150)
+def test_what_does_not_sound_is_no_more_urgent_than_what_stands_for_it_or_was_put_aside(events: list[Any]) -> None:
+    now: dict[str, str | None] = {}
+    shelved: dict[tuple[str, str], str | None] = {}
+    about: dict[str, tuple[str, str]] = {}
+    for _, said in played(events).said():
+        if isinstance(said, Alert):
+            about[said.incident] = said.what, said.subject
+            if said.shown in (Shown.PARENT, Shown.GROUP, Shown.FLOOD):
+                assert RANKS[said.priority] <= RANKS[now[said.parent or ""]]
+            if said.shown is Shown.SHELVED:
+                assert RANKS[said.priority] <= RANKS[shelved[said.what, said.subject]]
+            now[said.incident] = said.priority
+        elif said.act is Act.SUPPRESS:
+            assert RANKS[now[said.incident]] <= RANKS[now[said.to or ""]]
+        elif said.act is Act.SHELVE:
+            shelved[about[said.incident]] = now[said.incident]
 
 
 @given(EVENTS)

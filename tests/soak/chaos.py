@@ -27,6 +27,7 @@ from flowwatch.log.inbox import backlog
 from flowwatch.log.settings import load
 from tests.soak import town
 from tests.soak.crowd import Crowd, Person, person
+from tests.soak.ear import Ear
 from tests.soak.plant import PASSWORD, PERSON, Plant
 
 WEIGHTS: Final = {"service": 6, "engine": 4, "worker": 3, "up": 3, "everything": 2, "broker": 4, "gates": 8}
@@ -82,6 +83,7 @@ class Soak:
         self.plant = Plant(root, sites, asked.http_sites, asked.tick_ms, lambda: dice.choice(FAULTS), asked.workers)
         base = f"http://127.0.0.1:{self.plant.port}"
         self.crowds = [Crowd(base, "", site, random.Random(asked.seed + 2 + i), asked.rest_s) for i, site in enumerate(sites)]
+        self.ear: Ear
         self._wait = threading.Event()
         self._person: Person | None = None
 
@@ -101,6 +103,9 @@ class Soak:
             for crowd in self.crowds:
                 crowd.token = self.plant.token
                 crowd.start()
+            self.ear = Ear(self.plant.port, self.plant.token, random.Random(self.asked.seed + 100), self.asked.gap_s / 2)
+            owned.callback(self.ear.stop)
+            self.ear.start()
             try:
                 self._kill_and_go_on()
             finally:
@@ -110,6 +115,7 @@ class Soak:
             began = time.monotonic()
             self._settle()
             self.told.settled_s = time.monotonic() - began
+            self.ear.finish(self.plant.workspace)
             self.told.exit_code = self.plant.stop()
 
     # ---- kills

@@ -65,6 +65,7 @@ def judge(soak: Soak) -> Verdict:
     found.asked["no accepted reading is missing, none that nobody sent"] = _readings(soak)
     found.asked["each counted once: occupancy is the sum of what was accepted"] = _occupancy(soak)
     found.asked["chains verify, none is frozen, replay is identical"] = _evidence(soak)
+    found.asked["a listener that was cut off has every alert of the journal, in order"] = soak.ear.faults
     found.asked["a fire without an engine opens every gate, and ends"] = _fire(soak, diaries)
     _figures(found, soak, diaries, checked)
     return found
@@ -171,8 +172,10 @@ def _occupancy(soak: Soak) -> list[str]:
 
 def _evidence(soak: Soak) -> list[str]:
     workspace = soak.plant.workspace
-    with Journal.open(workspace.journal, create=False) as journal:
-        faults = [str(found) for found in (*journal.verify(), *journal.conflicts())]
+    faults = []
+    for file in (workspace.journal, workspace.handling):
+        with Journal.open(file, create=False) as journal:
+            faults += [f"{file.name}: {found}" for found in (*journal.verify(), *journal.conflicts())]
     return faults + [str(span) for span in replay(workspace.log, workspace.journal) if not span.identical]
 
 
@@ -195,6 +198,7 @@ def _figures(found: Verdict, soak: Soak, diaries: Mapping[str, list[Event]], che
     kinds = Counter(what.partition(" ")[0] for _, what in told.kills)
     requests, tries = sum(c.requests for c in soak.crowds), sum(c.tries for c in soak.crowds)
     waits = sorted(_waits(commands, diaries))
+    figures["listener"] = f"cut off {soak.ear.cuts} times, {soak.ear.broken} times by the service; {len(soak.ear.heard)} alerts heard"
     figures["seed"] = str(soak.asked.seed)
     figures["sites x gates"] = f"{len(plant.sites)} x {len(town.GATES)}"
     figures["kills"] = f"{len(told.kills)} ({', '.join(f'{kind} {count}' for kind, count in sorted(kinds.items()))})"
