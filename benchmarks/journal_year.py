@@ -192,10 +192,7 @@ def questions(workspace: Workspace, number: int) -> Iterator[tuple[str, Callable
 
     def timeline(rng: random.Random) -> object:
         name = f"{BUSY}-i{rng.randrange(number) * 50 + rng.randrange(50)}"
-        sought = f'"{name}"'.encode()
-        decided = list(journal.saying(sought, BUSY, EntryKind.INCIDENT))
-        since = decided[0].at if decided else None
-        return decided, list(journal.saying(sought, BUSY, EntryKind.ACTION, since)), list(book.saying(sought, BUSY, None, since))
+        return list(journal.about(name)), list(book.about(name))
 
     def estimates(rng: random.Random) -> object:
         at = moment(rng)

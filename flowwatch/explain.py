@@ -60,7 +60,7 @@ def explanation(journal: Journal, log: Path | str, id_: str, lang: Language) -> 
 def find(journal: Journal, id_: str) -> list[Entry]:
     """The entries that `id_` names: all of an incident in order, one entry, or that of an operator's record. Raises `UnknownIdError`."""
     if match := INCIDENT.fullmatch(id_):
-        episode = list(_with(journal.entries(match["site"], EntryKind.INCIDENT), "incident", id_))
+        episode = [entry for entry in journal.about(id_) if entry.kind is EntryKind.INCIDENT]
         if episode:
             return episode
         last = next(journal.entries(match["site"], EntryKind.INCIDENT, newest=True), None)

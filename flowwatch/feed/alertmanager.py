@@ -78,7 +78,8 @@ class Receiver:
     @property
     def name(self) -> str:
         """What it is called in messages."""
-        return urlsplit(self.url).netloc
+        parts = urlsplit(self.url)
+        return f"{parts.netloc}{parts.path.rstrip('/')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,8 +223,7 @@ class ZoneStates:
             self._client.subscribe([(topic(site, "+"), SubscribeOptions(qos=0))])
 
     def _heard(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        found = read_topic(message.topic)
-        if message.retain and message.payload and found is not None and found[0] in self._newest and message.topic not in self._states:
+        if message.retain and message.payload and message.topic not in self._states:
             self._due[message.topic] = None
 
     def _send(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,21 +31,6 @@ class Moment:
     role: str | None
     reason: str | None
     text: Said
-
-
-def named(incident: str) -> bytes:
-    """The bytes that stand in the body of whatever names the incident: bodies are canonical."""
-    return json.dumps(incident, ensure_ascii=False).encode()
-
-
-def about(entries: Iterable[Entry], incident: str) -> Iterator[Entry]:
-    """Those of a chain's entries that are about the incident, and do not only name it."""
-    sought = named(incident)
-    for entry in entries:
-        if sought in entry.body:
-            body = json.loads(entry.body)
-            if incident in (body.get("incident"), (body.get("record") or {}).get("incident")):
-                yield entry
 
 
 def timeline(journal: Iterable[Entry], book: Iterable[Entry], document: Mapping[str, Any] | None) -> list[Moment]:

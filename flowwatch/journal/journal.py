@@ -20,14 +20,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, func, insert, inspect, select
+from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy.schema import CreateIndex
 
 from flowwatch.core.entries import Entry, EntryKind, Estimate, link
 from flowwatch.journal import pages, queries, verify
 from flowwatch.journal.database import REBUILD, Database, JournalError
 from flowwatch.journal.findings import Appended, Break, Conflict, Difference, JournalGapError, Lag, Standing
 from flowwatch.journal.queries import BEGINNING, Head
-from flowwatch.journal.tables import SCHEMA, conflicts, entries, estimates, insert_new, meta, metadata, site_of
+from flowwatch.journal.tables import BY_INCIDENT, SCHEMA, conflicts, entries, estimates, insert_new, meta, metadata, site_of
 from flowwatch.journal.tables import roots as beginnings
 
 Minutes = list[tuple[int, str, bytes]]
@@ -260,12 +261,22 @@ class Journal:
             chosen = queries.ordered(chosen, chain=chain, limit=limit, newest=newest)
             yield from queries.read_entries(connection, chosen)
 
-    def saying(self, words: bytes, chain: str, kind: EntryKind | None = None, since: int | None = None) -> Iterator[Entry]:
-        """Entries of a chain in whose body these bytes stand somewhere, in their order: what SQLite passes over costs 0.5 us, here 4 us."""
+    def about(self, incident: str) -> Iterator[Entry]:
+        """The entries about an incident, of its own chain, in their order: operators' records that name it, what people were told and did, too."""
         with self._database.reading() as connection:
-            chosen = queries.entries_where(chain=chain, kind=kind, since=since, until=None, after=None)
-            chosen = chosen.where(func.instr(entries.c.body, words) > 0)
-            yield from queries.read_entries(connection, queries.ordered(chosen, chain=chain, limit=None, newest=False))
+            yield from queries.read_entries(connection, queries.about(incident))
+
+    def open_before(self, chain: str, at: int) -> list[str]:
+        """The incidents of a chain that were raised before `at` and not ended then."""
+        with self._database.reading() as connection:
+            return queries.open_before(connection, chain, at)
+
+    def backwards(self, chain: str) -> Iterator[tuple[int, str, int, bytes]]:
+        """(seq, kind, at, body) of a chain, the newest first: for who looks for the last of each thing and reads no more of the rest."""
+        with self._database.reading() as connection:
+            asked = "SELECT seq, kind, at_us, body FROM entries WHERE chain = ? ORDER BY seq DESC"
+            for row in connection.exec_driver_sql(asked, (chain,)).yield_per(queries.PAGE):
+                yield row.seq, row.kind, row.at_us, row.body
 
     def page(
         self, sought: pages.Sought, after: pages.Mark | None = None, limit: int = 1_000, *, newest: bool = False
@@ -298,6 +309,7 @@ def _prepare(database: Database, *, create: bool, log: str | None) -> None:
     with database.reading() as connection:
         names = set(inspect(connection).get_table_names())
         noted = _noted(connection) if meta.name in names else {}
+        indexes = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index'").scalars())
     if not names and create:
         noted = database.write(_create)
     elif "schema" not in noted:
@@ -307,6 +319,8 @@ def _prepare(database: Database, *, create: bool, log: str | None) -> None:
         raise JournalError(
             f"{database.where}: schema {noted['schema']}, this flowwatch reads schema {SCHEMA}; a later flowwatch wrote it, use that one"
         )
+    if create and names and not {index.name for index in entries.indexes} | {"entries_by_incident"} <= indexes:
+        database.write(_index)
     if log is not None and noted.setdefault("log", log) != log:
         raise JournalError(f"{database.where}: belongs to the log {noted['log']}, not to {log}; expected the journal of this log")
     if log is not None:
@@ -316,8 +330,16 @@ def _prepare(database: Database, *, create: bool, log: str | None) -> None:
 def _create(connection: Connection) -> dict[str, str]:
     """The tables and the schema's number, unless another process was faster."""
     metadata.create_all(connection)
+    connection.exec_driver_sql(BY_INCIDENT)
     connection.exec_driver_sql(insert_new(connection.dialect, meta), ("schema", str(SCHEMA)))
     return _noted(connection)
+
+
+def _index(connection: Connection) -> None:
+    """The indexes that an earlier version did not make: some seconds for a year."""
+    for index in entries.indexes:
+        connection.execute(CreateIndex(index, if_not_exists=True))
+    connection.exec_driver_sql(BY_INCIDENT)
 
 
 def _noted(connection: Connection) -> dict[str, str]:

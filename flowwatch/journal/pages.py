@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.journal.database import JournalError
@@ -19,6 +19,10 @@ from flowwatch.journal.queries import entry_of
 from flowwatch.journal.tables import Whole, entries
 
 _NUMBER: Final[ColumnElement[int]] = literal_column("entries.rowid", Whole)
+
+
+_UNSORTED: Final[ColumnElement[int]] = literal_column("+entries.rowid", Whole)
+"""The same, where SQLite shall find the least in the index of times, not look through the rows for the first."""
 
 
 class StaleMarkError(JournalError):
@@ -55,15 +59,44 @@ def page(connection: Connection, sought: Sought, after: Mark | None, limit: int,
         marked = connection.execute(select(e.chain, e.seq).where(number == after.row)).first()
         if marked is None or (marked.chain, marked.seq) != (after.chain, after.seq):
             raise StaleMarkError("the journal was made anew since that page was read; begin again")
+    if sought.chains is not None and len(sought.chains) == 1 and (after is None or after.chain in sought.chains):
+        chosen = _of_one(chosen, sought, after, limit, newest=newest)
+    else:
+        chosen = _of_several(chosen, sought, after, newest=newest).order_by(number.desc() if newest else number).limit(limit)
+    rows = connection.execute(chosen).all()
+    found = [entry_of(row) for row in rows]
+    return found, Mark(rows[-1].row, rows[-1].chain, rows[-1].seq) if rows else after
+
+
+def _of_one(chosen: Select[Any], sought: Sought, after: Mark | None, limit: int, *, newest: bool) -> Select[Any]:
+    """Of one chain: it was written in the order of its numbers. They are found in an index alone, and only then are the rows read."""
+    e = entries.c
+    (chain,) = sought.chains or ("",)
+    numbers = _filtered(select(e.seq).where(e.chain == chain), sought)
+    if after is not None:
+        numbers = numbers.where(e.seq < after.seq if newest else e.seq > after.seq)
+    numbers = numbers.order_by(e.seq.desc() if newest else e.seq).limit(limit)
+    return chosen.where(e.chain == chain, e.seq.in_(numbers.scalar_subquery())).order_by(e.seq.desc() if newest else e.seq)
+
+
+def _of_several(chosen: Select[Any], sought: Sought, after: Mark | None, *, newest: bool) -> Select[Any]:
+    """Of several chains: by the numbers of the rows. Where only a time is asked for, the index of times says where to begin."""
+    number = _NUMBER
+    if after is not None:
         chosen = chosen.where(number < after.row if newest else number > after.row)
+    elif sought.kind is None and sought.since is not None and sought.until is None and not newest:
+        chosen = chosen.where(number >= select(func.min(_UNSORTED)).where(entries.c.at_us >= sought.since).scalar_subquery())
     if sought.chains is not None:
-        chosen = chosen.where(e.chain.in_(sorted(sought.chains)))
+        chosen = chosen.where(entries.c.chain.in_(sorted(sought.chains)))
+    return _filtered(chosen, sought)
+
+
+def _filtered(chosen: Select[Any], sought: Sought) -> Select[Any]:
+    e = entries.c
     if sought.kind is not None:
         chosen = chosen.where(e.kind == sought.kind.value)
     if sought.since is not None:
         chosen = chosen.where(e.at_us >= sought.since)
     if sought.until is not None:
         chosen = chosen.where(e.at_us < sought.until)
-    rows = connection.execute(chosen.order_by(number.desc() if newest else number).limit(limit)).all()
-    found = [entry_of(row) for row in rows]
-    return found, Mark(rows[-1].row, rows[-1].chain, rows[-1].seq) if rows else after
+    return chosen

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, select, tuple_
+from sqlalchemy import Connection, Row, Select, func, select, text, tuple_
 
 from flowwatch.core.entries import GENESIS, Entry, EntryKind, Estimate
 from flowwatch.journal.database import JournalError
 from flowwatch.journal.findings import Conflict, UnknownIdError
-from flowwatch.journal.tables import conflicts, entries, estimates
+from flowwatch.journal.tables import INCIDENT, OF_INCIDENT, conflicts, entries, estimates
 from flowwatch.journal.tables import roots as beginnings
 
 Head = tuple[int, bytes]
@@ -47,13 +47,19 @@ def head(connection: Connection, chain: str) -> Head:
     return (row.seq, row.hash) if row else roots(connection).get(chain, BEGINNING)
 
 
+def chains(connection: Connection) -> list[str]:
+    """The chains that have entries, by name; each is one step in the index of their keys."""
+    found = list[str]()
+    after = connection.scalar(select(func.min(entries.c.chain)))
+    while after is not None:
+        found.append(after)
+        after = connection.scalar(select(func.min(entries.c.chain)).where(entries.c.chain > after))
+    return found
+
+
 def heads(connection: Connection) -> dict[str, Head]:
     """Every chain's head, by name."""
-    found = roots(connection)
-    last = select(entries.c.chain, func.max(entries.c.seq).label("seq")).group_by(entries.c.chain).subquery()
-    at = (entries.c.chain == last.c.chain) & (entries.c.seq == last.c.seq)
-    for row in connection.execute(select(entries.c.chain, entries.c.seq, entries.c.hash).join(last, at)):
-        found[row.chain] = (row.seq, row.hash)
+    found = roots(connection) | {chain: head(connection, chain) for chain in chains(connection)}
     return dict(sorted(found.items()))
 
 
@@ -103,6 +109,21 @@ def ordered(chosen: Chosen, *, chain: str | None, limit: int | None, newest: boo
     return chosen.order_by(*(c.desc() if newest else c for c in columns)).limit(limit)
 
 
+def about(incident: str) -> Chosen:
+    """The entries about an incident, of its own chain."""
+    of_it = text(OF_INCIDENT).bindparams(incident=incident)
+    return ENTRY.where(entries.c.chain == incident.rpartition("-")[0], of_it).order_by(entries.c.seq)
+
+
+def open_before(connection: Connection, chain: str, at: int) -> list[str]:
+    """The incidents of a chain that were raised before `at` and not ended then."""
+    asked = (
+        f'SELECT {INCIDENT} AS incident, max(seq), instr(body, CAST(\'"state":"cleared"\' AS BLOB)) AS ended FROM entries'  # noqa: S608 - our words
+        " WHERE chain = :chain AND kind = 'incident' AND kind IN ('action', 'alert', 'handling', 'incident') AND at_us < :at GROUP BY 1"
+    )
+    return [row.incident for row in connection.execute(text(asked), {"chain": chain, "at": at}) if not row.ended and row.incident]
+
+
 def span(chain: str, first: int, last: int) -> Chosen:
     """The entries first..last of a chain."""
     return ENTRY.where(entries.c.chain == chain, entries.c.seq.between(first, last)).order_by(entries.c.seq)
@@ -122,7 +143,8 @@ def site_estimates(connection: Connection, site: str, since: int | None, until: 
     t = estimates.c
     first = select(func.min(t.at_us).label("at_us"))
     minutes = (first if since is None else first.where(t.at_us >= since)).cte("minutes", recursive=True)
-    following = select(func.min(t.at_us)).where(t.at_us > minutes.c.at_us).scalar_subquery()
+    behind = select(func.min(t.at_us)).where(t.at_us > minutes.c.at_us)
+    following = (behind if until is None else behind.where(t.at_us < until)).scalar_subquery()
     minutes = minutes.union_all(select(following).where(minutes.c.at_us.is_not(None)))
     chosen = ESTIMATE.join_from(minutes, estimates, (t.at_us == minutes.c.at_us) & (t.site == site))
     for row in connection.execute(chosen).yield_per(PAGE):

@@ -46,9 +46,24 @@ entries = Table(
     Column("hash", LargeBinary, nullable=False),
     Index("entries_by_at", "at_us", "chain", "seq"),
     Index("entries_by_kind", "kind", "at_us"),
+    Index("entries_by_chain_and_kind", "chain", "kind", "seq", "at_us"),
+    Index("entries_by_chain_and_at", "chain", "at_us", "seq"),
     sqlite_strict=True,
 )
-"""What was decided, in chains. `site` is empty for what belongs to a partition and no site."""
+"""What was decided, in chains. `site` is empty for what belongs to a partition and no site.
+
+The last two indexes came later: whoever may write a file that lacks them makes them, and without them the same is found, only not as soon.
+"""
+
+_TEXT: Final = "CAST(body AS TEXT)"
+INCIDENT: Final = (
+    f"CASE WHEN json_valid({_TEXT}) THEN coalesce(json_extract({_TEXT}, '$.incident'), json_extract({_TEXT}, '$.record.incident')) END"
+)
+"""The incident that an entry is about; a body that is no JSON is about none."""
+_NAMING: Final = "kind IN ('action', 'alert', 'handling', 'incident')"
+BY_INCIDENT: Final = f"CREATE INDEX IF NOT EXISTS entries_by_incident ON entries (chain, {INCIDENT}, seq) WHERE {_NAMING}"
+OF_INCIDENT: Final = f"{_NAMING} AND {INCIDENT} = :incident"
+"""What finds them: the index is taken only where these words are its own."""
 
 estimates = Table(
     "estimates",

@@ -1,7 +1,7 @@
 """Where a day's ledger comes from: the files of a workspace, read for one site and one day.
 
 The journal is read by its indexes, so a day costs the same after a year. Of what came before it, the changes of stage that still stand, the documents
-and the incidents are asked for; those of a year are read in a second. Readings are counted in the log, as far back as retention has left it.
+and the incidents that were open are asked for. Readings are counted in the log, as far back as retention has left it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from flowwatch.workspace import Workspace
 
 LOOKED_BACK: Final = 2_000
 """So many changes of stage before the day are read to find where each plan stood; a plan that moved less lately stood still."""
-KINDS_BEFORE: Final = (EntryKind.INCIDENT, EntryKind.DOCUMENT)
 AT_ONCE: Final = 500
 """Commands asked for in one query."""
 
@@ -84,8 +83,9 @@ def _document(workspace: Workspace, site: str) -> dict[str, Any] | None:
 def _before(journal: Journal, site: str, since: int) -> Iterator[Entry]:
     moves = list(journal.entries(site, EntryKind.TRANSITION, until=since, limit=LOOKED_BACK, newest=True))
     yield from reversed(moves)
-    for kind in KINDS_BEFORE:
-        yield from journal.entries(site, kind, until=since)
+    yield from journal.entries(site, EntryKind.DOCUMENT, until=since)
+    for name in journal.open_before(site, since):
+        yield from (entry for entry in journal.about(name) if entry.kind is EntryKind.INCIDENT and entry.at < since)
 
 
 def _records(workspace: Workspace, site: str, since: int, until: int) -> list[Entry] | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal_column, select
 
 from flowwatch.core.entries import GENESIS
 from flowwatch.core.entries import digest as digest_of
-from flowwatch.journal.queries import BEGINNING, PAGE, roots
+from flowwatch.journal.queries import BEGINNING, PAGE, chains, roots
 from flowwatch.journal.tables import entries, estimates
 from flowwatch.journal.threads import Link, Walk
 from flowwatch.proof.heads import ChainHead, DayOfMinutes, FileHead
@@ -21,24 +21,16 @@ def head_at(connection: Connection, since: int, until: int, *, minutes: bool = T
     of_day = select(e.chain, func.count()).where(e.at_us >= since, e.at_us < until).group_by(e.chain)
     counts = {chain: int(count) for chain, count in connection.execute(of_day)}
     found = {}
-    for chain in chains(connection):
-        last = select(e.seq, e.hash).where(e.chain == chain, e.at_us < until).order_by(e.seq.desc()).limit(1)
-        row = connection.execute(last).first()
-        seq, hash_ = begun.get(chain, BEGINNING) if row is None else (row.seq, row.hash)
+    for chain in sorted({*chains(connection), *begun}):
+        # "+": the most is found in the index of (chain, at) alone; by the key, every entry since would be read.
+        last = connection.scalar(select(func.max(literal_column("+entries.seq"))).where(e.chain == chain, e.at_us < until))
+        seq, hash_ = begun.get(chain, BEGINNING)
+        if last is not None:
+            seq, hash_ = int(last), connection.scalars(select(e.hash).where(e.chain == chain, e.seq == last)).one()
         if seq:
             begins = begun.get(chain, BEGINNING)[0]
             found[chain] = ChainHead(begins=begins, seq=seq, hash=hash_.hex(), entries=counts.get(chain, 0))
     return FileHead(chains=found, estimates=minutes_of(connection, since, until) if minutes else {})
-
-
-def chains(connection: Connection) -> list[str]:
-    """The chains that there are, by name; each is one step in the index of their keys."""
-    found = list[str]()
-    after = connection.scalar(select(func.min(entries.c.chain)))
-    while after is not None:
-        found.append(after)
-        after = connection.scalar(select(func.min(entries.c.chain)).where(entries.c.chain > after))
-    return sorted({*found, *roots(connection)})
 
 
 def minutes_of(connection: Connection, since: int, until: int, last: Mapping[str, int] | None = None) -> dict[str, DayOfMinutes]:

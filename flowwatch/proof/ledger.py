@@ -307,7 +307,7 @@ def _told(found: dict[str, Case], alert: Alert, entry: Entry) -> None:
     case = found.get(alert.incident)
     if case is None:
         case = found[alert.incident] = Case(alert.incident, alert.what, alert.subject, alert.since_us)
-    if alert.entry is None:
+    if case.body is None:
         case.ended_us = entry.at if alert.state == "cleared" else None
     if case.told_us is None:
         case.told_us, case.text = entry.at, {"zh": alert.text.zh, "en": alert.text.en}

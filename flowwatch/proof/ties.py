@@ -74,6 +74,8 @@ class _Weaver:
         self._by_seq = {entry.seq: entry for entry in incidents}
         self._by_hash = {entry.hash: entry.seq for entry in self._by_seq.values()}
         self._seen: dict[int, str] = {}
+        self._otherwise: set[int] = set()
+        """Places that were told with another hash: of a journal that was made anew, all may be told again."""
         self._last = 0
         self._moved: list[tuple[int, str, int]] = []
         self.found: list[Untied] = []
@@ -89,7 +91,7 @@ class _Weaver:
                 self._in_order(place, record)
 
     def _place(self, alert: Alert, named: str, record: Entry) -> int | None:
-        """The number of the entry that an alert tells of; None where it is none of this site's."""
+        """The number of the entry that an alert tells of; None where the journal holds no such entry."""
         chain, _, number = named.rpartition("-")
         if chain != self._site or not (number.isascii() and number.isdigit()):
             self._tell(Fault.UNKNOWN, named, record, f"the chain {self._site} of the book tells of an entry of another")
@@ -105,14 +107,13 @@ class _Weaver:
                 self._tell_moved()
             self._moved.append((seq, record.id, found))
             return found
+        self._otherwise.add(seq)
         if entry is None:
             self._tell(Fault.UNKNOWN, named, record, "the journal has no such incident entry: it is missing there, or never was")
         else:
-            told = (alert.entry_hash or "")[:12]
-            self._tell(
-                Fault.ALTERED, named, record, f"it was told with the hash {told} and has {entry.hash.hex()[:12]}: it was changed since"
-            )
-        return seq
+            hashes = f"{(alert.entry_hash or '')[:12]} and has {entry.hash.hex()[:12]}"
+            self._tell(Fault.ALTERED, named, record, f"it was told with the hash {hashes}: it was changed since, or the journal is another")
+        return None
 
     def _in_order(self, place: int, record: Entry) -> None:
         if place in self._seen:
@@ -126,8 +127,8 @@ class _Weaver:
         """Look what was not told; what is newer than `late_us` need not be yet, behind the last that was."""
         if self._moved:
             self._tell_moved()
-        site, last = self._site, self._last
-        left = [entry for seq, entry in self._by_seq.items() if seq not in self._seen]
+        site, last = self._site, max(self._last, *self._otherwise, 0)
+        left = [entry for seq, entry in self._by_seq.items() if seq not in self._seen and seq not in self._otherwise]
         for entry in left:
             if entry.seq < last:
                 self.found.append(Untied(Fault.UNTOLD, entry.id, None, "it was never told, and later ones were"))

@@ -157,7 +157,7 @@ def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk
     setting = CourierSetting(
         workspace.handling,
         workspace.journal,
-        Areas(said.areas),
+        Areas(said.areas).lies_in,
         Guard.of(said.feeds.webhooks.allow),
         links or f"urn:flowwatch:{said.deployment}",
         links,

@@ -1,7 +1,7 @@
 """What stands now, drawn from the journal: each site's stages, gates, devices, tasks and open incidents.
 
-The journal tells changes; this remembers the last of each. A site's chain is read once from its beginning and then only from where it was
-left, when somebody asks, so the picture is as new as the journal. It holds what entries said and adds nothing.
+The journal tells changes; this remembers the last of each. A site's chain is read once, backwards, so that only the last word on each thing need be
+read out, and then only from where it was left, when somebody asks: the picture is as new as the journal. It holds what entries said and adds nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,27 @@ from typing import Any, Final
 import msgspec
 
 from flowwatch.core.entries import Entry, EntryKind, Estimate
+from flowwatch.journal import Journal
 from flowwatch.journal.export import iso, with_times
 from flowwatch.service.opened import Opened
 
 Body = dict[str, Any]
 OUTCOMES_KEPT: Final = 1_000
 """How many operators' records of a site are remembered with what became of them."""
+
+
+class _Key(msgspec.Struct, frozen=True):
+    """What an entry is about, without the rest of it."""
+
+    plan: str = ""
+    gate: str = ""
+    device: str = ""
+    name: str = ""
+    incident: str = ""
+    action: str | None = None
+
+
+_KEY: Final = msgspec.json.Decoder(_Key)
 
 
 @dataclass(slots=True)
@@ -63,6 +78,42 @@ class Standing:
             case _:
                 pass
 
+    @classmethod
+    def of(cls, journal: Journal, site: str) -> Standing:
+        """What stands after all entries of a site: as if each had been taken, in the order in which each thing first came up."""
+        newest: dict[tuple[str, ...], tuple[int, str, int, bytes]] = {}
+        first: dict[tuple[str, ...], int] = {}
+        last = actions = 0
+        for row in journal.backwards(site):
+            seq, kind, _, body = row
+            key: tuple[str, ...]
+            last = last or seq
+            match kind:
+                case EntryKind.TRANSITION:
+                    key = ("plan", _KEY.decode(body).plan)
+                case EntryKind.COMMAND:
+                    key = ("gate", _KEY.decode(body).gate)
+                case EntryKind.DEVICE:
+                    found = _KEY.decode(body)
+                    key = ("device", found.device, found.name)
+                case EntryKind.INCIDENT:
+                    key = ("incident", _KEY.decode(body).incident)
+                case EntryKind.ACTION if actions < OUTCOMES_KEPT:
+                    actions += 1
+                    key = ("action", str(seq))
+                case EntryKind.DOCUMENT:
+                    key = ("document",)
+                case _:
+                    continue
+            newest.setdefault(key, row)
+            first[key] = seq
+        made = cls()
+        for key in sorted(first, key=first.__getitem__):
+            seq, kind, at, body = newest[key]
+            made.take(Entry(site, seq, EntryKind(kind), at, body, b""))
+        made.seq = last
+        return made
+
     def copied(self) -> Standing:
         """The same, for another thread to keep."""
         return Standing(
@@ -90,7 +141,9 @@ class Picture(Opened):
     def _brought(self, name: str) -> Standing:
         """The site's picture, brought up to now."""
         journal = self._opened()
-        standing = self._sites.setdefault(name, Standing())
+        if name not in self._sites:
+            self._sites[name] = Standing() if journal is None else Standing.of(journal, name)
+        standing = self._sites[name]
         if journal is not None:
             for entry in journal.entries(name, after_id=f"{name}-{standing.seq}" if standing.seq else None):
                 standing.take(entry)

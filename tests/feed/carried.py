@@ -75,7 +75,7 @@ def made(
     setting = Setting(
         root / "handling.db",
         root / "journal.db",
-        Areas(areas or {}),
+        Areas(areas or {}).lies_in,
         guard,
         "urn:flowwatch:test",
         "https://flowwatch.test",

@@ -279,8 +279,8 @@ def test_what_a_dead_service_left_firing_is_resolved_without_it(house: House, th
 
 @pytest.mark.parametrize("closed", [True, False])
 def test_a_new_service_resolves_what_ended_while_none_was_there(house: House, there: Alertmanager, pager: Pager, closed: bool) -> None:
-    house.says("i1", "raised", 1, what="fire" if not closed else "gate_lost", subject="gate/g")
-    house.says("i2", "raised", 2, what="release_needed", subject="gate/h")
+    house.says("i1", "raised", 1, what="gate_lost" if closed else "gate_contradicted", subject="gate/g")
+    house.says("i2", "raised", 2, what="recount_needed", subject="mall")
     feed = house.feed(there.url)
     has(there, "i1", "i2")
     feed.stop()
@@ -312,10 +312,10 @@ def test_one_that_refuses_is_told_with_what_it_says_and_tried_again(house: House
     refusing = Pager(status, says)
     house.says("i1", "raised", 1)
     house.feed(f"http://127.0.0.1:{refusing.port}/am/")
-    house.told(f"alertmanager/127.0.0.1:{refusing.port}", on=True, holding=f"HTTP {status} {says[:30].decode()}".strip())
+    house.told(f"alertmanager/127.0.0.1:{refusing.port}/am", on=True, holding=f"HTTP {status} {says[:30].decode()}".strip())
     refusing.until(lambda bodies: len(bodies) > 3)
     refusing.status, refusing.says = 200, b""
-    house.told(f"alertmanager/127.0.0.1:{refusing.port}", on=False)
+    house.told(f"alertmanager/127.0.0.1:{refusing.port}/am", on=False)
     refusing.close()
 
 

@@ -15,8 +15,8 @@ from flowwatch.workspace import Workspace
 from tests.feed.test_alertmanager import ROUTES, Pager, active, has, ready
 from tests.feed.test_zone_states import Listener
 from tests.handling.tale import Tale
+from tests.safety.made import site
 from tests.servers import Alertmanager, Mosquitto
-from tests.service.place import document
 
 DEPLOYMENT = """
 deployment: here
@@ -32,7 +32,7 @@ def test_a_service_tells_broker_and_alertmanager_of_its_deployment(tmp_path: Pat
     workspace, file, pager = Workspace(tmp_path / "w"), tmp_path / "here.yaml", Pager()
     log.create(workspace.log, partitions=1)
     with log.Writer.open(workspace.log) as writer:
-        writer.append_document(document("yuyuan"), 1)
+        writer.append_document(canonical(site(site="yuyuan")), 1)
         writer.commit()
     figures = {"inside_m": 5000, "known": True, "lower_m": 5000, "upper_m": 5000, "raw_m": 0, "in": 0, "out": 0, "silent": []}
     tale = Tale()

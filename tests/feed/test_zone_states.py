@@ -35,6 +35,7 @@ from tests.servers import WAIT_S, Mosquitto
 
 SECOND = 1_000_000
 DOCS = Path(__file__).parents[2] / "docs"
+MARK = "flowwatch/mark"
 MALL = topic("yu", "mall")
 BRISK = Pace(pause_s=(0.05, 0.2), grace_s=0.0)
 
@@ -51,6 +52,7 @@ class Listener:
         self.all: list[MQTTMessage] = []
         self._client = Client(CallbackAPIVersion.VERSION2, name, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_connect = lambda client, *_: client.subscribe("flowwatch/#", qos=1)
+        self._client.on_subscribe = lambda client, *_: client.publish(MARK, b"", 1)
         self._client.on_message = self._hear
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
@@ -74,9 +76,23 @@ class Listener:
         """Wait until a zone has so many people."""
         self.until(lambda: (self.last(name) or {"people": "none"})["people"] == count)
 
+    def shows(self, key: str, *, value: bool) -> None:
+        """Wait until the mall's state says so."""
+        self.until(lambda: self.last(MALL)[key] is value)
+
+    def everything_retained(self) -> None:
+        """Wait until all that was retained has come: before what the listener said itself after it had subscribed."""
+        self.until(lambda: any(one.topic == MARK for one in self.all))
+
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+
+def expiry(message: MQTTMessage) -> int:
+    """How many seconds the broker keeps it from now on."""
+    found: int = getattr(message.properties, "MessageExpiryInterval", 0)
+    return found
 
 
 @dataclass
@@ -178,7 +194,7 @@ def test_whoever_comes_later_hears_how_every_zone_is_and_for_how_long_that_holds
     message = next(one for one in late.all if one.topic == MALL)
     assert message.retain
     assert message.qos == 1
-    assert 280 <= message.properties.MessageExpiryInterval <= LIVES_S
+    assert 280 <= expiry(message) <= LIVES_S
     body = late.last(MALL)
     assert (body["lower"], body["upper"], body["capacity"], body["capacity_share"], body["people_per_m2"]) == (1499, 1502, 3000, 0.5, 0.125)
     assert (body["known"], body["in"], body["out"], body["silent"], body["title"]["zh"]) == (True, 7, 3, [], "商城")
@@ -208,9 +224,9 @@ def test_a_new_minute_a_stage_a_drill_an_override_and_a_fire_show_at_once(town: 
     assert (heard.last(MALL)["stages"][0]["stage"], heard.last(MALL)["stages"][0]["level"]) == ("busy", "III")
     for what, key in (("drill_active", "drill"), ("override_active", "override"), ("fire", "fire")):
         town.incident(what, "raised")
-        heard.until(lambda key=key: heard.last(MALL)[key])
+        heard.shows(key, value=True)
         town.incident(what, "cleared")
-        heard.until(lambda key=key: not heard.last(MALL)[key])
+        heard.shows(key, value=False)
     assert heard.last(MALL)["people"] == 20
 
 
@@ -272,7 +288,7 @@ def test_the_broker_lets_go_of_what_a_dead_service_left_behind(town: Town) -> No
     pause, until = threading.Event(), time.monotonic() + WAIT_S
     while True:  # what is retained can only be asked for
         late = Listener(town.broker.port, "late")
-        late.until(lambda late=late: late.last(STATUS_TOPIC) is not None)
+        late.everything_retained()
         gone = late.last(MALL) is None
         late.close()
         if gone:
@@ -312,6 +328,19 @@ def test_a_broker_that_was_away_gets_the_newest_and_everybody_hears_that_it_was(
         heard.people(50, topic("yu", "bridge"))
         assert {json.loads(one.payload)["people"] for one in heard.all if one.topic == MALL} <= {59}
         town.told(on=False)
+
+
+def test_a_broker_that_forgot_everything_is_told_everything_though_nothing_changed(tmp_path: Path) -> None:
+    with ExitStack() as owned:
+        town = Town(tmp_path, owned.enter_context(Mosquitto(tmp_path, keeps=False)), owned)
+        town.minute(0, zones={"mall": 1, "bridge": 50})
+        town.feed()
+        town.listener("before").people(1)
+        town.broker.stop(signal.SIGKILL)
+        town.broker.start()
+        heard = town.listener("after")
+        heard.people(1)
+        heard.people(50, topic("yu", "bridge"))
 
 
 def test_a_broker_that_is_not_there_at_the_start_is_waited_for(town: Town) -> None:
@@ -363,7 +392,7 @@ def test_age_goes_by_the_time_of_the_log(town: Town) -> None:
     heard = town.listener()
     heard.people(3)
     (message,) = [one for one in heard.all if one.topic == MALL]
-    assert 190 <= message.properties.MessageExpiryInterval <= 200
+    assert 190 <= expiry(message) <= 200
 
 
 @pytest.mark.parametrize("name", sorted(description.MESSAGES))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flowwatch.core.entries import Entry, EntryKind, canonical
+from flowwatch.handling.book import Book
 from flowwatch.handling.records import FLOWWATCH, Act, Handling, Said, Shown
-from flowwatch.handling.timeline import about, timeline
+from flowwatch.handling.timeline import timeline
 from tests.handling.made import SECOND, START, alert, entries, step
 
 BODY = {
@@ -26,17 +29,19 @@ def decided(seconds: int, kind: EntryKind, **fields: object) -> Entry:
     return Entry("yuyuan", 9, kind, START + seconds * SECOND, canonical(fields), b"")
 
 
-def test_what_only_names_an_incident_is_not_about_it() -> None:
-    found = entries(
-        (0, alert("yuyuan-i1")),
-        (1, alert("yuyuan-i11")),
-        (2, alert("yuyuan-i2", shown=Shown.PARENT, parent="yuyuan-i1")),
-        (3, step(Act.SUPPRESS, "yuyuan-i3", FLOWWATCH, to="yuyuan-i1")),
-        (4, step(Act.ACKNOWLEDGE, "yuyuan-i1", handling=Handling.ACKNOWLEDGED)),
+def test_what_only_names_an_incident_is_not_about_it(tmp_path: Path) -> None:
+    book = Book.open(tmp_path / "handling.db")
+    book.write(
+        [
+            ("yuyuan", START, alert("yuyuan-i1")),
+            ("yuyuan", START, alert("yuyuan-i11")),
+            ("yuyuan", START, alert("yuyuan-i2", shown=Shown.PARENT, parent="yuyuan-i1")),
+            ("yuyuan", START, step(Act.SUPPRESS, "yuyuan-i3", FLOWWATCH, to="yuyuan-i1")),
+            ("yuyuan", START, step(Act.ACKNOWLEDGE, "yuyuan-i1", handling=Handling.ACKNOWLEDGED)),
+        ]
     )
-    assert [entry.id for entry in about(found, "yuyuan-i1")] == ["yuyuan-1", "yuyuan-5"]
-    said = decided(0, EntryKind.ACTION, type="confirm", record={"incident": "yuyuan-i1"})
-    assert list(about([said], "yuyuan-i1")) == [said]
+    assert [entry.id for entry in book.journal.about("yuyuan-i1")] == ["yuyuan-1", "yuyuan-5"]
+    book.close()
 
 
 def test_moments_come_by_time_and_the_journals_word_before_what_was_told_of_it() -> None:

@@ -113,7 +113,7 @@ def test_a_damaged_page_is_a_clear_error(tmp_path: Path) -> None:
     with Journal.open(path) as journal:
         journal.append(chain("yuyuan", 500))
     data = bytearray(path.read_bytes())
-    for page in range(4096 * 12, len(data), 4096):
+    for page in range(4096 * 16, len(data), 4096):
         data[page : page + 64] = os.urandom(64)
     path.write_bytes(data)
     with Journal.open(path) as journal, pytest.raises(JournalError, match=r"journal\.db: the database is damaged.*journal rebuild"):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -9,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowwatch.core.entries import GENESIS, EntryKind
+from flowwatch.core.entries import GENESIS, Entry, EntryKind, canonical, link
 from flowwatch.journal import Journal, UnknownIdError
 from flowwatch.journal.export import canonical_lines, iso, plain_lines
+from flowwatch.journal.pages import Sought
 from flowwatch.journal.parquet import write_parquet
 from tests.journal.made import MINUTE, NOON, chain, exported, minutes
 
@@ -132,10 +135,73 @@ def test_parquet_opens_in_pandas_as_flat_tables(journal: Journal, tmp_path: Path
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["entries.parquet", "estimates.parquet"]
 
 
-def test_entries_are_chosen_by_what_they_say(journal: Journal) -> None:
-    words = journal.get("bund-7").body[5:25]
-    expected = [e for e in journal.entries("bund") if words in e.body]
-    assert expected
-    assert list(journal.saying(words, "bund")) == expected
-    assert list(journal.saying(words, "bund", expected[0].kind, expected[0].at)) == [e for e in expected if e.kind is expected[0].kind]
-    assert list(journal.saying(b"\xff nobody says this", "bund")) == []
+def test_an_incidents_entries_are_those_of_its_name_and_of_no_other(tmp_path: Path) -> None:
+    head, made = GENESIS, list[Entry]()
+    named = ("yuyuan-i1", "yuyuan-i11", "yuyuan-i1", None)
+    for n, name in enumerate(named, 1):
+        body = canonical({"site": "yuyuan", "headline": "yuyuan-i1", "incident": name, "state": "cleared" if n == 3 else "raised"})
+        head = link(head, EntryKind.INCIDENT, n, body)
+        made.append(Entry("yuyuan", n, EntryKind.INCIDENT, n, body, head))
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.append(made)
+        assert [entry.seq for entry in journal.about("yuyuan-i1")] == [1, 3]
+        assert list(journal.about("bund-i1")) == []
+        assert [journal.open_before("yuyuan", at) for at in (1, 2, 3, 4)] == [
+            [],
+            ["yuyuan-i1"],
+            ["yuyuan-i1", "yuyuan-i11"],
+            ["yuyuan-i11"],
+        ]
+
+
+def test_a_file_of_an_earlier_version_gets_its_indexes_from_whoever_may_write(tmp_path: Path) -> None:
+    made = chain("yuyuan", 30)
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.append(made)
+    later = ("entries_by_chain_and_kind", "entries_by_chain_and_at", "entries_by_incident")
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection, connection:
+        for name in later:
+            connection.execute(f"DROP INDEX {name}")
+
+    def there() -> set[str]:
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+            return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+
+    with Journal.open(tmp_path / "journal.db", create=False) as journal:
+        assert [e.seq for e in journal.page(Sought(["yuyuan"]), None, 5, newest=True)[0]] == [30, 29, 28, 27, 26]
+    assert not there() & set(later)
+    Journal.open(tmp_path / "journal.db").close()
+    assert there() >= set(later)
+
+
+@pytest.mark.parametrize("newest", [False, True])
+@pytest.mark.parametrize("kind", [None, EntryKind.COMMAND])
+@pytest.mark.parametrize("span", [(None, None), (5, None), (None, 40), (7, 33)])
+@pytest.mark.parametrize("chains", [None, ["yuyuan"], ["bund", "yuyuan"]])
+def test_pages_hold_what_was_asked_for_in_the_order_of_writing(
+    tmp_path: Path, newest: bool, kind: EntryKind | None, span: tuple[int | None, int | None], chains: list[str] | None
+) -> None:
+    """Beside a list of all that was written, filtered by hand."""
+    written: list[Entry] = []
+    with Journal.open(tmp_path / "journal.db") as journal:
+        both = [chain(name, 60) for name in ("yuyuan", "bund")]
+        for start in range(0, 60, 20):
+            for one in both:
+                journal.append(one[start : start + 20])
+                written += one[start : start + 20]
+        since, until = (None if n is None else NOON + n * 1_000_000 for n in span)
+        wanted = [
+            e.id
+            for e in (written[::-1] if newest else written)
+            if (chains is None or e.chain in chains)
+            and (kind is None or e.kind is kind)
+            and (since is None or e.at >= since)
+            and (until is None or e.at < until)
+        ]
+        found, mark = list[str](), None
+        while True:
+            page, mark = journal.page(Sought(chains, kind, since, until), mark, 7, newest=newest)
+            found += [e.id for e in page]
+            if len(page) < 7:
+                break
+    assert found == wanted

@@ -231,7 +231,7 @@ def make(
         owned.callback(desk.stop)
     subscriptions = Subscriptions(store, clock)
     of_courier = CourierSetting(
-        root / "handling.db", root / "journal.db", Areas(AREAS), Guard.of(["127.0.0.0/8"]), "urn:flowwatch:test", None, desk.trouble
+        root / "handling.db", root / "journal.db", Areas(AREAS).lies_in, Guard.of(["127.0.0.0/8"]), "urn:flowwatch:test", None, desk.trouble
     )
     courier = Courier(Outbox.open(store), subscriptions, of_courier, clock)
     setting = Setting(Areas(AREAS), limits or Limits(), wires, passwords, now_us=clock, now_s=clock.seconds, desk=desk, courier=courier)

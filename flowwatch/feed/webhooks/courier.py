@@ -28,12 +28,11 @@ from flowwatch.feed.events import BOOK, JOURNAL, MEDIA_TYPE, event, event_id
 from flowwatch.feed.webhooks import ladder
 from flowwatch.feed.webhooks.guard import ForbiddenError, Guard
 from flowwatch.feed.webhooks.outbox import KEPT_US, Delivery, Due, Outbox
-from flowwatch.feed.webhooks.subscriptions import Subscription, Subscriptions
+from flowwatch.feed.webhooks.subscriptions import LiesIn, Subscription, Subscriptions
 from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.records import Said
 from flowwatch.journal.database import JournalError
 from flowwatch.journal.follower import BEGINNING, Follower, Place
-from flowwatch.service.auth.identity import Areas
 
 LOG: Final = logging.getLogger(__name__)
 SECOND: Final = 1_000_000
@@ -61,7 +60,7 @@ class Setting:
 
     book: Path
     journal: Path
-    areas: Areas
+    lies_in: LiesIn
     guard: Guard
     source: str
     links: str | None
@@ -186,7 +185,7 @@ class Courier:
     def _due(self, entry: Entry) -> list[Due]:
         if entry.at < self._now_us() - KEPT_US:
             return []
-        wanted = [one for one in self._enabled() if one.wants(entry, self._setting.areas)]
+        wanted = [one for one in self._enabled() if one.wants(entry, self._setting.lies_in)]
         if not wanted:
             return []
         body = msgspec.json.encode(event(entry, self._setting.source, self._setting.links))

@@ -19,10 +19,11 @@ from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.records import Alert, read
 from flowwatch.journal.database import Database
 from flowwatch.journal.tables import Whole, site_of
-from flowwatch.service.auth.identity import Areas, covers
 
 OVERLAP_US: Final = 24 * 3_600 * 1_000_000
 """How long the old secret signs beside the new one, so that a receiver can change at its leisure."""
+LiesIn = Callable[[str, Sequence[str]], bool]
+"""(site, areas) -> whether it lies in one of them."""
 KINDS: Final = ("alert", "handling", "transition", "command", "device", "task")
 
 metadata = MetaData()
@@ -73,7 +74,7 @@ class Subscription:
         old = self.old_secret if self.old_until_us is not None and now_us < self.old_until_us else None
         return [self.secret, *([old] if old else [])]
 
-    def wants(self, entry: Entry, areas: Areas) -> bool:
+    def wants(self, entry: Entry, lies_in: LiesIn) -> bool:
         """Whether it is told of an entry: of its kind, its sites, in its areas, and urgent enough."""
         if entry.kind.value not in self.kinds or entry.at < self.created_us:
             return False
@@ -81,7 +82,7 @@ class Subscription:
         if site is None:
             if "" not in self.areas or self.sites is not None:
                 return False
-        elif (self.sites is not None and site not in self.sites) or not any(covers(area, areas.of(site)) for area in self.areas):
+        elif (self.sites is not None and site not in self.sites) or not lies_in(site, self.areas):
             return False
         if self.priority is None or entry.kind is not EntryKind.ALERT:
             return True

@@ -171,7 +171,7 @@ def incident(id: InPath, identity: GivenIdentity, parts: GivenParts) -> Incident
 def timeline(id: InPath, identity: GivenIdentity, parts: GivenParts) -> TimelineTold:  # noqa: A002
     """What the journal said of it, what people were told, who did what and why: every entry in the order of time."""
     journal, book = records(id, identity, parts)
-    actions = about(parts.picture.journal, id, EntryKind.ACTION, journal[0].at) if journal else []
+    actions = [entry for entry in about(parts.picture.journal, id) if entry.kind is EntryKind.ACTION]
     found = lines.timeline([*journal, *actions], book, _document(chain_of(id), parts))
     return TimelineTold(id, [_moment(one) for one in found])
 
@@ -198,16 +198,16 @@ def records(name: str, identity: Identity, parts: Parts) -> tuple[list[Entry], l
     chain = chain_of(name)
     if not chain or not parts.sees(identity, site_of(chain)) or (chain != SERVICE and not parts.sites.has(chain)):
         raise nowhere(name)
-    journal = about(parts.picture.journal, name, EntryKind.INCIDENT)
-    book = about(parts.book.journal, name, None, journal[0].at if journal else None)
+    journal = [entry for entry in about(parts.picture.journal, name) if entry.kind is EntryKind.INCIDENT]
+    book = about(parts.book.journal, name)
     if not journal and not book:
         raise nowhere(name)
     return journal, book
 
 
-def about(journal: Journal | None, name: str, kind: EntryKind | None = None, since: int | None = None) -> list[Entry]:
+def about(journal: Journal | None, name: str) -> list[Entry]:
     """The entries of a journal that are about the incident."""
-    return [] if journal is None else list(lines.about(journal.saying(lines.named(name), chain_of(name), kind, since), name))
+    return [] if journal is None else list(journal.about(name))
 
 
 def of_chain(chain: str, parts: Parts) -> list[IncidentTold]:

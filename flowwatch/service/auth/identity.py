@@ -133,3 +133,7 @@ class Areas:
         """The path of a site; one without an area lies at the top."""
         area = self._areas.get(site, EVERYWHERE)
         return f"{area}/{site}" if area else site
+
+    def lies_in(self, site: str, areas: Iterable[str]) -> bool:
+        """Whether a site lies in one of these areas."""
+        return any(covers(area, self.of(site)) for area in areas)
