@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -40,8 +41,8 @@ from flowwatch.handling.telling import DocumentOf, Naming, Record, alert_of
 from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal, Standing
 from flowwatch.journal.database import JournalError
-from flowwatch.journal.follower import BEGINNING, Follower, Place
-from flowwatch.log.errors import DiskRefused
+from flowwatch.journal.follower import BEGINNING, Follower, Place, inode_of
+from flowwatch.log.errors import DiskRefused, LogError
 
 LOG: Final = logging.getLogger(__name__)
 SECOND: Final = 1_000_000
@@ -49,7 +50,9 @@ POLL_S: Final = 0.02
 """How often the journal is asked whether it grew: little beside the second that a decision takes to come."""
 TELL_MOST: Final = 500
 """Entries told in one transaction: some 50 ms."""
-KEEP_US: Final = 60 * SECOND
+LOOK_S: Final = 0.5
+"""How often it is looked whether the journal is still the same file."""
+KEEP_US: Final = 300 * SECOND
 """How often what is known is kept for the next start."""
 AGAIN_S: Final = 1.0
 """After which time a journal or book that failed is tried again."""
@@ -111,6 +114,7 @@ class Desk:
         self._documents: dict[str, Record | None] = {}
         self._place = BEGINNING
         self._unread = True
+        self._inode, self._look_at = 0, 0.0
         self._due: dict[str, int] = {}
         self._touched: set[str] = set()
         self._open: dict[str, dict[str, Incident]] = {}
@@ -133,8 +137,11 @@ class Desk:
     # ---- for other threads
 
     def start(self) -> None:
-        """Begin. Raises `JournalError` if the book cannot be opened; a journal that is not there yet is waited for."""
-        self._open_book()
+        """Begin. A book that cannot be opened is tried again, and nothing else of the service waits for it; so is a journal that is not there yet."""
+        try:
+            self._open_book()
+        except JournalError as error:
+            LOG.error("the desk: %s", error)  # noqa: TRY400 - the sentence says it
         self._thread.start()
 
     def stop(self) -> None:
@@ -178,6 +185,20 @@ class Desk:
         """Somebody who is to be told cannot be reached, or can again (`on` false)."""
         with self._noting:
             self._troubles.append(partial(self._trouble, key, text, on, detail))
+        self._asked.put(None)
+
+    def end_troubles_but(self, keys: Callable[[str], bool]) -> None:
+        """End what was said of feeds that are there no more: of those whose key `keys` does not know."""
+
+        def work() -> Entry | None:
+            gone = Said("该推送已撤销", "this feed was taken away")
+            for one in list(self._ward(SERVICE).incidents.values()):
+                if one.what == Own.FEED_UNDELIVERED and one.active and not keys(one.subject):
+                    self._trouble(one.subject, gone, False, None)
+            return None
+
+        with self._noting:
+            self._troubles.append(work)
         self._asked.put(None)
 
     def incidents(self, site: str) -> list[Incident]:
@@ -273,8 +294,8 @@ class Desk:
         if self._book is None:
             self._open_book()
         self._take_asked()
-        noted = self._take_troubles()
         more = self._follow()
+        noted = self._take_troubles()
         self._commit()
         self._forget_troubles(noted)
         if not more:
@@ -410,7 +431,12 @@ class Desk:
         with self._noting:
             noted = list(self._troubles)
         for note in noted:
-            note()
+            try:
+                note()
+            except (JournalError, DiskRefused):
+                raise
+            except Exception:
+                LOG.exception("what a feed said of itself cannot be written; it is left out")
         return len(noted)
 
     def _forget_troubles(self, noted: int) -> None:
@@ -433,6 +459,7 @@ class Desk:
 
     def _follow(self) -> bool:
         """Tell what the journal has new; whether there is more."""
+        self._mind_the_file()
         if self._follower is None and not self._find_place():
             return False
         assert self._follower is not None
@@ -447,9 +474,19 @@ class Desk:
         self._unread = False
         return False
 
+    def _mind_the_file(self) -> None:
+        """Let go of a journal in whose place another file was put: nothing more will ever be written into it."""
+        if self._follower is None or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK_S
+        if inode_of(self._journal_path) != self._inode:
+            follower, self._follower = self._follower, None
+            follower.close()
+
     def _find_place(self) -> bool:
         if not self._journal_path.exists():
             return False
+        self._inode = inode_of(self._journal_path)
         follower = Follower.open(self._journal_path, self._place, KINDS)
         try:
             self._doubted = self._other_histories()
@@ -499,7 +536,10 @@ class Desk:
         except (ValueError, LookupError, TypeError, AttributeError):
             LOG.exception("%s: an incident that says nothing that can be understood; passed over", entry.id)
             return False
-        now = self._now_us()
+        try:
+            now = self._now_us()
+        except LogError:  # a clock that is told and cannot be read
+            now = entry.at
         if now - entry.at > LATE_US and alert.state != "cleared":
             alert = msgspec.structs.replace(alert, told_us=now)
         try:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flowwatch.handling.kinds import RANKS
-from flowwatch.handling.records import Act, Alert, Handling, Shown, Step
+from flowwatch.handling.records import SHOWN, Act, Alert, Handling, Shown, Step
 
 SUPPRESSED: Final = (Shown.PARENT, Shown.GROUP, Shown.FLOOD)
 """Something else stands for it; its own clocks wait."""
@@ -60,6 +60,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     warned: tuple[str, ...] = ()
     overdue: tuple[str, ...] = ()
     last_step_us: int | None = None
+    sounded: bool = False
+    """Whether people heard of it: it sounded, or came back as something that had."""
 
     @property
     def open(self) -> bool:
@@ -116,6 +118,7 @@ def begun(alert: Alert, alert_id: str, at_us: int) -> Incident:
         alert_id=alert_id,
         shown=alert.shown,
         begun_us=_told(alert, at_us),
+        sounded=alert.shown in (*SHOWN, Shown.RETURNED),
         parent=alert.parent,
         maintained=alert.shown is Shown.MAINTENANCE,
         shelved_until=FOREVER_US if alert.shown is Shown.SHELVED else None,
@@ -133,6 +136,7 @@ def after_alert(incident: Incident, alert: Alert, alert_id: str, at_us: int) -> 
     made = replace(incident, alert=alert, alert_id=alert_id, active=not ended, ended_us=at_us if ended else None, level=alert.level)
     if ended:
         return replace(made, level=incident.level, shelved_until=None if incident.shelved_until == FOREVER_US else incident.shelved_until)
+    made = replace(made, sounded=made.sounded or alert.shown in SHOWN)
     made = replace(made, priority=alert.priority, worst=max(incident.worst, alert.priority, key=lambda p: RANKS[p]))
     return made if alert.shown is Shown.SAME else replace(made, shown=alert.shown)
 
@@ -140,7 +144,28 @@ def after_alert(incident: Incident, alert: Alert, alert_id: str, at_us: int) -> 
 def after_step(incident: Incident, step: Step, at_us: int) -> Incident:
     """After a step."""
     made = replace(incident, handling=step.handling, last_step_us=at_us)
+    if step.act is Act.REOPEN:
+        return replace(made, **_opened(incident, step, at_us))
     return replace(made, **_changes(made, step, at_us))
+
+
+def _opened(before: Incident, step: Step, at_us: int) -> dict[str, Any]:
+    """The fields of an incident that is opened again, because it became worse.
+
+    Where nobody had acknowledged it, it stays as urgent as it was at its worst; and its clocks go on where they were, unless it is worse than ever:
+    else what goes up and down would never run out.
+    """
+    changed = {**_ANEW, "cycle": step.cycle}
+    waiting = before.handling is Handling.NEW and not before.waits
+    if before.handling is Handling.NEW:
+        changed["worst"] = max(before.worst, before.priority, key=lambda p: RANKS[p])
+    else:
+        changed["worst"] = before.priority
+    if waiting and step.detail is not None and step.detail.get("goes_on"):
+        for name in ("warned", "overdue", "escalated"):
+            del changed[name]
+        return changed
+    return {**changed, "begun_us": _told(before.alert, at_us)}
 
 
 _AGAIN: Final[dict[str, Any]] = {"warned": (), "overdue": ()}
@@ -165,7 +190,6 @@ def _changes(made: Incident, step: Step, at_us: int) -> dict[str, Any]:
         Act.ACKNOWLEDGE: {"by": step.by},
         Act.DISPATCH: {"unit": step.to, "by": made.by or step.by},
         Act.RETURN: {"unit": None},
-        Act.REOPEN: {**_ANEW, "begun_us": anew, "cycle": step.cycle, "worst": made.priority},
         Act.DEFER: {"deferred_until": step.until_us},
         Act.RESUME: {**again, "deferred_until": None},
         Act.SHELVE: {"shelved_until": FOREVER_US if step.until_us is None else step.until_us},
@@ -174,6 +198,6 @@ def _changes(made: Incident, step: Step, at_us: int) -> dict[str, Any]:
         Act.WARN: {"warned": (*made.warned, step.clock or "")},
         Act.ESCALATE: {"overdue": (*made.overdue, step.clock or ""), "escalated": made.escalated + 1},
         Act.SUPPRESS: {"parent": step.to},
-        Act.UNSUPPRESS: {**again, "parent": None, "maintained": False},
+        Act.UNSUPPRESS: {**again, "parent": None, "maintained": False, "sounded": made.sounded or bool((step.detail or {}).get("sounds"))},
     }
     return changed.get(step.act, {})

@@ -17,7 +17,7 @@ from flowwatch.journal import Head, Journal
 from flowwatch.journal.follower import Place
 from flowwatch.log.disk import replace_file
 
-FORM: Final = 2
+FORM: Final = 3
 """Of the file below; one of another form is passed over."""
 
 

@@ -5,8 +5,8 @@ Rules, the first that holds decides:
 1. what ended, what changed and is no worse, and what nobody need answer does not sound;
 2. what is red always does;
 3. what is under maintenance, shelved, or stood for by another open incident does not;
-4. what comes back soon after it ended is the old one coming back, unless it is worse now; yellow or blue that comes back at once flickers, and is
-   told once it has stayed;
+4. yellow or blue that comes back soon after it had sounded and ended is the old one coming back, unless it is worse now; what comes back at once
+   flickers, and is told once it has stayed;
 5. several of one kind at one site sound once, as a group;
 6. while more come than a person can read, yellow and blue are gathered; orange sounds. They leave room for what is orange and red.
 
@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
+from flowwatch.core.incidents import What
 from flowwatch.handling import kinds
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.kinds import RANKS, Own
@@ -30,6 +31,8 @@ from flowwatch.handling.ward import WINDOW_US, Ward, key
 SETTLES_US: Final = 60 * 1_000_000
 """What comes back within this of its end flickers; once it has stayed for as long it is told, and so is what something stood for that ended: most of
 it ends a little later. Chatter is three changes in so long (ISA-18.2)."""
+NEVER_GATHERED: Final = (What.STAGE,)
+"""A stage of the plan sounds in a flood, too: there are few, and they are what everything else is for."""
 URGENT_SHARE: Final = 0.3
 """The part of a flood's bound that is kept for orange and red, which sound in a flood, too. ASSUMED."""
 
@@ -79,9 +82,10 @@ def _put_aside(ward: Ward, alert: Alert, at_us: int, rules: Rules, present: Inci
     if parent is not None:
         return Shown.PARENT, parent.name
     before = ward.ended.get(key(alert.what, alert.subject))
-    if before is not None and at_us - before.at_us <= rules.returns_us and RANKS[alert.priority] <= RANKS[before.priority]:
-        flickers = RANKS[alert.priority] < RANKS["II"] and at_us - before.at_us <= SETTLES_US
-        return Shown.RETURNED, before.incident if flickers else None
+    if before is not None and before.sounded and RANKS[alert.priority] <= min(RANKS[before.priority], RANKS["III"]):
+        ago = at_us - before.at_us
+        if ago <= rules.returns_us:
+            return Shown.RETURNED, before.incident if ago <= SETTLES_US else None
     return None
 
 
@@ -102,13 +106,14 @@ def tell(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[Alert |
         group = yield from _grouped(ward, alert, at_us)
         if group is not None:
             why, parent = Shown.GROUP, group
-        elif RANKS[alert.priority] < RANKS["II"]:
+        elif RANKS[alert.priority] < RANKS["II"] and alert.what not in NEVER_GATHERED:
             flood = yield from _flooded(ward, alert, at_us, rules)
             if flood is not None:
                 why, parent = Shown.FLOOD, flood
     yield replace(alert, shown=why, parent=parent)
     if why is Shown.WORSE and present is not None:
-        yield _step(present, Act.REOPEN, cycle=present.cycle + 1, handling=Handling.NEW, reason="it became worse")
+        goes_on: dict[str, object] | None = {"goes_on": True} if RANKS[alert.priority] <= RANKS[present.worst] else None
+        yield _step(present, Act.REOPEN, cycle=present.cycle + 1, handling=Handling.NEW, reason="it became worse", detail=goes_on)
     if alert.state == "cleared":
         yield from _after_end(ward, alert, at_us, rules)
     elif why in SHOWN or why is Shown.GROUP:
@@ -154,13 +159,12 @@ def closing(ward: Ward, name: str) -> Iterator[Step]:
 
 
 def flood_over(ward: Ward, at_us: int, rules: Rules) -> Iterator[Alert | Step]:
-    """End the flood once few came in ten minutes, and few of those that it gathered are still open: they stand for themselves then."""
+    """End the flood once few came in ten minutes; those that it gathered and that are still open stand for themselves then."""
     flood = ward.own_open(Own.FLOOD)
     if flood is None:
         return
     waiting = ward.children(flood.name)
-    recent = sum(at > at_us - WINDOW_US for at in (*ward.sounded, *ward.gathered))
-    if recent + len(waiting) >= rules.flood_until:
+    if sum(at_us - WINDOW_US < at <= at_us for at in (*ward.sounded, *ward.gathered)) >= rules.flood_until:
         return
     yield _step(flood, Act.FLOOD_OVER, reason="few come")
     yield from end(ward, flood)
@@ -175,7 +179,9 @@ def _grouped(ward: Ward, alert: Alert, at_us: int) -> Standing:
         return None
     group = ward.own_open(what)
     if group is not None:
-        return group.name if RANKS[alert.priority] <= RANKS[group.priority] else None
+        # one that comes much later may have another cause, and whoever acknowledged the group knew nothing of it
+        joins = RANKS[alert.priority] <= RANKS[group.priority] and at_us - group.begun_us <= kinds.GROUP_US
+        return group.name if joins else None
     flood = ward.own_open(Own.FLOOD)
     urgent = flood is not None and RANKS[kinds.USUAL[what]] >= RANKS["II"]  # what is gathered one by one may be orange together
     alike = [
@@ -201,7 +207,7 @@ def _flooded(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Standing:
     if flood is not None:
         return flood.name
     # one less, because the flood's own alert sounds in the place of the one that began it
-    if sum(at > at_us - WINDOW_US for at in ward.sounded) + 1 < rules.mild:
+    if sum(at_us - WINDOW_US < at <= at_us for at in ward.sounded) + 1 < rules.mild:
         return None
     name = own_name(ward)
     yield own_alert(Own.FLOOD, alert.site, kinds.USUAL[Own.FLOOD], at_us, _FLOOD, name=name)

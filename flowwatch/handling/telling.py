@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -14,6 +15,8 @@ from flowwatch.handling import kinds
 from flowwatch.handling.records import Alert, Said, Shown
 from flowwatch.titles import Language, Names
 
+LOG: Final = logging.getLogger(__name__)
+T = TypeVar("T")
 Record = Mapping[str, Any]
 DocumentOf = Callable[[str, str | None], Record | None]
 """(site, version; None: the newest) -> the compiled record; None where there is none."""
@@ -38,11 +41,11 @@ def alert_of(entry: Entry, document: Record | None, chosen: Mapping[str, str], n
     cause = body.get("cause") or {}
     people, leaf = cause.get("estimate"), (cause.get("term") or {}).get("leaf") or {}
     detail = dict(body.get("detail") or {}) | ({"people": people} if people else {})
-    silent = _silent(subject, document) if what == What.DEGRADED else []
+    silent = _guarded(lambda: _silent(subject, document), None) if what == What.DEGRADED else None
     detail |= {kinds.COUNTERS: silent} if silent else {}
     cap = None
     if naming is not None and kinds.is_public(body):
-        cap = naming.next(entry.at, str((document or {}).get("time_zone") or "UTC"))
+        cap = _guarded(lambda: naming.next(entry.at, str((document or {}).get("time_zone") or "UTC")), None)
     return Alert(
         site=str(body["site"]),
         incident=str(body["incident"]),
@@ -65,6 +68,15 @@ def alert_of(entry: Entry, document: Record | None, chosen: Mapping[str, str], n
     )
 
 
+def _guarded(make: Callable[[], T], otherwise: None) -> T | None:
+    """What only adorns an alert, or `otherwise`: it never keeps the alert from being told."""
+    try:
+        return make()
+    except Exception:
+        LOG.exception("an alert is told with less than it could say")
+        return otherwise
+
+
 def _silent(rule: str, document: Record | None) -> list[str]:
     """The counters whose silence a rule for missing data looks at; none of a rule that looks at anything else, too."""
     for number, plan in enumerate((document or {}).get("plans", ())):
@@ -84,5 +96,6 @@ def _said(text: Mapping[str, str] | None) -> Said | None:
 def _sentence(body: Mapping[str, Any], document: Record | None, language: Language) -> str:
     try:
         return texts.incident(body, Names(document, language))
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except Exception:
+        LOG.exception("the sentence of an incident cannot be made; its codes are told")
         return f"{body['what']}: {body['subject']}"

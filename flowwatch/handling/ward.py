@@ -6,8 +6,10 @@ data), so that a start reads no year of records.
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -16,11 +18,12 @@ from flowwatch.handling.incident import FOREVER_US, Incident, after_alert, after
 from flowwatch.handling.kinds import Own
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step, read
 
+LOG: Final = logging.getLogger(__name__)
 WINDOW_US: Final = 600 * 1_000_000
 """Ten minutes: the span in which floods are counted (ISA-18.2)."""
 REMEMBERED_US: Final = 3_600 * 1_000_000
 """How long an incident that ended is remembered, for one that comes back: longer than any `returns_within` that helps."""
-CLOSED_KEPT: Final = 200
+CLOSED_KEPT: Final = 20
 """Closed incidents of a site that can still be noted on."""
 
 
@@ -30,6 +33,8 @@ class Ended(Struct, frozen=True):
     at_us: int
     priority: str | None
     incident: str
+    sounded: bool
+    """Whether people had heard of it."""
 
 
 class Shelf(Struct, frozen=True):
@@ -66,8 +71,12 @@ class Ward(Struct, kw_only=True):
 
     def take(self, entry: Entry) -> Incident | None:
         """Go on by one record; the incident that it is about, as it is then."""
-        said = read(entry)
         self.seq = entry.seq
+        try:
+            said = read(entry)
+        except msgspec.MsgspecError as error:  # of another version, or damaged: the chain says which, and nothing else waits for it
+            LOG.error("%s: a record that cannot be read (%s); passed over", entry.id, error)  # noqa: TRY400 - the sentence says it
+            return None
         return self._alert(said, entry) if isinstance(said, Alert) else self._step(said, entry.at)
 
     def find(self, name: str) -> Incident | None:
@@ -103,7 +112,7 @@ class Ward(Struct, kw_only=True):
         if alert.shown in (Shown.PARENT, Shown.GROUP, Shown.FLOOD):
             made = replace(made, parent=alert.parent)
         if alert.state == "cleared":
-            self.ended[key(alert.what, alert.subject)] = Ended(at, made.priority, made.name)
+            self.ended[key(alert.what, alert.subject)] = Ended(at, made.priority, made.name, made.sounded)
             made = replace(made, parent=None)
         return self._keep(made)
 
@@ -136,8 +145,8 @@ class Ward(Struct, kw_only=True):
 
     def forget(self, now_us: int) -> None:
         """Let go of what happened too long ago to matter."""
-        self.sounded = [at for at in self.sounded if at > now_us - WINDOW_US]
-        self.gathered = [at for at in self.gathered if at > now_us - WINDOW_US]
+        self.sounded = [at for at in self.sounded if abs(now_us - at) < WINDOW_US]
+        self.gathered = [at for at in self.gathered if abs(now_us - at) < WINDOW_US]
         self.shelved = {k: shelf for k, shelf in self.shelved.items() if shelf.until_us > now_us}
         self.maintained = {k: until for k, until in self.maintained.items() if until > now_us}
         if len(self.ended) > CLOSED_KEPT:

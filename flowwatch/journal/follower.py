@@ -33,6 +33,14 @@ class Place:
 BEGINNING: Final = Place(0, b"")
 
 
+def inode_of(path: str | Path) -> int:
+    """Which file lies at `path`, 0 for none: one that was made anew takes the place of another, which whoever follows still has open."""
+    try:
+        return Path(path).stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
 class Follower:
     """One reader of a journal, for one thread. Raises `JournalError` if the file fails."""
 

@@ -43,7 +43,7 @@ from flowwatch.inputs.poll import PollSource
 from flowwatch.inputs.stager import EVERY_S, Stager
 from flowwatch.instance import next_generation, sole_instance
 from flowwatch.journal import Journal
-from flowwatch.journal.database import Database
+from flowwatch.journal.database import Database, JournalError
 from flowwatch.journal.export import iso
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
@@ -111,6 +111,7 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         for feed in _feeds(workspace, said, folder, desk, service):
             feed.start()
             owned.callback(feed.stop)
+        desk.end_troubles_but(_fed(said, courier))
         sources = list(_sources(workspace, said, folder, stager, wires))
         for source in sources:
             source.start()
@@ -145,10 +146,12 @@ def _desk(workspace: Workspace, said: Deployment) -> Desk:
 def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
     """What gives CAP messages their identifiers, none of which is in the book already."""
     names = CapNames(said.feeds.cap.code)
-    if workspace.handling.exists():
+    try:
         with Journal.open(workspace.handling, create=False) as book:
             for name in names_in(book):
                 names.used(name)
+    except JournalError as error:
+        LOG.info("no identifiers of CAP messages are known: %s", error)
     return names
 
 
@@ -177,6 +180,15 @@ def _feeds(workspace: Workspace, said: Deployment, folder: Path, desk: Desk, ser
         receivers = [_receiver(one, folder) for one in said.feeds.alertmanager]
         links = or_(said.public_url, None)
         yield Alertmanagers(receivers, desk, now, deployment=said.deployment, public_url=links, trouble=desk.trouble)
+
+
+def _fed(said: Deployment, courier: Courier) -> Callable[[str], bool]:
+    """Whether the key of a feed's trouble is of one that there is."""
+    there = {f"webhook/{one.id}" for one in courier.subscriptions.all()}
+    if isinstance(said.feeds.mqtt, MqttFeed):
+        there.add(f"mqtt/{said.feeds.mqtt.broker}")
+    there |= {f"alertmanager/{Receiver(one.url).name}" for one in said.feeds.alertmanager}
+    return there.__contains__
 
 
 def _receiver(said: AlertmanagerFeed, folder: Path) -> Receiver:

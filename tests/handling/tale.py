@@ -11,6 +11,7 @@ from flowwatch.core.entries import GENESIS, Entry, EntryKind, canonical, link
 from flowwatch.documents.deployment import Alarms
 from flowwatch.handling.desk import Desk, Settings
 from flowwatch.handling.records import Alert, Step, read
+from flowwatch.handling.telling import Naming
 from flowwatch.journal import Journal
 
 SECOND = 1_000_000
@@ -84,9 +85,9 @@ class Room:
     def book(self) -> Path:
         return self.root / "handling.db"
 
-    def desk(self) -> Desk:
+    def desk(self, naming: Naming | None = None) -> Desk:
         desk = Desk(
-            self.journal, self.book, self.settings, lambda site, version: None, self.clock, kept=self.root / "kept", naming=None
+            self.journal, self.book, self.settings, lambda site, version: None, self.clock, kept=self.root / "kept", naming=naming
         )  # fmt: skip
         desk.start()
         return desk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from contextlib import suppress
@@ -85,6 +86,24 @@ def test_a_journal_that_was_made_anew_is_told_on_and_nothing_twice(tmp_path: Pat
     desk.stop()
     assert [alert.entry for alert in room.alerts()] == ["yuyuan-1", "yuyuan-2"]
     assert [alert.entry for alert in room.alerts("bund")] == ["bund-1"]
+
+
+def test_a_journal_that_is_made_anew_while_the_desk_sits_is_gone_on_with(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    tale.says("i2", "raised", 2, subject="gate/h")
+    tale.write(tmp_path / "anew.db")
+    for beside in ("-wal", "-shm"):
+        room.journal.with_name(room.journal.name + beside).unlink(missing_ok=True)
+    (tmp_path / "anew.db").replace(room.journal)
+    until = time.monotonic() + WAIT_S
+    while desk.find("yuyuan-i2") is None:
+        assert time.monotonic() < until
+    desk.stop()
+    assert [alert.entry for alert in room.alerts()] == ["yuyuan-1", "yuyuan-2"]
 
 
 def test_who_confirms_with_an_operators_record_has_acknowledged(tmp_path: Path) -> None:

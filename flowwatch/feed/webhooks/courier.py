@@ -32,7 +32,7 @@ from flowwatch.feed.webhooks.subscriptions import LiesIn, Subscription, Subscrip
 from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.records import Said
 from flowwatch.journal.database import JournalError
-from flowwatch.journal.follower import BEGINNING, Follower, Place
+from flowwatch.journal.follower import BEGINNING, Follower, Place, inode_of
 
 LOG: Final = logging.getLogger(__name__)
 SECOND: Final = 1_000_000
@@ -78,6 +78,7 @@ class Courier:
         self.guard = setting.guard
         self._setting, self._now_us = setting, now_us
         self._followers: dict[str, Follower] = {}
+        self._inodes: dict[str, int] = {}
         self._sources = {"book": (setting.book, BOOK), "journal": (setting.journal, JOURNAL)}
         self._known: tuple[int, list[Subscription]] = (-1, [])
         self._under_way: set[tuple[str, str]] = set()
@@ -172,10 +173,14 @@ class Courier:
         return count >= PAGE
 
     def _follower(self, source: str) -> Follower | None:
+        path, kinds = self._sources[source]
+        inode = inode_of(path)
+        if source in self._followers and inode != self._inodes[source]:
+            self._followers.pop(source).close()
         if source not in self._followers:
-            path, kinds = self._sources[source]
-            if not path.exists():
+            if not inode:
                 return None
+            self._inodes[source] = inode
             follower = Follower.open(path, self.outbox.place(source), kinds)
             if not follower.fits():
                 follower.place = BEGINNING

@@ -15,6 +15,7 @@ from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.feed.webhooks.guard import ForbiddenError
 from flowwatch.feed.webhooks.outbox import Delivery, State
 from flowwatch.feed.webhooks.subscriptions import KINDS, Subscription
+from flowwatch.handling.records import Said
 from flowwatch.journal.export import iso
 from flowwatch.service.access import ACCOUNTS
 from flowwatch.service.auth.identity import AREA, Identity
@@ -162,6 +163,8 @@ def remove_webhook(webhook: InPath, identity: GivenIdentity, parts: GivenParts) 
     courier = _courier(parts)
     one = _need(courier, identity, webhook)
     courier.subscriptions.remove(one.id)
+    if parts.desk is not None:
+        parts.desk.trouble(f"webhook/{one.id}", Said("该推送已撤销", "this feed was taken away"), on=False)
     ACCOUNTS.info("%s removed webhook:%s", identity.who, one.id)
 
 
