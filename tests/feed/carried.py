@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def alert(n: int, site: str = "yuyuan", priority: str = "III", state: str = "rai
 
 def step(n: int, site: str = "yuyuan") -> Step:
     return Step(site=site, incident=f"{site}-i{n}", act=Act.ACKNOWLEDGE, by="wang")
+
+
+def until(ready: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    """Wait for what has no event to await."""
+    end, pause = time.monotonic() + timeout_s, threading.Event()
+    while not ready():
+        assert time.monotonic() < end
+        pause.wait(0.01)
 
 
 def write(root: Path, *said: Alert | Step) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
@@ -17,7 +16,7 @@ from standardwebhooks import Webhook
 from flowwatch.feed.webhooks import courier as carrying
 from flowwatch.feed.webhooks.outbox import State
 from flowwatch.handling.records import Said
-from tests.feed.carried import alert, carried, step, subscribe, write
+from tests.feed.carried import alert, carried, step, subscribe, until, write
 from tests.feed.receiver import Receiver, receiving
 from tests.servers import free_port
 
@@ -117,8 +116,7 @@ def test_what_was_given_up_is_shown_and_sent_again_by_hand(tmp_path: Path) -> No
         one = subscribe(courier, receiver.url())
         write(tmp_path, alert(1))
         receiver.wait(lambda: len(receiver.requests) == 13)
-        while courier.outbox.counts()[one.id] != {"dead": 1}:
-            pass
+        until(lambda: courier.outbox.counts()[one.id] == {"dead": 1})
         well.set()
         assert courier.outbox.replay(one.id, 0, since_us=0) == 1
         receiver.wait(lambda: receiver.taken.keys() == ids(1))
@@ -168,8 +166,7 @@ def test_nothing_goes_to_what_is_not_on_the_open_internet(tmp_path: Path) -> Non
     with receiving(Receiver()) as receiver, carried(tmp_path, allow=False, faster=1e9) as courier:
         one = subscribe(courier, receiver.url())
         write(tmp_path, alert(1))
-        while courier.outbox.counts().get(one.id) != {"dead": 1}:
-            pass
+        until(lambda: courier.outbox.counts().get(one.id) == {"dead": 1})
         (row,) = courier.outbox.latest(one.id, 1)
     assert "open internet" in str(row.why)
     assert receiver.requests == []
@@ -234,9 +231,7 @@ def test_a_journal_made_anew_brings_nothing_twice(tmp_path: Path) -> None:
             subscribe(courier, receiver.url())
             write(tmp_path, alert(1), alert(2))
             receiver.wait(lambda: receiver.taken.keys() == ids(1, 2))
-            two: Any = courier.outbox
-            while two.counts() != {next(iter(two.counts())): {"delivered": 2}}:
-                pass
+            until(lambda: list(courier.outbox.counts().values()) == [{"delivered": 2}])
         (tmp_path / "handling.db").rename(tmp_path / "old.db")
         write(tmp_path, alert(1), alert(2), alert(3))
         with carried(tmp_path):
@@ -254,6 +249,9 @@ def test_the_receiver_of_the_page_takes_what_is_sent(tmp_path: Path) -> None:
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={"SECRET": one.secret, "PORT": str(port)}
         ) as receiver:  # fmt: skip
             write(tmp_path, alert(1))
+            try:
+                until(lambda: courier.outbox.counts().get(one.id) == {"delivered": 1})
+            finally:
+                receiver.kill()
             assert receiver.stdout is not None
-            assert receiver.stdout.readline() == "III 与通道口 3 失去联系\n"
-            receiver.kill()
+            assert receiver.stdout.read() == "III 与通道口 3 失去联系\n"

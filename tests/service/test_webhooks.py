@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -64,8 +65,9 @@ def test_it_is_tried_shown_and_sent_again(place: Place, run: Run) -> None:
         return admin, made, tried.json()["id"]
 
     async def see(admin: dict[str, str], name: str) -> dict[str, object]:
-        path = f"/v1/webhooks/{name}/deliveries"
+        path, end = f"/v1/webhooks/{name}/deliveries", time.monotonic() + 60
         while True:
+            assert time.monotonic() < end
             (row,) = (await place.client.get(path, headers=admin)).json()["deliveries"]
             if row["state"] == "delivered":
                 return dict(row)
