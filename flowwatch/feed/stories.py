@@ -1,103 +1,97 @@
 """What people were told and did not bring to its end yet, drawn from the record of handling: each site's open incidents.
 
-The record tells changes; this remembers the last alert and the last step of each incident that is open. A site's chain is read once from its
-beginning and then only from where it was left, when somebody asks.
+The record tells changes; this remembers the last alert and the last step of each incident that is open. A site's chain is read once, backwards, so
+that only what is open need be read out, and then only from where it was left, when somebody asks.
 """
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
+
+import msgspec
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.feed.frames import told
 from flowwatch.handling.records import Handling
 from flowwatch.journal import Journal
+from flowwatch.service.opened import Opened
 
 
-@dataclass(slots=True)
-class Story:
-    """An incident: its newest alert, the newest step taken (None where nobody took one), and how far people are with it."""
+class _Key(msgspec.Struct, frozen=True):
+    """What an entry is about, without the rest of it."""
 
-    alert: dict[str, Any] | None = None
-    step: dict[str, Any] | None = None
+    incident: str | None = None
     handling: str = Handling.NEW.value
 
-    @property
-    def over(self) -> bool:
-        """Whether nobody has to do with it any more: it was closed, or nobody need answer it and its condition ended."""
-        if self.handling == Handling.CLOSED.value:
-            return True
-        body = {} if self.alert is None else self.alert["body"]
-        return self.step is None and body.get("priority") is None and body.get("state") == "cleared"
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"handling": self.handling, "alert": self.alert, "step": self.step}
+_KEY: Final = msgspec.json.Decoder(_Key)
 
 
 @dataclass(slots=True)
 class Stories:
-    """One site's incidents, by name, up to entry `seq` of its chain."""
+    """One site's incidents that are not closed, by name, up to entry `seq` of its chain: newest alert, newest step, and how far people are."""
 
     seq: int = 0
-    incidents: dict[str, Story] = field(default_factory=dict)
+    incidents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def take(self, entry: Entry) -> None:
-        """Go on by one entry."""
-        self.seq = entry.seq
-        said = told(entry)
-        name = said["body"]["incident"]
-        if not name:
-            return  # a shift took over
-        story = self.incidents.setdefault(name, Story())
-        if entry.kind is EntryKind.ALERT:
-            story.alert = said
-        else:
-            story.step, story.handling = said, said["body"]["handling"]
-        if story.over:
-            del self.incidents[name]
+    @classmethod
+    def of(cls, book: Journal, chain: str) -> Self:
+        """What the whole chain says."""
+        made, handled = cls(), dict[str, str | None]()
+        for seq, kind, _, body in book.backwards(chain):
+            made.seq = made.seq or seq
+            key = _KEY.decode(body)
+            if key.incident is not None and handled.get(key.incident) is None:
+                handled[key.incident] = key.handling if kind == EntryKind.HANDLING else None
+        for name in reversed([name for name, handling in handled.items() if handling != Handling.CLOSED]):
+            made._look(book, name)
+        return made
+
+    def go_on(self, book: Journal, chain: str) -> None:
+        """What has come since."""
+        new = list(book.entries(chain, after_id=f"{chain}-{self.seq}" if self.seq else None))
+        if new:
+            self.seq = new[-1].seq
+        for name in dict.fromkeys(_KEY.decode(entry.body).incident for entry in new):
+            if name is not None:  # a shift that took over is about no incident
+                self._look(book, name)
+
+    def _look(self, book: Journal, name: str) -> None:
+        """See how it is with an incident now."""
+        last: dict[EntryKind, dict[str, Any]] = {e.kind: told(e) for e in _newest(e for e in book.about(name) if e.seq <= self.seq)}
+        alert, step = last.get(EntryKind.ALERT), last.get(EntryKind.HANDLING)
+        handling = Handling.NEW.value if step is None else step["body"]["handling"]
+        self.incidents.pop(name, None)
+        if handling != Handling.CLOSED:
+            self.incidents[name] = {"handling": handling, "alert": alert, "step": step}
 
 
-class OpenStories:
+def _newest(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """The last of each kind."""
+    return {entry.kind: entry for entry in entries}.values()
+
+
+class OpenStories(Opened):
     """The open incidents of one record of handling. For several threads. Raises `JournalError` if the file fails."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._journal: Journal | None = None
-        self._inode = 0
+        super().__init__(path)
         self._sites: dict[str, Stories] = {}
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Give the file back."""
-        with self._lock:
-            self._leave()
 
     def site(self, chain: str) -> tuple[int, dict[str, dict[str, Any]]]:
-        """Up to which entry of the chain this is, and its open incidents by name."""
+        """Up to which entry of the chain this is, and its open incidents by name, the one last told of last."""
         with self._lock:
-            stories = self._sites.setdefault(chain, Stories()) if (journal := self._opened()) is not None else Stories()
-            if journal is not None:
-                for entry in journal.entries(chain, after_id=f"{chain}-{stories.seq}" if stories.seq else None):
-                    stories.take(entry)
-            return stories.seq, {name: story.plain() for name, story in stories.incidents.items()}
+            book = self._opened()
+            if book is None:
+                return 0, {}
+            if chain not in self._sites:
+                self._sites[chain] = Stories.of(book, chain)
+            stories = self._sites[chain]
+            stories.go_on(book, chain)
+            return stories.seq, dict(stories.incidents)
 
-    def _opened(self) -> Journal | None:
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError:
-            self._leave()
-            return None
-        if self._journal is None or inode != self._inode:
-            self._leave()
-            self._journal, self._inode = Journal.open(self.path, create=False), inode
-        return self._journal
-
-    def _leave(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-        self._journal = None
+    def _forget(self) -> None:
         self._sites.clear()

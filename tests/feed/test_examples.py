@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from flowwatch.handling.records import Act, Handling
 from tests.feed.live import WAIT_S, Live, live, until
 from tests.service.place import PASSWORD
 
@@ -54,6 +55,8 @@ def test_the_client_in_a_terminal_prints_alerts_and_steps_in_both_languages(ther
         ]
         assert line(en) == "10-01 14:00:00 [II] yuyuan-i2 Too full"
         assert line(en) == "10-01 14:00:00   · yuyuan-i2 acknowledge wang"
+        there.written.step("yuyuan", "", Act.HANDOVER, Handling.NEW)
+        assert line(zh) == "10-01 14:00:00   · 交接班 wang"
 
 
 def test_the_client_in_a_terminal_goes_on_after_a_cut_and_after_its_own_restart(there: Live, tmp_path: Path) -> None:

@@ -123,9 +123,8 @@ def test_a_snapshot_says_what_stands(there: Live) -> None:
     there.written.alert("yuyuan", "yuyuan-i1")
     there.written.alert("yuyuan", "yuyuan-i2")
     there.written.step("yuyuan", "yuyuan-i2", Act.CLOSE, Handling.CLOSED)
-    there.written.alert("yuyuan", "yuyuan-i3", priority=None)
-    there.written.alert("yuyuan", "yuyuan-i3", priority=None, state="cleared")
     there.written.step("yuyuan", "yuyuan-i1")
+    there.written.step("yuyuan", "", Act.HANDOVER, Handling.NEW)
     there.written.minute("yuyuan", LATER, 12)
     ear = there.listen("?site=yuyuan")
     (site,) = ear.next("snapshot").data["sites"]
