@@ -48,8 +48,14 @@ def of_minute(estimate: Estimate) -> Frame:
 
 
 def told(entry: Entry) -> dict[str, Any]:
-    """An entry as the stream tells it: as `/v1/journal` does, with its site (None for what belongs to none)."""
-    body = with_times(msgspec.json.decode(entry.body))
+    """An entry as the stream tells it: as `/v1/journal` does, with its site (None for what belongs to none).
+
+    A body that cannot be read is None: it was damaged on the disk, and what comes behind it is told all the same.
+    """
+    try:
+        body = with_times(msgspec.json.decode(entry.body))
+    except msgspec.DecodeError:
+        body = None
     head = {"id": entry.id, "kind": entry.kind.value, "site": site_of(entry.chain), "at": iso(entry.at), "hash": entry.hash.hex()}
     return head | {"body": body}
 

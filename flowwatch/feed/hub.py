@@ -32,6 +32,8 @@ LOOK_S: Final = 0.5
 """How often it is looked whether a file came, or is another one."""
 TOGETHER: Final = 250
 """Events that are given out at a time."""
+AGAIN_S: Final = 1.0
+"""How long a file that cannot be read is left alone."""
 FRESH_S: Final = 2.0
 """How long the files may not have been looked at before a listener is no longer told that all is well."""
 REBUILT: Final = "rebuilt"
@@ -60,7 +62,7 @@ class Hub:
         self.minutes: dict[str, Frame] = {}
         """Every site's newest minute."""
         self.listeners: set[Listener] = set()
-        self._tails = Tail(journal, DECIDED), Tail(handling, HANDLED)
+        self._tails = self._opened_anew()
         self._minutes: Minutes | None = None
         self._unread = True
         self._look_at = 0.0
@@ -135,10 +137,18 @@ class Hub:
             self._leave()
 
     def _fail(self) -> None:
-        """Open everything anew, in a while."""
+        """Open everything anew, in a while, behind what was given out last: what was read and not given out is read again."""
         self._leave()
+        if self._turned:
+            for tail, place in zip(self._tails, (self._at.journal, self._at.handling), strict=True):
+                tail.place = place
+        else:
+            self._tails = self._opened_anew()
         self._unread, self._look_at = True, 0.0
-        self._stopping.wait(1.0)
+        self._stopping.wait(AGAIN_S)
+
+    def _opened_anew(self) -> tuple[Tail, Tail]:
+        return Tail(self.journal, DECIDED), Tail(self.handling, HANDLED)
 
     def _leave(self) -> None:
         for tail in self._tails:
@@ -169,8 +179,9 @@ class Hub:
             self._unread = True
             entries = merged(decided.follower, handled.follower, self._at)
             while some := list(islice(entries, TOGETHER)):
+                frames = [of_entry(entry, places) for entry, places in some]
                 self._at = some[-1][1]
-                yield Batch(str(self._at), [of_entry(entry, places) for entry, places in some])
+                yield Batch(str(self._at), frames)
             self._unread = False
         if self._minutes is not None and self._minutes.grew() and (found := self._minutes.new()):
             yield Batch(str(self._at), minutes=[of_minute(estimate) for estimate in found])

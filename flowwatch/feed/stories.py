@@ -43,7 +43,7 @@ class Stories:
         made, handled = cls(), dict[str, str | None]()
         for seq, kind, _, body in book.backwards(chain):
             made.seq = made.seq or seq
-            key = _KEY.decode(body)
+            key = _key(body)
             if key.incident is not None and handled.get(key.incident) is None:
                 handled[key.incident] = key.handling if kind == EntryKind.HANDLING else None
         for name in reversed([name for name, handling in handled.items() if handling != Handling.CLOSED]):
@@ -55,7 +55,7 @@ class Stories:
         new = list(book.entries(chain, after_id=f"{chain}-{self.seq}" if self.seq else None))
         if new:
             self.seq = new[-1].seq
-        for name in dict.fromkeys(_KEY.decode(entry.body).incident for entry in new):
+        for name in dict.fromkeys(_key(entry.body).incident for entry in new):
             if name is not None:  # a shift that took over is about no incident
                 self._look(book, name)
 
@@ -67,6 +67,13 @@ class Stories:
         self.incidents.pop(name, None)
         if handling != Handling.CLOSED:
             self.incidents[name] = {"handling": handling, "alert": alert, "step": step}
+
+
+def _key(body: bytes) -> _Key:
+    try:
+        return _KEY.decode(body)
+    except msgspec.DecodeError:
+        return _Key()  # it was damaged on the disk, and says nothing of any incident
 
 
 def _newest(entries: Iterable[Entry]) -> Iterable[Entry]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flowwatch.core.entries import EntryKind
-from flowwatch.journal.follower import BEGINNING, Follower, Place
+from flowwatch.journal.follower import BEGINNING, Follower
 
 
 class Tail:
@@ -17,7 +17,8 @@ class Tail:
         self.path, self._kinds = path, kinds
         self.follower: Follower | None = None
         self.inode = 0
-        self._place: Place | None = None
+        self.place = BEGINNING
+        """Where it goes on when it is opened anew."""
         self._looked = False
 
     def look(self) -> bool:
@@ -30,7 +31,7 @@ class Tail:
         if self.follower is not None and inode == self.inode:
             return False
         self.leave()
-        follower = Follower.open(self.path, self._place or BEGINNING, self._kinds)
+        follower = Follower.open(self.path, self.place, self._kinds)
         goes_on = not self.inode or (inode == self.inode and follower.fits())
         if not self._looked or not goes_on:
             follower.skip()
@@ -41,6 +42,6 @@ class Tail:
         """Give the file back; the place is kept."""
         follower, self.follower = self.follower, None
         if follower is not None:
-            self._place = follower.place
+            self.place = follower.place
             with contextlib.suppress(Exception):
                 follower.close()

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from flowwatch.core.entries import EntryKind
-from flowwatch.feed import stream
+from flowwatch.core.entries import Entry, EntryKind, link
+from flowwatch.feed import hub, stream
 from flowwatch.feed.listener import MOST_BYTES
 from flowwatch.handling.records import SERVICE, Act, Handling
-from flowwatch.journal import Journal
+from flowwatch.journal import Journal, JournalError, follower
 from flowwatch.service import edge
 from flowwatch.service.auth.identity import Grant, Role, Scope
 from tests.feed.live import Ear, Event, Live, until
@@ -395,6 +397,49 @@ def rebuild(there: Live, folder: Path) -> None:
             part.rename(folder / f"old.db{suffix}")
     (folder / "new.db").replace(path)
     there.written.journal = Journal.open(path)
+
+
+def test_files_that_cannot_be_read_now_and_then_cost_no_event(there: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "AGAIN_S", 0.02)
+    monkeypatch.setattr(follower, "PAGE", 3)
+    ear = there.listen("?kinds=task,alert")
+    ear.next("snapshot")
+    plain, dice, failed = follower.Follower._rows, random.Random(7), []
+
+    def sometimes(self: Any, *asked: Any) -> Any:
+        if "rowid >" in asked[0] and len(failed) < 12 and dice.random() < 0.3:
+            failed.append(asked)
+            raise JournalError("the disk failed to read it")
+        return plain(self, *asked)
+
+    monkeypatch.setattr(follower.Follower, "_rows", sometimes)
+    wanted = []
+    for number in range(40):
+        at = LATER + number * SECOND
+        wanted.append(there.written.decide("yuyuan", at=at).hash.hex())
+        wanted.append(there.written.alert("bund", f"bund-i{number + 2}", at=at).hash.hex())
+    got = [ear.next().data["hash"] for _ in wanted]
+    assert len(failed) > 3
+    mine = {hash_: number for number, hash_ in enumerate(wanted)}
+    order = [mine[hash_] for hash_ in got]
+    assert [n for n in order if n % 2] == list(range(1, 80, 2)), "each record in its order, each entry once"
+    assert [n for n in order if not n % 2] == list(range(0, 80, 2))
+
+
+def test_a_damaged_entry_keeps_nothing_behind_it(there: Live) -> None:
+    ear = there.listen("?kinds=task")
+    ear.next("snapshot")
+    first = there.written.decide("yuyuan")
+    data = b"{not JSON"
+    bad = Entry("yuyuan", first.seq + 1, EntryKind.TASK, LATER, data, link(first.hash, EntryKind.TASK, LATER, data))
+    there.written.journal.append([bad])
+    there.written.heads["yuyuan"] = bad.seq, bad.hash
+    last = there.written.decide("yuyuan")
+    events = [ear.next() for _ in range(3)]
+    assert [event.data["id"] for event in events] == [first.id, bad.id, last.id]
+    assert events[1].data["body"] is None
+    again = there.listen(f"?kinds=task&since={events[0].id}")
+    assert [again.next(), again.next()] == events[1:]
 
 
 def test_a_record_of_handling_that_comes_later_is_told_from_its_beginning(there: Live) -> None:
