@@ -152,7 +152,8 @@ class Printer:
             return self._at(event) + self._coloured(text, "2" if body["state"] == "cleared" else COLOURS.get(level or "", "0"))
         if event.kind == "handling":
             step = STEPS[self._lang].get(body["act"], body["act"].replace("_", " "))
-            return self._at(event) + f"  · {body['incident']} {step} {body['by']} {body.get('reason', '')}".rstrip()
+            said = (body.get("incident"), step, body["by"], body.get("reason"))  # a shift that took over is about no incident
+            return f"{self._at(event)}  · {' '.join(word for word in said if word)}"
         if event.kind == "snapshot":
             count = sum(len(site["incidents"]) for site in event.data["sites"])
             return self._word("missed") if event.data["missed"] else self._word("began").format(count=count)

@@ -49,7 +49,7 @@ class Stories:
         """Go on by one entry."""
         self.seq = entry.seq
         said = told(entry)
-        name = said["body"]["incident"]
+        name = said["body"].get("incident")
         if not name:
             return  # a shift took over
         story = self.incidents.setdefault(name, Story())
