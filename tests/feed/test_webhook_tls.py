@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.feed.carried import alert, carried, subscribe, write
+from tests.feed.carried import alert, carried, subscribe, until, write
 from tests.feed.receiver import Receiver, receiving
 
 
@@ -59,8 +59,7 @@ def test_the_certificate_is_judged_by_the_name(
             receiver.wait(lambda: bool(receiver.taken))
             assert receiver.requests[0][0]["host"] == f"hooks.example:{receiver.port}"
             return
-        while courier.outbox.counts().get(one.id) != {"dead": 1}:
-            pass
+        until(lambda: courier.outbox.counts().get(one.id) == {"dead": 1})
         (row,) = courier.outbox.latest(one.id, 1)
     assert "certificate verify failed" in str(row.why)
     assert receiver.requests == []
