@@ -76,3 +76,13 @@ def event_id(entry: Entry) -> str:
     """
     store = "book" if entry.kind in BOOK else "journal"
     return f"{store}_{entry.chain.replace('.', '~')}_{entry.seq}"
+
+
+def entry_of(name: str) -> str:
+    """The entry's id in the name of an event, behind the name of its store.
+
+    >>> entry_of("old~town_12")
+    'old.town-12'
+    """
+    chain, _, seq = name.rpartition("_")
+    return f"{chain.replace('~', '.')}-{seq}"

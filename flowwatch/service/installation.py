@@ -156,7 +156,7 @@ def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
 
 
 def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk) -> Courier:
-    links = or_(said.public_url, None)
+    links, log_us = or_(said.public_url, None), clock_of(workspace.log)
     setting = CourierSetting(
         workspace.handling,
         workspace.journal,
@@ -165,8 +165,9 @@ def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk
         links or f"urn:flowwatch:{said.deployment}",
         links,
         desk.trouble,
+        log_us=log_us,
     )
-    return Courier(Outbox.open(store), Subscriptions(store, now_us), setting, now_us)
+    return Courier(Outbox.open(store), Subscriptions(store, now_us, log_us), setting, now_us)
 
 
 def _feeds(workspace: Workspace, said: Deployment, folder: Path, desk: Desk, service: Service) -> Iterator[ZoneStates | Alertmanagers]:

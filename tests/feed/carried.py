@@ -60,9 +60,9 @@ def until(ready: Callable[[], bool], timeout_s: float = 60.0) -> None:
         pause.wait(0.01)
 
 
-def write(root: Path, *said: Alert | Step) -> None:
+def write(root: Path, *said: Alert | Step, at_us: int | None = None) -> None:
     book = Book.open(root / "handling.db")
-    book.write([(one.site, now_us(), one) for one in said])
+    book.write([(one.site, now_us() if at_us is None else at_us, one) for one in said])
     book.close()
 
 
@@ -78,6 +78,7 @@ def made(
     faster: float = FASTER,
     allow: bool = True,
     areas: dict[str, str] | None = None,
+    log_us: Callable[[], int] | None = None,
 ) -> Courier:
     store = open_store(root / "service.db")
     guard = Guard(LOOPBACK if allow else [], resolve)
@@ -90,8 +91,9 @@ def made(
         "https://flowwatch.test",
         trouble,
         faster,
+        log_us,
     )
-    courier = Courier(Outbox.open(store), Subscriptions(store, now_us), setting, now_us)
+    courier = Courier(Outbox.open(store), Subscriptions(store, now_us, log_us), setting, now_us)
     courier.store = store  # type: ignore[attr-defined]
     return courier
 

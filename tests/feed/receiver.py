@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,9 +31,18 @@ class Receiver:
             assert self.changed.wait_for(ready, timeout_s), (len(self.requests), sorted(self.taken))
 
 
+class _Quiet(BaseHTTPRequestHandler):
+    def handle(self) -> None:
+        with suppress(ssl.SSLError, ConnectionError):  # whoever called does not believe us, or was killed
+            super().handle()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the server's own name
+        pass
+
+
 @contextmanager
-def receiving(receiver: Receiver) -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
+def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    class Handler(_Quiet):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             if len(body) < int(self.headers["content-length"]):
@@ -58,6 +68,10 @@ def receiving(receiver: Receiver) -> Iterator[Receiver]:
                     self.send_response(302)
                     self.send_header("location", receiver.url("/inside"))
                     self.end_headers()
+                case "later":
+                    self.send_response(503)
+                    self.send_header("retry-after", "3600")
+                    self.end_headers()
                 case "break":
                     self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
                 case "flood":
@@ -66,11 +80,10 @@ def receiving(receiver: Receiver) -> Iterator[Receiver]:
                     self.send_response(int(status))
                     self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the server's own name
-            pass
-
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:  # the handshake is the thread's that serves the connection, so that nobody else waits for it
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -16,7 +16,7 @@ import pytest
 from flowwatch.core.entries import Entry, EntryKind, link
 from flowwatch.feed import hub, stream
 from flowwatch.feed.listener import MOST_BYTES
-from flowwatch.handling.records import SERVICE, Act, Handling
+from flowwatch.handling.records import SERVICE, Act, Handling, Step
 from flowwatch.journal import Journal, JournalError, follower
 from flowwatch.service import edge
 from flowwatch.service.auth.identity import Grant, Role, Scope
@@ -136,6 +136,14 @@ def test_a_snapshot_says_what_stands(there: Live) -> None:
     (incident,) = site["incidents"]
     assert (incident["incident"], incident["handling"], incident["step"]["body"]["by"]) == ("yuyuan-i1", "acknowledged", "wang")
     assert incident["alert"]["body"]["text"]["zh"] == "太满"
+
+
+def test_a_shift_that_took_over_keeps_no_snapshot_from_being_made(there: Live) -> None:
+    there.written.book.write([("yuyuan", START, Step(site="yuyuan", act=Act.HANDOVER, by="wang", to="li"))])
+    ear = there.listen()
+    sites = [site["site"] for site in ear.next("snapshot").data["sites"]]
+    assert "yuyuan" in sites
+    ear.close()
 
 
 def test_what_a_snapshot_has_does_not_come_again(there: Live) -> None:

@@ -49,6 +49,13 @@ def test_a_network_that_is_allowed_may_be_called_in_the_clear_and_the_internet_m
         guard("10.0.1.5", allow=["10.0.0.0/24"]).goal("http://sms.internal/x")
 
 
+@pytest.mark.parametrize("port", [22, 25, 53, 444, 1023])
+def test_no_other_service_of_the_internet_is_made_to_hear_us(port: int) -> None:
+    with pytest.raises(ForbiddenError, match=f"port {port}, which is another service's"):
+        guard(OPEN).goal(f"https://hooks.example:{port}/")
+    assert guard("10.0.0.5", allow=["10.0.0.0/24"]).goal(f"https://sms.internal:{port}/").port == port
+
+
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "017700000001", "127.1", "localhost"])
 def test_other_ways_to_write_this_machine_are_seen_through(host: str) -> None:
     try:

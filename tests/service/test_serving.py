@@ -27,6 +27,7 @@ from flowwatch.cli.exits import Exit
 from flowwatch.core.engine import Engine
 from flowwatch.journal import Journal
 from tests.cli.conftest import Invoke, invoke, objects
+from tests.feed.receiver import Receiver, receiving
 from tests.service.place import PASSWORD, START, document
 from tests.service.test_readings import lines, reading
 
@@ -188,8 +189,9 @@ def test_the_examples_of_the_page_work(folder: Path, tmp_path: Path, invoke: Inv
     token = token_of(invoke, folder, "--site", "yuyuan")["authorization"].split()[1]
     for _ in range(2):
         decide(folder)
-    with serving(folder) as (_, address, _):
-        variables = {"FLOWWATCH": address, "TOKEN": token, "JAR": str(tmp_path / "jar"), "PASSWORD": PASSWORD}
+    (tmp_path / "here.yaml").write_text("deployment: here\nfeeds: {webhooks: {allow: [127.0.0.0/8]}}\n")
+    with receiving(Receiver()) as receiver, serving(folder, "--deployment", tmp_path / "here.yaml") as (_, address, _):
+        variables = {"FLOWWATCH": address, "TOKEN": token, "JAR": str(tmp_path / "jar"), "PASSWORD": PASSWORD, "RECEIVER": receiver.url()}
         script = "set -eu\n" + "\necho\necho '--'\n".join(part.replace("2026-10-01T", "2036-10-01T") for part in blocks("api.md"))
         done = subprocess.run(["bash", "-c", script], env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, (done.stdout, done.stderr)
@@ -197,6 +199,7 @@ def test_the_examples_of_the_page_work(folder: Path, tmp_path: Path, invoke: Inv
     assert taken == {"accepted": 2, "refused": {}, "examples": []}
     assert '"setting":"both"' in done.stdout
     assert "方案版本" in done.stdout
+    assert '"replayed":' in done.stdout
 
 
 def decide(folder: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook
 
+from flowwatch.feed.webhooks import subscriptions
 from flowwatch.service.auth.identity import Grant, Role
 from tests.feed.receiver import Receiver, receiving
 from tests.service.conftest import Run
@@ -74,7 +75,7 @@ def test_it_is_tried_shown_and_sent_again(place: Place, run: Run) -> None:
 
     async def replay(admin: dict[str, str], name: str, event: str) -> None:
         answer = await place.client.post(f"/v1/webhooks/{name}/replay", json={"ids": [event]}, headers=admin)
-        assert answer.json() == {"replayed": 1}
+        assert answer.json() == {"replayed": 1, "unknown": []}
 
     with receiving(Receiver()) as receiver:
         place.courier.start()
@@ -111,4 +112,32 @@ def test_a_replay_says_since_when_or_which(place: Place, run: Run) -> None:
         for body in ({}, {"since": "2026-10-01T00:00:00Z", "ids": ["a"]}, {"since": "2026-10-01T00:00:00"}):
             assert (await place.client.post(f"/v1/webhooks/{name}/replay", json=body, headers=admin)).status_code == 422
 
+    run(ask())
+
+
+def test_it_may_begin_with_what_was_before_and_an_id_of_nothing_is_told(place: Place, run: Run) -> None:
+    async def ask() -> None:
+        admin = await place.signed_in("admin")
+        kinds = {"kinds": ["transition", "command"]}
+        new = (await place.client.post("/v1/webhooks", json=NEW | kinds, headers=admin)).json()
+        old = (await place.client.post("/v1/webhooks", json=NEW | kinds | {"since": "2026-10-01T00:00:00Z"}, headers=admin)).json()
+        entries = (await place.client.get("/v1/journal?site=yuyuan", headers=admin)).json()["entries"]
+        wanted = {f"journal_yuyuan_{e['id'].rpartition('-')[2]}" for e in entries if e["kind"] in kinds["kinds"]}
+        told = (await place.client.get(f"/v1/webhooks/{old['id']}/deliveries", headers=admin)).json()["deliveries"]
+        assert {row["id"] for row in told} == wanted
+        assert (new["waiting"], old["waiting"]) == (0, len(wanted))
+        path, one = f"/v1/webhooks/{new['id']}/replay", min(wanted)
+        answer = await place.client.post(path, json={"ids": [one, "journal_bund_2", "x"]}, headers=admin)
+        assert answer.json() == {"replayed": 1, "unknown": ["journal_bund_2", "x"]}
+
+    run(ask())
+
+
+def test_there_are_so_many_and_no_more(place: Place, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> None:
+        admin = await place.signed_in("admin")
+        assert (await place.client.post("/v1/webhooks", json=NEW, headers=admin)).status_code == 201
+        assert (await place.client.post("/v1/webhooks", json=NEW, headers=admin)).status_code == 409
+
+    monkeypatch.setattr(subscriptions, "MOST", 1)
     run(ask())

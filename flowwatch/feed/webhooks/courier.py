@@ -1,7 +1,8 @@
 """Carries events to those who subscribed: reads what is new into the outbox, and sends what is due, each receiver apart from the others.
 
-One thread with an event loop. A receiver that fails has one delivery under way at a time, a sound one several, so that nobody waits for a dead one.
-Deliveries come in no promised order: the most urgent go first, and whoever must know the order reads the numbers in the ids.
+One thread with an event loop. A receiver that fails has one delivery under way at a time, a sound one several; the first of each takes no room
+from the others, and its host is looked up in a thread of its own, so that nobody waits for a dead one. Deliveries come in no promised order: the
+most urgent go first, and whoever must know the order reads the numbers in the ids.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,15 +25,17 @@ from standardwebhooks import Webhook
 
 import flowwatch
 from flowwatch.core.entries import Entry, EntryKind
-from flowwatch.feed.events import BOOK, JOURNAL, MEDIA_TYPE, event, event_id
+from flowwatch.feed.events import BOOK, JOURNAL, MEDIA_TYPE, entry_of, event, event_id
 from flowwatch.feed.webhooks import ladder
-from flowwatch.feed.webhooks.guard import ForbiddenError, Guard
+from flowwatch.feed.webhooks.guard import ForbiddenError, Goal, Guard
 from flowwatch.feed.webhooks.outbox import KEPT_US, Delivery, Due, Outbox
-from flowwatch.feed.webhooks.subscriptions import LiesIn, Subscription, Subscriptions
+from flowwatch.feed.webhooks.subscriptions import GONE, Heard, LiesIn, Subscription, Subscriptions
 from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.records import Said
+from flowwatch.journal import Journal, UnknownIdError
 from flowwatch.journal.database import JournalError
 from flowwatch.journal.follower import BEGINNING, Follower, Place, inode_of
+from flowwatch.log.time import unhurried
 
 LOG: Final = logging.getLogger(__name__)
 SECOND: Final = 1_000_000
@@ -42,9 +45,11 @@ TIMEOUT_S: Final = 15.0
 MOST_ANSWER: Final = 16 << 10
 """The most that is read of an answer, bytes; nothing of it matters."""
 MOST: Final = 128
+"""Deliveries under way together, beside the first of each receiver."""
 MOST_OF_ONE: Final = 8
 PAGE: Final = 500
 FORGET_S: Final = 3_600.0
+GONE_STATUS: Final = 410
 
 Trouble = Callable[..., None]
 """(key, text, on=...): somebody who is to be told cannot be reached, or can again."""
@@ -67,6 +72,8 @@ class Setting:
     trouble: Trouble = _no_trouble
     steps_faster: float = field(default=1.0)
     """Divides every wait of the ladder; for tests."""
+    log_us: Callable[[], int] | None = None
+    """The log's time, where that is not the wall clock's: what entries say that it is. Asked by several threads."""
 
 
 class Courier:
@@ -76,14 +83,21 @@ class Courier:
         """`now_us`: the wall clock."""
         self.outbox, self.subscriptions = outbox, subscriptions
         self.guard = setting.guard
-        self._setting, self._now_us = setting, now_us
+        self._setting, self._now_us, self._log_us = setting, now_us, setting.log_us or now_us
+        self._collecting = threading.Lock()
+        """Held while the outbox is filled from book and journal, so that what a subscription has heard of is told once and by one."""
+        self._heard: Heard | None = None
+        self._page_us = unhurried(self._log_us)
         self._followers: dict[str, Follower] = {}
         self._inodes: dict[str, int] = {}
         self._sources = {"book": (setting.book, BOOK), "journal": (setting.journal, JOURNAL)}
         self._known: tuple[int, list[Subscription]] = (-1, [])
         self._under_way: set[tuple[str, str]] = set()
-        self._failing: set[str] = set()
+        self._failing: Counter[str] = Counter()
+        """Failures since a receiver took something last: more than the fast tries of one event, and it was away, not choosy."""
         self._said: dict[str, bool] = {}
+        """What people were told last of each subscription, in this life."""
+        self._checked = -1
         self.delivered: Counter[str] = Counter()
         """What came of attempts in this life: "delivered", "failed", "gone"."""
         self._stopping = threading.Event()
@@ -106,8 +120,56 @@ class Courier:
 
     def offer(self, one: Subscription, name: str, body: Mapping[str, Any], rank: int = 0) -> None:
         """Put an event of one's own into the outbox, for one receiver."""
+        self.outbox.put([Due(one.id, name, msgspec.json.encode(body), rank, self._log_us())], [], self._now_us())
+
+    def replay_since(self, one: Subscription, since_us: int) -> int:
+        """Send again, under the same ids, all that it wants of what happened since, but 30 days at most; how many.
+
+        Also what it was never sent, because there was no such subscription yet or it was stopped. What has not been read yet comes anyway.
+        """
+        since, now = max(since_us, self._log_us() - KEPT_US), self._now_us()
+        with self._collecting:
+            self._heard = None
+            count, heard = self.outbox.replay(one.id, now, since_us=since), self.outbox.heard()
+            wanted: list[Due] = []
+            for entry in self._happened(since):
+                if one.may_have(entry, self._setting.lies_in) and heard.is_urgent(one, entry):
+                    wanted.append(self._made(one, entry))
+                if len(wanted) >= PAGE:
+                    count += self.outbox.put(wanted, [], now)
+                    wanted.clear()
+            return count + self.outbox.put(wanted, [], now, heard)
+
+    def replay(self, one: Subscription, events: Sequence[str]) -> tuple[int, list[str]]:
+        """Send these events again, under the same ids: how many, and which there are none of for this subscription."""
         now = self._now_us()
-        self.outbox.put([Due(one.id, name, msgspec.json.encode(body), rank, now)], [], now)
+        known = self.outbox.known(one.id, events)
+        found = {name: entry for name in events if name not in known and (entry := self._find(name)) is not None}
+        wanted = [self._made(one, entry) for entry in found.values() if one.may_have(entry, self._setting.lies_in)]
+        count = self.outbox.replay(one.id, now, events=events) + self.outbox.put(wanted, [], now)
+        return count, [name for name in events if name not in known and name not in {due.event for due in wanted}]
+
+    # ---- what happened before
+
+    def _happened(self, since_us: int) -> Iterator[Entry]:
+        """Entries since then, each store's in the order of their time."""
+        for path, kinds in self._sources.values():
+            if path.exists():
+                with Journal.open(path, create=False) as journal:
+                    yield from (entry for entry in journal.entries(since=since_us) if entry.kind in kinds)
+
+    def _find(self, name: str) -> Entry | None:
+        """The entry of an event's name, if there is one."""
+        store, _, id_ = name.partition("_")
+        path, kinds = self._sources.get(store, (None, ()))
+        if path is None or not path.exists():
+            return None
+        with Journal.open(path, create=False) as journal:
+            try:
+                entry = journal.get(entry_of(id_))
+            except UnknownIdError:
+                return None
+        return entry if entry.kind in kinds and event_id(entry) == name else None
 
     # ---- the loop
 
@@ -118,21 +180,22 @@ class Courier:
                 follower.close()
 
     async def _serve(self) -> None:
-        limits = httpx.Limits(max_connections=MOST, max_keepalive_connections=0)  # a connection is for the one host that it was checked for
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)  # a connection is for the one host that it was checked for
         forget_at = 0.0
         async with httpx.AsyncClient(follow_redirects=False, trust_env=False, limits=limits, timeout=TIMEOUT_S) as client:
             tasks: set[asyncio.Task[None]] = set()
             while not self._stopping.is_set():
                 try:
+                    self._forget_troubles()
                     more = self._collect()
-                    for one, delivery in self._ready(MOST - len(tasks)):
+                    for one, delivery in self._ready(MOST):
                         self._under_way.add((delivery.subscription, delivery.event))
                         task = asyncio.create_task(self._deliver(client, one, delivery))
                         tasks.add(task)
                         task.add_done_callback(tasks.discard)
                     if asyncio.get_running_loop().time() >= forget_at:
                         forget_at = asyncio.get_running_loop().time() + FORGET_S
-                        self.outbox.forget(self._now_us() - KEPT_US)
+                        self.outbox.forget(self._log_us() - KEPT_US)
                 except Exception:
                     LOG.exception("webhooks: a turn failed; again in a second")
                     self._leave()
@@ -144,6 +207,8 @@ class Courier:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _leave(self) -> None:
+        """Let go of what may be half done, and read it anew."""
+        self._heard, self._known = None, (-1, [])
         followers, self._followers = self._followers, {}
         for follower in followers.values():
             with suppress(Exception):
@@ -152,24 +217,36 @@ class Courier:
     # ---- what is new
 
     def _collect(self) -> bool:
-        """Read a page of what is new into the outbox; whether there may be more."""
+        """Read a page of what is new into the outbox; whether there may be more. Not while somebody else fills it."""
+        if not self._collecting.acquire(blocking=False):
+            return False
+        try:
+            return self._collect_page()
+        finally:
+            self._collecting.release()
+
+    def _collect_page(self) -> bool:
         due: list[Due] = []
         read: list[tuple[str, Place]] = []
-        count = 0
+        count, oldest = 0, self._page_us() - KEPT_US
+        if self._heard is None:
+            self._heard = self.outbox.heard()
         for source in self._sources:
             follower = self._follower(source)
             if follower is None:
                 continue
             before = follower.place
             for entry in follower.new():
-                due += self._due(entry)
+                if entry.at >= oldest:
+                    due += self._due(entry, self._heard)
                 count += 1
                 if count >= PAGE:
                     break
             if follower.place != before:
                 read.append((source, follower.place))
         if read:
-            self.outbox.put(due, read, self._now_us())
+            self.outbox.put(due, read, self._now_us(), self._heard)
+            self._heard.kept()
         return count >= PAGE
 
     def _follower(self, source: str) -> Follower | None:
@@ -187,14 +264,13 @@ class Courier:
             self._followers[source] = follower
         return self._followers[source]
 
-    def _due(self, entry: Entry) -> list[Due]:
-        if entry.at < self._now_us() - KEPT_US:
-            return []
-        wanted = [one for one in self._enabled() if one.wants(entry, self._setting.lies_in)]
-        if not wanted:
-            return []
+    def _due(self, entry: Entry, heard: Heard) -> list[Due]:
+        there = [one for one in self._enabled() if entry.at >= one.begins_us and one.may_have(entry, self._setting.lies_in)]
+        return [self._made(one, entry) for one in there if heard.is_urgent(one, entry)]
+
+    def _made(self, one: Subscription, entry: Entry) -> Due:
         body = msgspec.json.encode(event(entry, self._setting.source, self._setting.links))
-        return [Due(one.id, event_id(entry), body, _rank(entry), entry.at) for one in wanted]
+        return Due(one.id, event_id(entry), body, _rank(entry), entry.at)
 
     def _enabled(self) -> list[Subscription]:
         version, known = self._known
@@ -207,15 +283,19 @@ class Courier:
     # ---- what is due
 
     def _ready(self, room: int) -> list[tuple[Subscription, Delivery]]:
-        """What may be sent now, at most so many."""
+        """What may be sent now: the first of each receiver, and `room` more, of which some may be taken."""
         busy = Counter(name for name, _ in self._under_way)
+        room -= sum(count - 1 for count in busy.values())
         found: list[tuple[Subscription, Delivery]] = []
         for one in self._enabled():
-            free = min((1 if one.id in self._failing else MOST_OF_ONE) - busy[one.id], room - len(found))
+            first = 0 if busy[one.id] else 1
+            free = first + max(0, min((1 if one.id in self._failing else MOST_OF_ONE) - busy[one.id] - first, room))
             if free <= 0:
                 continue
             waiting = self.outbox.due(one.id, self._now_us(), free + busy[one.id])
-            found += [(one, d) for d in waiting if (d.subscription, d.event) not in self._under_way][:free]
+            ready = [(one, d) for d in waiting if (d.subscription, d.event) not in self._under_way][:free]
+            found += ready
+            room -= max(0, len(ready) - first)
         return sorted(found, key=lambda pair: -pair[1].rank)
 
     async def _deliver(self, client: httpx.AsyncClient, one: Subscription, delivery: Delivery) -> None:
@@ -232,7 +312,7 @@ class Courier:
         """(status, Retry-After in seconds, what went wrong: "" where nothing did)."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                goal = await asyncio.to_thread(self.guard.goal, one.url)
+                goal = await _looked_up(self.guard, one.url)
                 headers = self._headers(one, delivery) | {"host": goal.authority}
                 request = client.build_request(
                     "POST", goal.url, content=delivery.body, headers=headers, extensions={"sni_hostname": goal.host}
@@ -272,20 +352,37 @@ class Courier:
         if not why and status is not None:
             self.outbox.delivered(delivery, status, now)
             self.delivered["delivered"] += 1
-            self._failing.discard(one.id)
+            if one.id not in self._said or self._failing[one.id] > len(ladder.FAST_S):
+                self.outbox.hurry(one.id, now)
+            del self._failing[one.id]
             self._tell(one, "", on=False)
             return
         failures = delivery.failures + 1
         wait = ladder.wait_us(delivery.event, failures, retry_after)
-        self.outbox.failed(delivery, None if wait is None else round(wait / self._setting.steps_faster), status, why, now)
+        faster = self._setting.steps_faster
+        hold = round(min(retry_after or 0.0, ladder.LONGEST_S) * SECOND / faster)
+        self.outbox.failed(delivery, None if wait is None else round(wait / faster), status, why, now, hold)
         self.delivered["failed"] += 1
-        self._failing.add(one.id)
-        if status == 410:
-            self.subscriptions.change(one, disabled="the receiver answered 410: it is gone")
-            self.delivered["gone"] += 1
-        if status == 410 or ladder.is_slow(failures):
+        self._failing[one.id] += 1
+        gone = status == GONE_STATUS and self.subscriptions.gone(one)
+        self.delivered["gone"] += gone
+        wanted = gone or any(other.id == one.id for other in self._enabled())
+        if wanted and (gone or ladder.is_slow(failures)):
             LOG.warning("webhook %s (%s): %s", one.id, one.label, why)
             self._tell(one, why, on=True)
+
+    def _forget_troubles(self) -> None:
+        """Say that it is over with those who were stopped by a person, or taken away: nobody waits for them."""
+        if self.subscriptions.version == self._checked:
+            return
+        self._checked = self.subscriptions.version
+        there = {one.id: one for one in self.subscriptions.all()}
+        over = {name for name, one in there.items() if one.disabled not in (None, GONE)} | (self._said.keys() - there.keys())
+        for name in sorted(over):
+            if self._said.get(name) is not False:
+                text = Said("该推送已停用", "this feed was stopped")
+                self._setting.trouble(f"webhook/{name}", text, on=False)
+                self._said[name] = False
 
     def _tell(self, one: Subscription, why: str, *, on: bool) -> None:
         if self._said.get(one.id, None) == on:
@@ -296,6 +393,31 @@ class Courier:
         else:
             text = Said(f"推送“{one.label}”恢复送达", f'webhook "{one.label}" is delivered again')
         self._setting.trouble(f"webhook/{one.id}", text, on=on)
+
+
+async def _looked_up(guard: Guard, url: str) -> Goal:
+    """Where a request to `url` goes, asked in a thread of its own: a resolver that hangs keeps neither another receiver waiting nor the end."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Goal] = loop.create_future()
+
+    def tell(goal: Goal | None, error: Exception | None) -> None:
+        if done.done():
+            return  # nobody waits any more
+        if error is not None:
+            done.set_exception(error)
+        elif goal is not None:
+            done.set_result(goal)
+
+    def look() -> None:
+        try:
+            goal, error = guard.goal(url), None
+        except Exception as found:  # noqa: BLE001 - it is raised where it is waited for
+            goal, error = None, found
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(tell, goal, error)
+
+    threading.Thread(target=look, name="webhooks-host", daemon=True).start()
+    return await done
 
 
 def _rank(entry: Entry) -> int:

@@ -20,6 +20,8 @@ _OPEN_V6: Final = ipaddress.IPv6Network("2000::/3")
 Resolve = Callable[[str, int], Sequence[str]]
 """(host, port) -> its addresses. Raises OSError."""
 PORTS: Final = {"http": 80, "https": 443}
+FIRST_FREE_PORT: Final = 1024
+"""Below it, ports of the open internet are other services' (mail, names, files), which must not be made to hear us (RFC 6335)."""
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 behind a translator (RFC 6052): its last 32 bits are the address."""
 
@@ -72,8 +74,13 @@ class Guard:
         for address in found:
             if not self._is_good(address):
                 raise ForbiddenError(f"{host} is {address}, which is not on the open internet; `feeds.webhooks.allow` can name its network")
-        if scheme == "http" and not all(self._is_allowed(address) for address in found):
-            raise ForbiddenError(f"{url:.200} crosses the internet in the clear, expected https")
+        if not all(self._is_allowed(address) for address in found):
+            if scheme == "http":
+                raise ForbiddenError(f"{url:.200} crosses the internet in the clear, expected https")
+            if port < FIRST_FREE_PORT and port not in PORTS.values():
+                raise ForbiddenError(
+                    f"{url:.200} goes to port {port}, which is another service's; expected 443, or {FIRST_FREE_PORT} and above"
+                )
         return Goal(scheme, host, port, path, str(found[0]))
 
     def _is_allowed(self, address: Address) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import Column, Connection, Index, LargeBinary, MetaData, Table, 
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flowwatch.feed.webhooks import subscriptions
+from flowwatch.feed.webhooks.subscriptions import Heard
 from flowwatch.journal.database import Database
 from flowwatch.journal.follower import BEGINNING, Place
 from flowwatch.journal.tables import Whole
@@ -45,13 +46,15 @@ outbox = Table(
     Column("state", Text, nullable=False),
     Column("failures", Whole, nullable=False),
     Column("next_us", Whole, nullable=False),
+    Column("not_before_us", Whole, nullable=False),
     Column("status", Whole),
     Column("why", Text),
     Column("answered_us", Whole),
     Index("webhook_outbox_due", "subscription", "state", "next_us"),
     sqlite_strict=True,
 )
-"""One row a subscription and event. `rank`: how urgent; `status`, `why`: the last answer."""
+"""One row a subscription and event. `at_us`: the event's, in the log's time. `rank`: how urgent; `not_before_us`: what the receiver asked for;
+`status`, `why`: the last answer."""
 
 places = Table(
     "webhook_places",
@@ -62,6 +65,15 @@ places = Table(
     sqlite_strict=True,
 )
 """How far the book and the journal were read."""
+
+heard = Table(
+    "webhook_heard",
+    metadata,
+    Column("subscription", Text, primary_key=True),
+    Column("incident", Text, primary_key=True),
+    sqlite_strict=True,
+)
+"""The incidents that a subscription with a least priority has heard of and that are not over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,7 @@ class Delivery:
     state: str
     failures: int
     next_us: int
+    not_before_us: int
     status: int | None
     why: str | None
     answered_us: int | None
@@ -115,23 +128,33 @@ class Outbox:
             row = connection.execute(select(places).where(places.c.source == source)).first()
         return BEGINNING if row is None else Place(row.row, row.hash)
 
-    def put(self, due: Sequence[Due], read: Iterable[tuple[str, Place]], now_us: int) -> None:
-        """Keep new deliveries, and how far each source was read, together."""
+    def heard(self) -> Heard:
+        """Which incidents each subscription has heard of."""
+        with self._database.reading() as connection:
+            return Heard((row.subscription, row.incident) for row in connection.execute(select(heard)))
+
+    def put(self, due: Sequence[Due], read: Iterable[tuple[str, Place]], now_us: int, heard_of: Heard | None = None) -> int:
+        """Keep new deliveries, how far each source was read, and which incidents were heard of, together; how many are new."""
         rows = [
             {"subscription": d.subscription, "event": d.event, "body": d.body, "rank": d.rank, "at_us": d.at_us}
-            | {"state": State.WAITING.value, "failures": 0, "next_us": now_us}
+            | {"state": State.WAITING.value, "failures": 0, "next_us": now_us, "not_before_us": 0}
             for d in due
         ]
         marks = [{"source": source, "row": place.row, "hash": place.hash} for source, place in read]
+        begun, over = ([], []) if heard_of is None else (sorted(heard_of.heard), sorted(heard_of.over))
 
-        def work(connection: Connection) -> None:
-            if rows:
-                connection.execute(upsert(outbox).on_conflict_do_nothing(), rows)
+        def work(connection: Connection) -> int:
+            new = connection.execute(upsert(outbox).on_conflict_do_nothing(), rows).rowcount if rows else 0
             for mark in marks:
                 values = {name: mark[name] for name in ("row", "hash")}
                 connection.execute(upsert(places).values(**mark).on_conflict_do_update(index_elements=["source"], set_=values))
+            for subscription, incident in begun:
+                connection.execute(upsert(heard).values(subscription=subscription, incident=incident).on_conflict_do_nothing())
+            for subscription, incident in over:
+                connection.execute(delete(heard).where(heard.c.subscription == subscription, heard.c.incident == incident))
+            return new
 
-        self._database.write(work)
+        return self._database.write(work)
 
     def due(self, subscription: str, now_us: int, limit: int) -> list[Delivery]:
         """What waits and may go now: the most urgent first, then the oldest."""
@@ -151,10 +174,22 @@ class Outbox:
         """It was received."""
         self._set(one, state=State.DELIVERED.value, status=status, why=None, answered_us=now_us)
 
-    def failed(self, one: Delivery, wait_us: int | None, status: int | None, why: str, now_us: int) -> None:
-        """It was not; it is tried again after `wait_us`, or given up."""
-        after = {"state": State.DEAD.value} if wait_us is None else {"next_us": now_us + wait_us}
+    def failed(self, one: Delivery, wait_us: int | None, status: int | None, why: str, now_us: int, hold_us: int = 0) -> None:
+        """It was not; it is tried again after `wait_us`, or given up. `hold_us`: how long the receiver asked not to be asked."""
+        after = {"state": State.DEAD.value} if wait_us is None else {"next_us": now_us + wait_us, "not_before_us": now_us + hold_us}
         self._set(one, failures=one.failures + 1, status=status, why=why[:300], answered_us=now_us, **after)
+
+    def hurry(self, subscription: str, now_us: int) -> None:
+        """Its receiver takes again: what waits on the ladder goes now, or when the receiver said."""
+        o = outbox.c
+        late = update(outbox).where(o.subscription == subscription, o.state == State.WAITING.value, o.next_us > now_us)
+        self._database.write(lambda connection: connection.execute(late.values(next_us=func.max(o.not_before_us, now_us))))
+
+    def known(self, subscription: str, events: Sequence[str]) -> set[str]:
+        """Which of these events it was ever to be sent."""
+        ask = select(outbox.c.event).where(outbox.c.subscription == subscription, outbox.c.event.in_(events))
+        with self._database.reading() as connection:
+            return set(connection.scalars(ask))
 
     def replay(self, subscription: str, now_us: int, *, since_us: int | None = None, events: Sequence[str] | None = None) -> int:
         """Send again what was delivered or given up: since a time, or these; how many."""
@@ -164,7 +199,7 @@ class Outbox:
             chosen = chosen.where(o.at_us >= since_us)
         if events is not None:
             chosen = chosen.where(o.event.in_(events))
-        statement = chosen.values(state=State.WAITING.value, failures=0, next_us=now_us)
+        statement = chosen.values(state=State.WAITING.value, failures=0, next_us=now_us, not_before_us=0)
         return self._database.write(lambda connection: connection.execute(statement).rowcount)
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -178,8 +213,13 @@ class Outbox:
 
     def forget(self, before_us: int) -> None:
         """Remove what is too old, and what belongs to no subscription any more."""
-        gone = outbox.c.subscription.not_in(select(subscriptions.table.c.id))
-        self._database.write(lambda connection: connection.execute(delete(outbox).where((outbox.c.at_us < before_us) | gone)))
+        there = select(subscriptions.table.c.id)
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(outbox).where((outbox.c.at_us < before_us) | outbox.c.subscription.not_in(there)))
+            connection.execute(delete(heard).where(heard.c.subscription.not_in(there)))
+
+        self._database.write(work)
 
     def _set(self, one: Delivery, **values: Any) -> None:
         this = (outbox.c.subscription == one.subscription) & (outbox.c.event == one.event)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, MetaData, Row, Table, Text, delete, insert, select, update
+from sqlalchemy import Column, Connection, MetaData, Row, Table, Text, delete, func, insert, select, update
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.handling.kinds import RANKS
@@ -24,7 +25,13 @@ OVERLAP_US: Final = 24 * 3_600 * 1_000_000
 """How long the old secret signs beside the new one, so that a receiver can change at its leisure."""
 LiesIn = Callable[[str, Sequence[str]], bool]
 """(site, areas) -> whether it lies in one of them."""
+MOST: Final = 200
+"""The most subscriptions of one installation: each may have a delivery under way at any time."""
+GONE: Final = "the receiver answered 410: it is gone"
+"""Why one is disabled that nobody stopped by hand."""
 KINDS: Final = ("alert", "handling", "transition", "command", "device", "task")
+
+T = TypeVar("T")
 
 metadata = MetaData()
 table = Table(
@@ -42,10 +49,16 @@ table = Table(
     Column("old_until_us", Whole),
     Column("created_by", Text, nullable=False),
     Column("created_us", Whole, nullable=False),
+    Column("begins_us", Whole, nullable=False),
     Column("disabled", Text),
     sqlite_strict=True,
 )
-"""Subscriptions. Secrets stand as they are, because what signs must know them; the file is its owner's alone."""
+"""Subscriptions. Secrets stand as they are, because what signs must know them; the file is its owner's alone. `begins_us` is the log's time, which
+in a rehearsal is not the wall clock's."""
+
+
+class TooManyError(ValueError):
+    """There are as many subscriptions as there may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ class Subscription:
     old_until_us: int | None
     created_by: str
     created_us: int
+    begins_us: int
     disabled: str | None = None
 
     def secrets(self, now_us: int) -> list[str]:
@@ -74,20 +88,14 @@ class Subscription:
         old = self.old_secret if self.old_until_us is not None and now_us < self.old_until_us else None
         return [self.secret, *([old] if old else [])]
 
-    def wants(self, entry: Entry, lies_in: LiesIn) -> bool:
-        """Whether it is told of an entry: of its kind, its sites, in its areas, and urgent enough."""
-        if entry.kind.value not in self.kinds or entry.at < self.created_us:
+    def may_have(self, entry: Entry, lies_in: LiesIn) -> bool:
+        """Whether an entry is of its kinds and its sites, in its areas."""
+        if entry.kind.value not in self.kinds:
             return False
         site = site_of(entry.chain)
         if site is None:
-            if "" not in self.areas or self.sites is not None:
-                return False
-        elif (self.sites is not None and site not in self.sites) or not lies_in(site, self.areas):
-            return False
-        if self.priority is None or entry.kind is not EntryKind.ALERT:
-            return True
-        said = read(entry)
-        return isinstance(said, Alert) and RANKS[said.priority] >= RANKS[self.priority]
+            return "" in self.areas and self.sites is None
+        return (self.sites is None or site in self.sites) and lies_in(site, self.areas)
 
 
 def new_secret() -> str:
@@ -95,12 +103,50 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+class Heard:
+    """Which incidents each subscription has heard of that are not over: whoever heard of one hears how it goes on and ends, however mild it becomes.
+
+    `incidents`: (subscription, incident). `heard`, `over`: what was added and taken away since the beginning of this page.
+    """
+
+    def __init__(self, incidents: Iterable[tuple[str, str]] = ()) -> None:
+        self._incidents = set(incidents)
+        self.heard: set[tuple[str, str]] = set()
+        self.over: set[tuple[str, str]] = set()
+
+    def is_urgent(self, one: Subscription, entry: Entry) -> bool:
+        """Whether an entry that it may have is urgent enough for it. Entries come in the order of their chain."""
+        if one.priority is None or entry.kind is not EntryKind.ALERT:
+            return True
+        said = read(entry)
+        if not isinstance(said, Alert):
+            return False
+        key = (one.id, said.incident)
+        if key not in self._incidents and RANKS[said.priority] < RANKS[one.priority]:
+            return False
+        if said.state == "cleared":
+            self._incidents.discard(key)
+            self.heard.discard(key)
+            self.over.add(key)
+        elif key not in self._incidents:
+            self._incidents.add(key)
+            self.heard.add(key)
+            self.over.discard(key)
+        return True
+
+    def kept(self) -> None:
+        """What was added and taken away is on the disk."""
+        self.heard.clear()
+        self.over.clear()
+
+
 class Subscriptions:
     """All subscriptions, in the service's database; for several threads. `version` counts changes."""
 
-    def __init__(self, database: Database, now_us: Callable[[], int]) -> None:
-        self._database, self._now_us = database, now_us
-        self.version = 0
+    def __init__(self, database: Database, now_us: Callable[[], int], log_us: Callable[[], int] | None = None) -> None:
+        """`now_us`: the wall clock; `log_us`: the log's time, where that is another."""
+        self._database, self._now_us, self._log_us = database, now_us, log_us or now_us
+        self.version, self._counting = 0, threading.Lock()
 
     def all(self) -> list[Subscription]:
         """Every subscription, the oldest first."""
@@ -122,7 +168,7 @@ class Subscriptions:
         priority: str | None,
         by: str,
     ) -> Subscription:
-        """Make one; it is told of what happens from now on."""
+        """Make one; it is told of what happens from now on. Raises `TooManyError`."""
         made = Subscription(
             "wh_" + secrets.token_hex(8),
             url,
@@ -136,16 +182,29 @@ class Subscriptions:
             None,
             by,
             self._now_us(),
+            self._log_us(),
         )
-        self._write(insert(table).values(**_row(made)))
+
+        def work(connection: Connection) -> None:
+            if (connection.scalar(select(func.count()).select_from(table)) or 0) >= MOST:
+                raise TooManyError(f"found {MOST} webhooks, expected fewer before there is another; take one away first")
+            connection.execute(insert(table).values(**_row(made)))
+
+        self._do(work)
         return made
 
     def change(self, one: Subscription, **fields: Any) -> Subscription:
-        """Change some of its fields."""
+        """Change some of its fields, and no other: others may have been changed meanwhile."""
         changed = replace(one, **fields)
-        values = {name: value for name, value in _row(changed).items() if name != "id"}
-        self._write(update(table).where(table.c.id == one.id).values(**values))
+        if fields:
+            row = _row(changed)
+            self._do(lambda c: c.execute(update(table).where(table.c.id == one.id).values({name: row[name] for name in fields})))
         return changed
+
+    def gone(self, one: Subscription) -> bool:
+        """Disable one whose receiver said that it is gone; whether it still goes to that receiver."""
+        this = update(table).where(table.c.id == one.id, table.c.url == one.url, table.c.disabled.is_(None)).values(disabled=GONE)
+        return self._do(lambda connection: connection.execute(this).rowcount) > 0
 
     def rotate(self, one: Subscription) -> Subscription:
         """A new secret; the old one signs beside it for a day."""
@@ -153,17 +212,18 @@ class Subscriptions:
 
     def remove(self, name: str) -> None:
         """Take one away."""
-        self._write(delete(table).where(table.c.id == name))
+        self._do(lambda connection: connection.execute(delete(table).where(table.c.id == name)))
 
-    def _write(self, statement: Any) -> None:
-        self._database.write(lambda connection: connection.execute(statement))
-        self.version += 1
+    def _do(self, work: Callable[[Connection], T]) -> T:
+        done = self._database.write(work)
+        with self._counting:
+            self.version += 1
+        return done
 
 
 def _row(one: Subscription) -> dict[str, Any]:
     lists = {name: None if (v := getattr(one, name)) is None else json.dumps(v) for name in ("areas", "sites", "kinds")}
-    plain = ("id", "url", "label", "priority", "secret", "old_secret", "old_until_us", "created_by", "created_us", "disabled")
-    return {name: getattr(one, name) for name in plain} | lists
+    return {name: getattr(one, name) for name in table.c.keys()} | lists  # noqa: SIM118 - columns
 
 
 def _of(row: Row[Any]) -> Subscription:

@@ -14,7 +14,7 @@ from flowwatch.feed.events import PREFIX
 from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.feed.webhooks.guard import ForbiddenError
 from flowwatch.feed.webhooks.outbox import Delivery, State
-from flowwatch.feed.webhooks.subscriptions import KINDS, Subscription
+from flowwatch.feed.webhooks.subscriptions import KINDS, Subscription, TooManyError
 from flowwatch.handling.records import Said
 from flowwatch.journal.export import iso
 from flowwatch.service.access import ACCOUNTS
@@ -33,7 +33,10 @@ Level = Annotated[str, Meta(pattern="^(I|II|III|IV)$")]
 
 
 class NewWebhook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`areas`: within those that you administer, "" is everywhere; `sites`: only these; `priority`: the mildest alert that is sent."""
+    """`areas`: within those that you administer, "" is everywhere; `sites`: only these; `priority`: the mildest alert that is sent.
+
+    `since`: send what happened from then on, 30 days back at most; left out, what happens from now on.
+    """
 
     url: Url
     label: Label
@@ -41,6 +44,7 @@ class NewWebhook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sites: Annotated[list[Site], Meta(min_length=1, max_length=1000)] | None = None
     kinds: Annotated[list[Kind], Meta(min_length=1, max_length=10)] = field(default_factory=lambda: ["alert"])
     priority: Level | None = None
+    since: datetime | UnsetType = UNSET
 
 
 class ChangedWebhook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,9 +103,10 @@ class Deliveries(Struct, frozen=True):
 
 
 class Replayed(Struct, frozen=True):
-    """How many go again."""
+    """How many go again; of the ids that were asked for, `unknown` are those of nothing that this subscription may have."""
 
     replayed: int
+    unknown: list[str] = field(default_factory=list)
 
 
 @get("/v1/webhooks", summary="Webhooks")
@@ -116,16 +121,22 @@ def webhooks(identity: GivenIdentity, parts: GivenParts) -> list[WebhookTold]:
 @post("/v1/webhooks", status_code=201, summary="Subscribe a webhook")
 @threaded
 def add_webhook(data: JSONBody[NewWebhook], identity: GivenIdentity, parts: GivenParts) -> WebhookTold:
-    """Tell a receiver of what happens from now on. The secret that signs is in this answer and nowhere else."""
+    """Tell a receiver of what happens, from now on or `since` a time. The secret that signs is in this answer and nowhere else."""
     courier = _courier(parts)
     if not identity.administers(data.areas):
         raise Problem("not-allowed", "expected areas within those that you administer")
+    since = None if data.since is UNSET else micros(data.since, "since")
     _check_url(courier, data.url)
-    made = courier.subscriptions.add(
-        data.url, data.label, areas=data.areas, sites=data.sites, kinds=data.kinds, priority=data.priority, by=identity.name
-    )  # fmt: skip
+    try:
+        made = courier.subscriptions.add(
+            data.url, data.label, areas=data.areas, sites=data.sites, kinds=data.kinds, priority=data.priority, by=identity.name
+        )  # fmt: skip
+    except TooManyError as error:
+        raise Problem("conflict", str(error)) from error
     ACCOUNTS.info("%s subscribed webhook:%s", identity.who, made.id)
-    return _told(made, {}, secret=made.secret)
+    if since is not None:
+        courier.replay_since(made, since)
+    return _told(made, courier.outbox.counts(), secret=made.secret)
 
 
 @get("/v1/webhooks/{webhook:str}", summary="A webhook")
@@ -207,14 +218,14 @@ def webhook_deliveries(
 @post("/v1/webhooks/{webhook:str}/replay", status_code=202, summary="Send again")
 @threaded
 def replay_webhook(webhook: InPath, data: JSONBody[Replay], identity: GivenIdentity, parts: GivenParts) -> Replayed:
-    """Send again, under the same ids, what was delivered or given up in the last 30 days."""
+    """Send again, under the same ids, what it may have of the last 30 days: what was delivered or given up, and what was never sent to it."""
     courier = _courier(parts)
     one = _need(courier, identity, webhook)
     if (data.since is UNSET) == (data.ids is UNSET):
         raise Problem("invalid", "found both or none of since and ids, expected one of them")
-    since = None if data.since is UNSET else micros(data.since, "since")
-    count = courier.outbox.replay(one.id, parts.now_us(), since_us=since, events=None if data.ids is UNSET else data.ids)
-    return Replayed(count)
+    if data.since is not UNSET:
+        return Replayed(courier.replay_since(one, micros(data.since, "since")))
+    return Replayed(*courier.replay(one, [] if data.ids is UNSET else data.ids))
 
 
 HANDLERS = [
