@@ -412,7 +412,7 @@ def test_files_that_cannot_be_read_now_and_then_cost_no_event(there: Live, monke
     monkeypatch.setattr(follower, "PAGE", 3)
     ear = there.listen("?kinds=task,alert")
     ear.next("snapshot")
-    plain, dice, failed = follower.Follower._rows, random.Random(7), []
+    plain, dice, failed = follower.Follower._rows, random.Random(7), list[Any]()
 
     def sometimes(self: Any, *asked: Any) -> Any:
         if "rowid >" in asked[0] and len(failed) < 12 and dice.random() < 0.3:
