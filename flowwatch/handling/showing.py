@@ -5,7 +5,7 @@ Rules, the first that holds decides:
 1. what ended, what changed and is no worse, and what nobody need answer does not sound;
 2. what is red always does;
 3. what is under maintenance, shelved, or stood for by another open incident does not;
-4. yellow or blue that comes back soon after it had sounded and ended is the old one coming back, unless it is worse now; what comes back at once
+4. what comes back soon after it had sounded and ended is the old one coming back, unless it is worse now; yellow or blue that comes back at once
    flickers, and is told once it has stayed;
 5. several of one kind at one site sound once, as a group;
 6. while more come than a person can read, yellow and blue are gathered; orange sounds. They leave room for what is orange and red.
@@ -82,10 +82,11 @@ def _put_aside(ward: Ward, alert: Alert, at_us: int, rules: Rules, present: Inci
     if parent is not None:
         return Shown.PARENT, parent.name
     before = ward.ended.get(key(alert.what, alert.subject))
-    if before is not None and before.sounded and RANKS[alert.priority] <= min(RANKS[before.priority], RANKS["III"]):
+    if before is not None and before.sounded and RANKS[alert.priority] <= RANKS[before.priority]:
         ago = at_us - before.at_us
         if ago <= rules.returns_us:
-            return Shown.RETURNED, before.incident if ago <= SETTLES_US else None
+            flickers = RANKS[alert.priority] < RANKS["II"] and ago <= SETTLES_US
+            return Shown.RETURNED, before.incident if flickers else None
     return None
 
 

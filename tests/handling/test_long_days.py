@@ -78,16 +78,6 @@ def test_what_never_sounded_sounds_when_it_comes_again() -> None:
     assert again.shown is Shown.RAISED
 
 
-def test_an_orange_that_comes_again_sounds_again() -> None:
-    play = Play()
-    says(play, "i1", "raised", 0, "gate_contradicted", "gate/1")
-    play.acts(5, Act.ACKNOWLEDGE, 0)
-    says(play, "i1", "cleared", 60, "gate_contradicted", "gate/1")
-    again = says(play, "i2", "raised", 300, "gate_contradicted", "gate/1")
-    assert again is not None
-    assert again.shown is Shown.RAISED
-
-
 def test_a_record_that_cannot_be_read_stops_nothing() -> None:
     ward = Ward(site="yuyuan")
     assert ward.take(Entry("yuyuan", 1, EntryKind.HANDLING, 0, b'{"act":"teleport"}', bytes(32))) is None
