@@ -136,7 +136,9 @@ class Feed:
         begin = str(asked.since or self.hub.place)
         listener = Listener(partial(self._sees, identity, asked.site), asked.kinds, begin)
         abort = scope.get("flowwatch.abort", lambda: None)
-        stream = Stream(asked, identity, scope["headers"], send, abort, listener, asyncio.get_running_loop().time())
+        # spread, so that who came together is not looked up together
+        checked_s = asyncio.get_running_loop().time() - random.uniform(0, RIGHTS_S)
+        stream = Stream(asked, identity, scope["headers"], send, abort, listener, checked_s)
         self.streams.add(stream)
         going = asyncio.ensure_future(_until_gone(receive, listener))
         try:
