@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +31,7 @@ from benchmarks.measure import table, verdict
 from benchmarks.prompt import Used, listens, processes, resident, running, spent, until
 from benchmarks.workload import Shape
 from flowwatch.core.entries import Estimate, canonical
-from flowwatch.feed.stream import PATH
+from flowwatch.feed.stream import MOST_OF_IDENTITY, PATH
 from flowwatch.handling.book import Book
 from flowwatch.handling.records import Alert, Said, Shown
 from flowwatch.journal import Journal
@@ -97,17 +98,18 @@ def _number(event: bytes, before: bytes) -> int:
     return int(rest[: rest.index(b'"')]) if found else -1
 
 
-def listen(port: int, token: str, listeners: int, sites: int, pipe: Connection) -> None:
+def listen(port: int, tokens: list[str], listeners: int, sites: int, pipe: Connection) -> None:
     """The listeners' process: say when all have begun; at the pipe's word tell what was heard when."""
     os.sched_setaffinity(0, {OTHER_CORE})
-    request = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    requests = [f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n".encode() for token in tokens]
     heard: dict[tuple[str, int], list[float]] = defaultdict(list)
 
     async def work() -> int:
         loop = asyncio.get_running_loop()
         made: list[Listener] = []
-        for _ in range(listeners):
-            _, one = await loop.create_connection(lambda: Listener(request, sites, heard), "127.0.0.1", port)
+        for number in range(listeners):
+            request = requests[number % len(requests)]
+            _, one = await loop.create_connection(partial(Listener, request, sites, heard), "127.0.0.1", port)
             made.append(one)
         while not all(one.begun for one in made):
             await asyncio.sleep(0.05)
@@ -125,7 +127,8 @@ def trial(root: Path, shape: Shape, zones: int, listeners: int, seconds: float) 
     workspace = Workspace(root)
     prepare(root, shape, 1_000_000, 1)
     with closing(open_store(workspace.service)) as store:
-        token, _ = Tokens(store, lambda: time.time_ns() // 1000).add("benchmark", [Scope.READ], by="benchmark")
+        made = Tokens(store, lambda: time.time_ns() // 1000)
+        tokens = [made.add("benchmark", [Scope.READ], by="benchmark")[0] for _ in range(-(-listeners // MOST_OF_IDENTITY))]
     port = free_port()
     context = multiprocessing.get_context("spawn")
     os.sched_setaffinity(0, {OTHER_CORE})
@@ -137,7 +140,7 @@ def trial(root: Path, shape: Shape, zones: int, listeners: int, seconds: float) 
         service = owned.enter_context(running(process))
         until(lambda: listens(port))
         pipe, its = context.Pipe()
-        ears = context.Process(target=listen, args=(port, token, listeners, shape.sites, its), daemon=True)
+        ears = context.Process(target=listen, args=(port, tokens, listeners, shape.sites, its), daemon=True)
         ears.start()
         owned.callback(ears.kill)
         until(lambda: pipe.poll() or not ears.is_alive())

@@ -6,7 +6,7 @@ tells of. The record of handling is looked at first, so that whatever its entrie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 from flowwatch.core.entries import Entry
@@ -16,7 +16,7 @@ from flowwatch.journal.follower import Follower, Place
 Next = tuple[Entry, Place]
 
 
-def merged(journal: Follower | None, handling: Follower | None, begin: Places) -> Iterator[tuple[Entry, Places]]:
+def merged(journal: Follower | None, handling: Follower | None, begin: Places) -> Generator[tuple[Entry, Places], None, None]:
     """New entries, each with the places behind it; `begin`: the places before the first. When it is left, both stand behind the last given."""
     at = Places(begin.journal if journal is None else journal.place, begin.handling if handling is None else handling.place, begin.file)
     steps, decisions = _steps(handling), _steps(journal)

@@ -34,12 +34,13 @@ from flowwatch.service.auth.identity import Identity, Role, Scope
 from flowwatch.service.gatekeeper import Gatekeeper
 from flowwatch.service.parts import Parts
 from flowwatch.service.problems import Problem, unknown, wait
+from flowwatch.service.threads import at_the_door
 
 PATH: Final = "/v1/feed"
 HEARTBEAT_S: Final = 3.0
 """How often something is sent at least; a console that hears nothing for 5 s says so."""
 HEARTBEAT: Final = "heartbeat"
-RIGHTS_S: Final = 15.0
+RIGHTS_S: Final = 5.0
 """How often it is looked up whether a listener may still listen."""
 STUCK_S: Final = 30.0
 """How long a connection may take nothing before it is broken off."""
@@ -47,6 +48,10 @@ BEGUN_S: Final = 10.0
 """How long a listener waits for the files to be read the first time."""
 READERS: Final = 2
 """Threads that read back for listeners; the others wait, so that a crowd of them does not keep the rest of the service from its work."""
+MOST_OF_IDENTITY: Final = 100
+"""Streams of one person or token: a room full of screens, and not the whole of it."""
+MOST_OF_MACHINES: Final = 800
+"""Streams of all tokens together: a fifth of the room is for people."""
 BEGIN: Final = "begin"
 """Why a snapshot is sent: the listener has nothing yet."""
 UNKNOWN: Final = "unknown_id"
@@ -124,6 +129,7 @@ class Feed:
         scope["path_template"] = PATH
         identity = await self._gatekeeper.admit(scope, PATH, {})
         assert identity is not None
+        self._check_room(identity)
         asked = self._asked(scope)
         await self._check_site(asked, identity)
         try:
@@ -156,6 +162,15 @@ class Feed:
             listener.end()
             going.cancel()
 
+    def _check_room(self, identity: Identity) -> None:
+        """Raise `Problem` where one identity, or the machines together, would take the room of the others."""
+        mine = sum(stream.identity.who == identity.who for stream in self.streams)
+        machines = sum(not stream.identity.is_person for stream in self.streams)
+        if mine >= MOST_OF_IDENTITY or (not identity.is_person and machines >= MOST_OF_MACHINES):
+            raise wait(
+                "busy", f"{mine} streams of this identity are under way, and {machines} of machines; that is all there is room for", 30
+            )
+
     # ---- what is asked
 
     def _asked(self, scope: Any) -> Asked:
@@ -178,7 +193,7 @@ class Feed:
     async def _check_site(self, asked: Asked, identity: Identity) -> None:
         if asked.site is None:
             return
-        seen = await asyncio.to_thread(self._parts.sites.seen_by, identity)
+        seen = await at_the_door(self._parts.sites.seen_by, identity)
         if asked.site not in seen:
             raise unknown("unknown-site", "site", asked.site, seen)
 
@@ -216,22 +231,27 @@ class Feed:
         """Send everything behind a place; when this returns the hub gives the rest."""
         listener, hub = stream.listener, self.hub
         epoch, joined = hub.epoch, False
-        reader = await self._in_thread(partial(Reader, hub.journal, hub.handling, since, stream.asked.kinds))
-        try:
-            while True:
-                page = await self._in_thread(reader.page)
-                parts = [frame.data for frame in page if listener.wants(frame) and listener.fresh(frame)]
-                for piece in _joined(parts):
-                    await self._send(stream, piece)
-                if len(page) == PAGE:
-                    continue
-                if joined and listener.lost is None:
-                    break
-                listener.lost = None  # the files have what it lost
-                hub.join(listener)
-                joined = True
-        finally:
-            await asyncio.shield(self._in_thread(reader.close))
+        reader, told_s = Reader(hub.journal, hub.handling, since, stream.asked.kinds), asyncio.get_running_loop().time()
+        while True:
+            page = await self._in_thread(reader.page)
+            parts = [frame.data for frame in page if listener.wants(frame) and listener.fresh(frame)]
+            for piece in _joined(parts):
+                await self._send(stream, piece)
+            now = asyncio.get_running_loop().time()
+            if parts:
+                told_s = now
+            elif now - told_s >= HEARTBEAT_S:  # much that is not for it: it hears how far it is, and need not read that again
+                told_s = now
+                listener.place = reader.place
+                await self._beat(stream, reader.place)
+            await self._go_on(stream)
+            if len(page) == PAGE:
+                continue
+            if joined and listener.lost is None:
+                break
+            listener.lost = None  # the files have what it lost
+            hub.join(listener)
+            joined = True
         if epoch != hub.epoch:
             listener.lose(REBUILT)
         elif not reader.whole:
@@ -243,7 +263,7 @@ class Feed:
         listener, identity, asked = stream.listener, stream.identity, stream.asked
         because, missed, place = listener.lost, listener.place, self.hub.place
         listener.lost = None  # from here on events wait again; those that the snapshot has are passed over
-        sites = [asked.site] if asked.site is not None else await asyncio.to_thread(self._parts.sites.seen_by, identity)
+        sites = [asked.site] if asked.site is not None else await at_the_door(self._parts.sites.seen_by, identity)
         service = asked.site is None and self._parts.sees(identity, None)
         members, upto = await self._in_thread(partial(self._snapshots.of, sites, service=service))
         listener.found(upto)
@@ -253,22 +273,27 @@ class Feed:
         for piece in _joined(pieces_of(event("snapshot", head, place), members)):
             await self._send(stream, piece)
 
-    async def _beat(self, stream: Stream) -> None:
-        """Say that nothing happened, and how far the listener is: it need not read again what was not for it."""
+    async def _beat(self, stream: Stream, place: str = "") -> None:
+        """Say that nothing happened, and how far the listener is (`place`, or where the hub is): it need not read again what was not for it."""
         await self._check_rights(stream)
         if not self.hub.well():
             return  # what it has may be old, and it is to notice
-        listener, place = stream.listener, ""
-        if listener.place != self.hub.place and listener.idle:
+        listener = stream.listener
+        if not place and listener.place != self.hub.place and listener.idle:
             place = listener.place = self.hub.place
         # no comment, which a page could not see: it says by this that what it shows is old
         await self._send(stream, event(HEARTBEAT, b'{"kind":"heartbeat","at":"%b"}' % iso(self._parts.now_us()).encode(), place))
 
     async def _send(self, stream: Stream, data: bytes) -> None:
         """Send a piece to who may still have it. Raises `Gone`."""
+        await self._go_on(stream)
+        await stream.write(data)
+        if stream.listener.ended:
+            raise Gone
+
+    async def _go_on(self, stream: Stream) -> None:
+        """Whether anybody listens, and still may. Raises `Gone`."""
         await self._check_rights(stream)
-        if not stream.listener.ended:
-            await stream.write(data)
         if stream.listener.ended:
             raise Gone
 
@@ -287,7 +312,9 @@ class Feed:
         """Whether it is still the one who may see the same."""
         authenticator = self._gatekeeper.authenticator
         try:
-            identity = authenticator.remembered(stream.headers) or await asyncio.to_thread(authenticator.identify, stream.headers)
+            identity = authenticator.remembered(stream.headers)
+            if identity is None:  # that a page is open is no sign that somebody is there
+                identity = await at_the_door(authenticator.identify, stream.headers, used=False)
         except Problem:
             return False
         return identity == stream.identity and identity.is_any(Role.VIEWER, Scope.READ)

@@ -419,6 +419,10 @@ class Desk:
             near = get_close_matches(name, [*ward.incidents, *ward.closed], n=1)
             raise NotPossibleError(f'no incident "{name:.90}" at {site}' + (f'; did you mean "{near[0]}"?' if near else ""))
         handling = steps.check(incident, act, now, reason=reason, to=to, until_us=until_us)
+        if role == "operator" and steps.needs_supervisor(
+            act, incident
+        ):  # judged here again: it may have moved since the request was let in
+            raise NotPossibleError(f"{name} is {incident.handling}: {act} takes a supervisor there")
         step = Step(
             site=site, incident=name, act=act, by=by, role=role, reason=reason, cycle=incident.cycle, handling=handling, to=to, until_us=until_us
         )  # fmt: skip

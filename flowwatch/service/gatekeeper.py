@@ -6,7 +6,6 @@ the site is seen is told as such.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from flowwatch.handling.records import SERVICE
@@ -16,6 +15,7 @@ from flowwatch.service.auth.rates import Rates
 from flowwatch.service.problems import Problem, unknown, wait
 from flowwatch.service.routes import NEEDS, Need, Where, not_allowed
 from flowwatch.service.sites import Sites
+from flowwatch.service.threads import at_the_door
 
 LOOK_UP: Final = 0.05
 """What looking up an identity costs an address, of a request: many devices may stand behind one address, each with a token of its own."""
@@ -44,7 +44,7 @@ class Gatekeeper:
         if identity is None:
             self._not_too_often(f"looked-up:{address(scope)}", LOOK_UP)
             try:
-                identity = await asyncio.to_thread(self.authenticator.identify, headers)
+                identity = await at_the_door(self.authenticator.identify, headers)
             except Problem:
                 self._not_too_often(f"address:{address(scope)}")
                 raise
@@ -73,12 +73,12 @@ class Gatekeeper:
     async def _check_site(self, need: Need, identity: Identity, params: dict[str, Any]) -> None:
         site = str(params["site"])
         # what the service itself raises is handled by who has the role everywhere
-        there = (site == SERVICE and "incident" in params) or await asyncio.to_thread(self._sites.has, site)
+        there = (site == SERVICE and "incident" in params) or await at_the_door(self._sites.has, site)
         path = self._sites.areas.of(site)
         if there and identity.may(need.role, need.scope, path):
             return
         if not there or not self.sees(identity, path):
-            seen = [name for name in await asyncio.to_thread(self._sites.names) if self.sees(identity, self._sites.areas.of(name))]
+            seen = [name for name in await at_the_door(self._sites.names) if self.sees(identity, self._sites.areas.of(name))]
             raise unknown("unknown-site", "site", site, seen)
         raise not_allowed(need)
 

@@ -23,6 +23,7 @@ from flowwatch.service.problems import Problem
 from flowwatch.service.readings import durable
 from flowwatch.service.sites import Sites
 from flowwatch.service.staging import Stager
+from flowwatch.service.threads import at_the_door
 
 POLL_S: Final = 0.05
 MOST_WAIT_S: Final = 30.0
@@ -57,7 +58,7 @@ class Records:
             raise Problem("invalid", str(error)) from error
         try:
             if kind == "fire" and record["state"] == "on":
-                await asyncio.to_thread(self._on_fire, site, record)
+                await at_the_door(self._on_fire, site, record)
         finally:  # a latch that the disk refused holds in memory, and the engine must hear of the fire all the same
             await durable(self._stager.offer_action(site, payload, now))
         return record

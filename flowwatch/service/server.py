@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +33,9 @@ STOP_S: Final = 10
 """How long requests under way may take to end when the service stops."""
 IDLE_S: Final = 75
 """How long a connection may be idle between two requests."""
+FEW_DESCRIPTORS: Final = 4_096
+"""Enough for all requests and streams that there is room for (`edge`), and what the rest of the service has open."""
+LOG: Final = logging.getLogger(__name__)
 MIB: Final = 1 << 20
 
 
@@ -81,8 +86,18 @@ def run(app: Any, listening: Listening, ready: Callable[[str], None]) -> None:
     # what is there now stays for the life of the process: looking through it for garbage would stop all answers for 0.2 s, now and then
     gc.collect()
     gc.freeze()
+    _take_descriptors()
     with closing_socket(listening) as bound, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, listening, bound, ready))
+
+
+def _take_descriptors() -> None:
+    """Take as many file descriptors as may be had: each connection needs one, and a service without any takes no report of a fire."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if 0 <= hard < FEW_DESCRIPTORS:
+        LOG.warning("only %d file descriptors may be had, expected %d at least (ulimit -n, LimitNOFILE)", hard, FEW_DESCRIPTORS)
 
 
 @contextmanager

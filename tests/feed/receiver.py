@@ -40,6 +40,14 @@ class _Quiet(BaseHTTPRequestHandler):
         pass
 
 
+RAW = {
+    "break": b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
+    "babble": b"SECRET " * 10_000 + b"\r\n\r\n",
+    "flood": b"HTTP/1.1 500 X\r\n\r\n" + b"x" * 1_000_000,
+}
+"""What is no answer, byte for byte."""
+
+
 @contextmanager
 def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class Handler(_Quiet):
@@ -72,10 +80,8 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
                     self.send_response(503)
                     self.send_header("retry-after", "3600")
                     self.end_headers()
-                case "break":
-                    self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
-                case "flood":
-                    self.wfile.write(b"HTTP/1.1 500 X\r\n\r\n" + b"x" * 1_000_000)
+                case "break" | "babble" | "flood":
+                    self.wfile.write(RAW[does])
                 case status:
                     self.send_response(int(status))
                     self.end_headers()

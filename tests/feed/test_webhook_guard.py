@@ -15,7 +15,7 @@ OPEN = "93.184.216.34"
 INSIDE = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.1",
     "::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
-    "2002:a00:1::", "2001:db8::1", "fec0::1",
+    "2002:a00:1::", "2001:db8::1", "fec0::1", "168.63.129.16", "192.88.99.1", "2620:4f:8000::1", "3fff::1",
 ]  # fmt: skip
 
 
@@ -74,6 +74,18 @@ def test_other_ways_to_write_this_machine_are_seen_through(host: str) -> None:
 def test_what_is_no_plain_address_is_refused(url: str) -> None:
     with pytest.raises(ForbiddenError):
         parts(url)
+
+
+@pytest.mark.parametrize("url", ["https://a..b/", "https://.a/", f"https://{'x' * 64}.com/"])
+def test_a_name_that_no_host_has_is_refused_and_no_fault(url: str) -> None:
+    with pytest.raises(ForbiddenError, match="no name of a host"):
+        Guard().goal(url)
+
+
+def test_who_asks_is_not_told_where_a_name_of_our_own_house_leads() -> None:
+    with pytest.raises(ForbiddenError) as caught:
+        guard("10.11.12.13").goal("https://files.internal/")
+    assert "10.11" not in str(caught.value)
 
 
 @given(st.text(max_size=60))

@@ -14,6 +14,7 @@ from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks import Webhook
 
 from flowwatch.feed.webhooks import courier as carrying
+from flowwatch.feed.webhooks import outbox as boxes
 from flowwatch.feed.webhooks.outbox import State
 from flowwatch.handling.records import Said
 from tests.feed.carried import alert, carried, step, subscribe, until, write
@@ -91,6 +92,49 @@ def test_who_answers_410_is_not_asked_again_and_it_is_told(tmp_path: Path) -> No
     assert "410" in str(found.disabled)
     assert told == [(f"webhook/{one.id}", True)]
     assert len(receiver.requests) == 1
+
+
+def test_what_a_receiver_says_does_not_enter_the_record(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def trouble(key: str, text: Said, *, on: bool) -> None:
+        told.append(text.en)
+
+    with receiving(Receiver(lambda n, path: "babble")) as receiver, carried(tmp_path, trouble=trouble) as courier:
+        one = subscribe(courier, receiver.url())
+        write(tmp_path, alert(1))
+        until(lambda: bool(told))
+        rows = courier.outbox.latest(one.id, 10)
+    assert len(told) == 1
+    assert "SECRET" not in told[0]
+    assert "SECRET" not in str(rows[0].why)
+    assert len(told[0]) < 200
+
+
+def test_one_who_comes_and_goes_is_told_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "CALM_S", 1e9)
+    told: list[bool] = []
+
+    def trouble(key: str, text: Said, *, on: bool) -> None:
+        told.append(on)
+
+    with receiving(Receiver(lambda n, path: "take" if n % 6 == 5 else "503")) as receiver, carried(tmp_path, trouble=trouble) as courier:
+        subscribe(courier, receiver.url())
+        for n in range(1, 4):
+            write(tmp_path, alert(n))
+            receiver.wait(lambda n=n: receiver.taken.keys() == ids(*range(1, n + 1)))  # type: ignore[misc]
+    assert told == [True]
+
+
+def test_what_waits_for_a_dead_receiver_has_a_bound_and_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boxes, "MOST_WAITING", 3)
+    with receiving(Receiver(lambda n, path: "500")) as receiver, carried(tmp_path, faster=1.0) as courier:
+        one = subscribe(courier, receiver.url())
+        write(tmp_path, *(alert(n) for n in range(1, 9)))
+        until(lambda: sum(courier.outbox.counts().get(one.id, {}).values()) == 8)
+        courier.outbox.bound()
+        assert courier.outbox.counts()[one.id] == {"waiting": 3, "dead": 5}
+        assert {row.event for row in courier.outbox.latest(one.id, 3)} == ids(6, 7, 8)
 
 
 def test_people_hear_of_a_receiver_that_cannot_be_reached_and_of_its_return(tmp_path: Path) -> None:

@@ -58,6 +58,15 @@ class Told:
 # ---- who heard of an incident
 
 
+def test_one_admin_does_not_take_all_the_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "MOST_OF_ONE", 2)
+    with receiving(Receiver()) as receiver, carried(tmp_path) as courier:
+        for _ in range(2):
+            subscribe(courier, receiver.url())
+        with pytest.raises(TooManyError, match="found 2 webhooks that wang made"):
+            subscribe(courier, receiver.url())
+
+
 def test_who_heard_of_an_incident_hears_that_it_became_milder_and_ended(tmp_path: Path) -> None:
     with receiving(Receiver()) as receiver, carried(tmp_path) as courier:
         subscribe(courier, receiver.url(), priority="II")

@@ -134,6 +134,31 @@ def test_a_step_that_cannot_be_taken_is_refused_with_the_near_miss(tmp_path: Pat
     desk.stop()
 
 
+def test_an_operator_does_not_close_what_was_verified_a_moment_ago(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.says("i1", "cleared", 2)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    tale.says("i2", "raised", 3)
+    tale.write(room.journal)
+    until = time.monotonic() + WAIT_S
+    while desk.find("yuyuan-i2") is None:
+        assert time.monotonic() < until
+    for act in (Act.DISPATCH, Act.HANDLE, Act.FEEDBACK):
+        desk.act("yuyuan", "yuyuan-i2", act, "wang", "operator", "done", to="patrol").result(WAIT_S)
+    tale.says("i2", "cleared", 4)
+    tale.write(room.journal)
+    while (found := desk.find("yuyuan-i2")) is None or found.active:
+        assert time.monotonic() < until
+    desk.act("yuyuan", "yuyuan-i2", Act.VERIFY, "chief", "supervisor")
+    with pytest.raises(NotPossibleError, match="takes a supervisor"):
+        desk.act("yuyuan", "yuyuan-i2", Act.CLOSE, "wang", "operator").result(WAIT_S)
+    desk.act("yuyuan", "yuyuan-i2", Act.CLOSE, "chief", "supervisor").result(WAIT_S)
+    desk.stop()
+
+
 def test_nothing_is_taken_once_it_stops(tmp_path: Path) -> None:
     room = Room(tmp_path)
     desk = room.desk()

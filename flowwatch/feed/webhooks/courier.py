@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -44,11 +45,15 @@ TIMEOUT_S: Final = 15.0
 """How long a receiver may take, all in all: what Standard Webhooks recommends at least (15 to 30 s)."""
 MOST_ANSWER: Final = 16 << 10
 """The most that is read of an answer, bytes; nothing of it matters."""
+MOST_WHY: Final = 300
+"""The most that is kept of why something failed, characters."""
+CALM_S: Final = 300.0
+"""How long nothing may have failed before people are told that a receiver can be reached again: one that comes and goes is told of once."""
 MOST: Final = 128
 """Deliveries under way together, beside the first of each receiver."""
 MOST_OF_ONE: Final = 8
 PAGE: Final = 500
-FORGET_S: Final = 3_600.0
+FORGET_S: Final = 60.0
 GONE_STATUS: Final = 410
 
 Trouble = Callable[..., None]
@@ -97,6 +102,10 @@ class Courier:
         """Failures since a receiver took something last: more than the fast tries of one event, and it was away, not choosy."""
         self._said: dict[str, bool] = {}
         """What people were told last of each subscription, in this life."""
+        self._failed_at: dict[str, float] = {}
+        """Of those in trouble: when something failed last, on the steady clock."""
+        self._well: set[str] = set()
+        """Of those in trouble: who took something since."""
         self._checked = -1
         self.delivered: Counter[str] = Counter()
         """What came of attempts in this life: "delivered", "failed", "gone"."""
@@ -187,6 +196,7 @@ class Courier:
             while not self._stopping.is_set():
                 try:
                     self._forget_troubles()
+                    self._end_troubles()
                     more = self._collect()
                     for one, delivery in self._ready(MOST):
                         self._under_way.add((delivery.subscription, delivery.event))
@@ -196,6 +206,7 @@ class Courier:
                     if asyncio.get_running_loop().time() >= forget_at:
                         forget_at = asyncio.get_running_loop().time() + FORGET_S
                         self.outbox.forget(self._log_us() - KEPT_US)
+                        self.outbox.bound()
                 except Exception:
                     LOG.exception("webhooks: a turn failed; again in a second")
                     self._leave()
@@ -329,9 +340,11 @@ class Courier:
         except TimeoutError:
             return None, None, f"no answer within {TIMEOUT_S:.0f} s"
         except ForbiddenError as error:
-            return None, None, str(error)
+            return None, None, str(error)[:MOST_WHY]
+        except httpx.RemoteProtocolError:  # its sentence would hold what the receiver said, for ever in the book
+            return None, None, "its answer is no HTTP, or broke off"
         except (httpx.HTTPError, OSError, ValueError) as error:
-            return None, None, f"{type(error).__name__}: {error}"
+            return None, None, f"{type(error).__name__}: {error}"[:MOST_WHY]
         why = "" if answer.is_success else f"answered {answer.status_code}"
         return answer.status_code, _retry_after(answer.headers.get("retry-after")), why
 
@@ -355,7 +368,10 @@ class Courier:
             if one.id not in self._said or self._failing[one.id] > len(ladder.FAST_S):
                 self.outbox.hurry(one.id, now)
             del self._failing[one.id]
-            self._tell(one, "", on=False)
+            if self._said.get(one.id):
+                self._well.add(one.id)
+            else:
+                self._tell(one, "", on=False)
             return
         failures = delivery.failures + 1
         wait = ladder.wait_us(delivery.event, failures, retry_after)
@@ -367,6 +383,8 @@ class Courier:
         gone = status == GONE_STATUS and self.subscriptions.gone(one)
         self.delivered["gone"] += gone
         wanted = gone or any(other.id == one.id for other in self._enabled())
+        self._failed_at[one.id] = time.monotonic()
+        self._well.discard(one.id)
         if wanted and (gone or ladder.is_slow(failures)):
             LOG.warning("webhook %s (%s): %s", one.id, one.label, why)
             self._tell(one, why, on=True)
@@ -383,6 +401,16 @@ class Courier:
                 text = Said("该推送已停用", "this feed was stopped")
                 self._setting.trouble(f"webhook/{name}", text, on=False)
                 self._said[name] = False
+
+    def _end_troubles(self) -> None:
+        """Say that it is over with those who have taken what came for a while."""
+        if not self._well:
+            return
+        calm = time.monotonic() - CALM_S / self._setting.steps_faster
+        for one in self._enabled():
+            if one.id in self._well and self._failed_at.get(one.id, 0.0) <= calm:
+                self._well.discard(one.id)
+                self._tell(one, "", on=False)
 
     def _tell(self, one: Subscription, why: str, *, on: bool) -> None:
         if self._said.get(one.id, None) == on:

@@ -7,6 +7,7 @@ something else a moment later gains nothing. Forms of an address that mean anoth
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _OPEN_V6: Final = ipaddress.IPv6Network("2000::/3")
 """What of IPv6 is given out for the internet (RFC 4291)."""
+_OTHERS: Final[Sequence[Network]] = [
+    ipaddress.ip_network(text) for text in ("168.63.129.16/32", "192.88.99.0/24", "2620:4f:8000::/48", "3fff::/20")
+]
+"""What passes for the internet and is none: a cloud's own host service (Azure), 6to4's relays (RFC 7526), AS112's sinks (RFC 7535), examples of
+documentation (RFC 9637)."""
 Resolve = Callable[[str, int], Sequence[str]]
 """(host, port) -> its addresses. Raises OSError."""
+LOG: Final = logging.getLogger(__name__)
 PORTS: Final = {"http": 80, "https": 443}
 FIRST_FREE_PORT: Final = 1024
 """Below it, ports of the open internet are other services' (mail, names, files), which must not be made to hear us (RFC 6335)."""
@@ -68,12 +75,18 @@ class Guard:
     def goal(self, url: str) -> Goal:
         """Where a request to `url` goes now. Raises `ForbiddenError`, OSError for a host that has no address."""
         scheme, host, port, path = parts(url)
-        found = [ipaddress.ip_address(text.partition("%")[0]) for text in self.resolve(host, port)]
+        try:
+            found = [ipaddress.ip_address(text.partition("%")[0]) for text in self.resolve(host, port)]
+        except UnicodeError as error:  # labels that no name has
+            raise ForbiddenError(f"{host:.80} is no name of a host") from error
         if not found:
             raise OSError(f"{host} has no address")
         for address in found:
             if not self._is_good(address):
-                raise ForbiddenError(f"{host} is {address}, which is not on the open internet; `feeds.webhooks.allow` can name its network")
+                LOG.warning(
+                    "a webhook to %s is refused: it is at %s", host, address
+                )  # who asked is not told the addresses of our own house
+                raise ForbiddenError(f"{host} is not on the open internet; `feeds.webhooks.allow` can name its network")
         if not all(self._is_allowed(address) for address in found):
             if scheme == "http":
                 raise ForbiddenError(f"{url:.200} crosses the internet in the clear, expected https")
@@ -89,6 +102,8 @@ class Guard:
 
     def _is_good(self, address: Address) -> bool:
         meant = meaning(address)
+        if any(meant in network for network in _OTHERS):
+            return self._is_allowed(address)
         return self._is_allowed(address) or (meant.is_global and not meant.is_multicast and (meant.version == 4 or meant in _OPEN_V6))
 
 

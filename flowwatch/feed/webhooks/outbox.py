@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Index, LargeBinary, MetaData, Table, Text, delete, func, select, update
+from sqlalchemy import Column, Connection, Index, LargeBinary, MetaData, Table, Text, delete, desc, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from flowwatch.feed.webhooks import subscriptions
@@ -20,6 +20,8 @@ from flowwatch.journal.database import Database
 from flowwatch.journal.follower import BEGINNING, Place
 from flowwatch.journal.tables import Whole
 
+MOST_WAITING: Final = 50_000
+"""Deliveries that may wait for one receiver: some 50 MB in the service's database, beside everything else that it keeps."""
 KEPT_US: Final = 30 * 86_400 * 1_000_000
 """How long a row is kept after its event: what is older is never sent anew."""
 
@@ -51,6 +53,7 @@ outbox = Table(
     Column("why", Text),
     Column("answered_us", Whole),
     Index("webhook_outbox_due", "subscription", "state", "next_us"),
+    Index("webhook_outbox_order", "subscription", "state", desc("rank"), "at_us", "event", "next_us"),
     sqlite_strict=True,
 )
 """One row a subscription and event. `at_us`: the event's, in the log's time. `rank`: how urgent; `not_before_us`: what the receiver asked for;
@@ -159,8 +162,17 @@ class Outbox:
     def due(self, subscription: str, now_us: int, limit: int) -> list[Delivery]:
         """What waits and may go now: the most urgent first, then the oldest."""
         o = outbox.c
-        ask = select(outbox).where(o.subscription == subscription, o.state == State.WAITING.value, o.next_us <= now_us)
-        return self._rows(ask.order_by(o.rank.desc(), o.at_us, o.event).limit(limit))
+        mine = (o.subscription == subscription) & (o.state == State.WAITING.value)
+        with self._database.reading() as connection:
+            first = connection.scalar(select(func.min(o.next_us)).where(mine))
+            if first is None or first > now_us:
+                return []
+            # the names come from an index alone, in their order; of many that wait only these few bodies are read
+            chosen = select(o.event).where(mine, o.next_us <= now_us).order_by(o.rank.desc(), o.at_us, o.event).limit(limit)
+            names = list(connection.scalars(chosen))
+            rows = connection.execute(select(outbox).where(o.subscription == subscription, o.event.in_(names)))
+            found = {row.event: Delivery(*row) for row in rows}
+        return [found[name] for name in names]
 
     def latest(self, subscription: str, limit: int, state: State | None = None) -> list[Delivery]:
         """The newest deliveries, newest first."""
@@ -210,6 +222,21 @@ class Outbox:
             for name, state, count in connection.execute(ask):
                 found.setdefault(name, {})[state] = count
         return found
+
+    def bound(self) -> None:
+        """Give up the oldest of what waits for a receiver where it is more than `MOST_WAITING`: they are shown, and can be replayed."""
+        o = outbox.c
+
+        def work(connection: Connection) -> None:
+            waiting = select(o.subscription, func.count()).where(o.state == State.WAITING.value).group_by(o.subscription)
+            for name, count in connection.execute(waiting).all():
+                if count > MOST_WAITING:
+                    mine = (o.subscription == name) & (o.state == State.WAITING.value)
+                    oldest = select(o.event).where(mine).order_by(o.rank, o.at_us).limit(count - MOST_WAITING)
+                    given_up = update(outbox).where(mine, o.event.in_(oldest))
+                    connection.execute(given_up.values(state=State.DEAD.value, why=f"more than {MOST_WAITING} wait for this receiver"))
+
+        self._database.write(work)
 
     def forget(self, before_us: int) -> None:
         """Remove what is too old, and what belongs to no subscription any more."""

@@ -27,6 +27,8 @@ LiesIn = Callable[[str, Sequence[str]], bool]
 """(site, areas) -> whether it lies in one of them."""
 MOST: Final = 200
 """The most subscriptions of one installation: each may have a delivery under way at any time."""
+MOST_OF_ONE: Final = 50
+"""The most that one admin may have made, so that no area takes the room of the others."""
 GONE: Final = "the receiver answered 410: it is gone"
 """Why one is disabled that nobody stopped by hand."""
 KINDS: Final = ("alert", "handling", "transition", "command", "device", "task")
@@ -186,6 +188,9 @@ class Subscriptions:
         )
 
         def work(connection: Connection) -> None:
+            mine = connection.scalar(select(func.count()).select_from(table).where(table.c.created_by == by)) or 0
+            if mine >= MOST_OF_ONE:
+                raise TooManyError(f"found {mine} webhooks that {by} made, expected fewer before there is another; take one away first")
             if (connection.scalar(select(func.count()).select_from(table)) or 0) >= MOST:
                 raise TooManyError(f"found {MOST} webhooks, expected fewer before there is another; take one away first")
             connection.execute(insert(table).values(**_row(made)))

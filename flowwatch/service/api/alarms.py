@@ -17,7 +17,7 @@ from flowwatch.service.api.journal import MOST, Cursor, Order, Page, chains, pag
 from flowwatch.service.given import GivenIdentity, GivenParts
 from flowwatch.service.parts import micros
 from flowwatch.service.problems import Problem
-from flowwatch.service.threads import threaded
+from flowwatch.service.threads import slow, threaded
 
 SPAN_US: Final = 24 * HOUR_US
 """The span of a load that nobody bounded."""
@@ -109,7 +109,7 @@ def alerts(  # noqa: PLR0913, PLR0917 - a query has a parameter for each thing t
 
 
 @get("/v1/alarms/load", summary="Alarm load")
-@threaded
+@slow
 def alarm_load(
     identity: GivenIdentity,
     parts: GivenParts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -19,7 +18,7 @@ from flowwatch.service.given import GivenIdentity, GivenParts, InPath
 from flowwatch.service.handovers import gathered
 from flowwatch.service.parts import Parts
 from flowwatch.service.problems import Problem
-from flowwatch.service.threads import threaded
+from flowwatch.service.threads import slow
 
 
 class HandoverTold(Struct, frozen=True, kw_only=True):
@@ -50,7 +49,7 @@ class HandOver(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 @get("/v1/sites/{site:str}/handover", summary="The handover as it stands")
-@threaded
+@slow
 def handover(site: InPath, identity: GivenIdentity, parts: GivenParts) -> HandoverTold:
     """What is open and who answers for it, what people hold or put off, and what the shift had since the last handover."""
     found = _made(site, identity, parts)
@@ -61,7 +60,7 @@ def handover(site: InPath, identity: GivenIdentity, parts: GivenParts) -> Handov
 async def hand_over(site: InPath, data: JSONBody[HandOver], identity: GivenIdentity, parts: GivenParts) -> StepTold:
     """Write down, in your name, that a shift took over, with the list of what was open and the digest of the page."""
     desk = desk_of(parts)
-    found = await asyncio.to_thread(_made, site, identity, parts)
+    found = await slow(_made)(site, identity, parts)
     if data.digest is not None and data.digest != found.digest:
         raise Problem("conflict", "what is handed over has changed since it was read; read it again", digest=found.digest)
     detail = {

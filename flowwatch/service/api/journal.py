@@ -22,7 +22,7 @@ from flowwatch.service.opened import Opened
 from flowwatch.service.parts import Parts, micros
 from flowwatch.service.picture import plain_page
 from flowwatch.service.problems import Problem, unknown
-from flowwatch.service.threads import threaded
+from flowwatch.service.threads import slow, threaded
 
 MOST: Final = 1_000
 Order = Literal["oldest", "newest"]
@@ -66,7 +66,7 @@ def entry(id: InPath, identity: GivenIdentity, parts: GivenParts) -> dict[str, A
 
 
 @get("/v1/journal/{id:str}/explanation", summary="Why")
-@threaded
+@slow
 def explanation(id: InPath, identity: GivenIdentity, parts: GivenParts, lang: FromQuery[Literal["zh", "en"]] = "en") -> dict[str, Any]:  # noqa: A002
     """From a command, stage, incident or record back to the readings, step by step; `text` is for people, in Chinese or English."""
     return explain.explanation(_found(id, identity, parts)[0], parts.sites.log, id, lang)

@@ -22,7 +22,7 @@ from flowwatch.service.auth.identity import AREA, Identity
 from flowwatch.service.given import GivenIdentity, GivenParts, InPath
 from flowwatch.service.parts import Parts, micros
 from flowwatch.service.problems import Problem, unknown
-from flowwatch.service.threads import threaded
+from flowwatch.service.threads import slow, threaded
 
 Label = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Url = Annotated[str, Meta(min_length=8, max_length=2000)]
@@ -119,7 +119,7 @@ def webhooks(identity: GivenIdentity, parts: GivenParts) -> list[WebhookTold]:
 
 
 @post("/v1/webhooks", status_code=201, summary="Subscribe a webhook")
-@threaded
+@slow
 def add_webhook(data: JSONBody[NewWebhook], identity: GivenIdentity, parts: GivenParts) -> WebhookTold:
     """Tell a receiver of what happens, from now on or `since` a time. The secret that signs is in this answer and nowhere else."""
     courier = _courier(parts)
@@ -148,7 +148,7 @@ def webhook(webhook: InPath, identity: GivenIdentity, parts: GivenParts) -> Webh
 
 
 @put("/v1/webhooks/{webhook:str}", summary="Change a webhook")
-@threaded
+@slow
 def change_webhook(webhook: InPath, data: JSONBody[ChangedWebhook], identity: GivenIdentity, parts: GivenParts) -> WebhookTold:
     """Change where it goes and what it is told, stop it, or take it up again."""
     courier = _courier(parts)
@@ -216,7 +216,7 @@ def webhook_deliveries(
 
 
 @post("/v1/webhooks/{webhook:str}/replay", status_code=202, summary="Send again")
-@threaded
+@slow
 def replay_webhook(webhook: InPath, data: JSONBody[Replay], identity: GivenIdentity, parts: GivenParts) -> Replayed:
     """Send again, under the same ids, what it may have of the last 30 days: what was delivered or given up, and what was never sent to it."""
     courier = _courier(parts)
@@ -265,7 +265,7 @@ def _check_url(courier: Courier, url: str) -> None:
     except ForbiddenError as error:
         raise Problem("invalid", f"url: {error}", field="url") from error
     except OSError as error:
-        raise Problem("invalid", f"url: its host cannot be found ({error})", field="url") from error
+        raise Problem("invalid", "url: its host cannot be found now", field="url") from error
 
 
 def _told(one: Subscription, counts: dict[str, dict[str, int]], secret: str | None = None) -> WebhookTold:

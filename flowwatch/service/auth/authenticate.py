@@ -48,14 +48,17 @@ class Authenticator:
         found = None if secret is None else self._known.get(hash_of(secret[1]))
         return found[1] if found is not None and self._now_s() < found[0] else None
 
-    def identify(self, headers: Headers) -> Identity | None:
-        """Who asks; None for nobody. Raises `Problem` for credentials that are not good. Reads the disk: call it in a thread."""
+    def identify(self, headers: Headers, *, used: bool = True) -> Identity | None:
+        """Who asks; None for nobody. Raises `Problem` for credentials that are not good. Reads the disk: call it in a thread.
+
+        `used` false: a person does nothing by it, and a session that is idle stays so.
+        """
         secret = _secret(headers)
         if secret is None:
             return None
         kind, text = secret
         hashed = hash_of(text)
-        identity = self._token(hashed) if kind == "token" else self._person(hashed)
+        identity = self._token(hashed) if kind == "token" else self._person(hashed, used=used)
         if identity is None:
             raise not_signed_in("the token" if kind == "token" else "the session", "is not known, or is over")
         with self._lock:
@@ -76,8 +79,8 @@ class Authenticator:
         sites = None if token.sites is None else frozenset(token.sites)
         return Identity(f"token:{token.id}", token.label, scopes=token.scopes, areas=token.areas, sites=sites)
 
-    def _person(self, hashed: bytes) -> Identity | None:
-        name = self.sessions.user_of(hashed)
+    def _person(self, hashed: bytes, *, used: bool) -> Identity | None:
+        name = self.sessions.user_of(hashed, used=used)
         if name is None:
             return None
         return Identity(f"user:{name}", name, grants=self._users.grants_of(name), session=hashed)

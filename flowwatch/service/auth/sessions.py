@@ -43,14 +43,14 @@ class Sessions:
 
         return cookie if self._database.write(work) else None
 
-    def user_of(self, cookie_hash: bytes) -> str | None:
-        """Whose log-in this is, None for one that there is not or that is over; notes that it was used."""
+    def user_of(self, cookie_hash: bytes, *, used: bool = True) -> str | None:
+        """Whose log-in this is, None for one that there is not or that is over; notes that it was used, if it was."""
         now = self._now_us()
         with self._database.reading() as connection:
             row = connection.execute(select(sessions).where(sessions.c.hash == cookie_hash)).first()
         if row is None or now >= row.seen_us + IDLE_S * SECOND or now >= row.created_us + LONGEST_S * SECOND:
             return None
-        if now - row.seen_us >= _SEEN_US:
+        if used and now - row.seen_us >= _SEEN_US:
             seen = update(sessions).where(sessions.c.hash == cookie_hash).values(seen_us=now)
             self._database.write(lambda connection: connection.execute(seen))
         return str(row.user)
