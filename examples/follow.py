@@ -47,10 +47,10 @@ STEPS: dict[str, dict[str, str]] = {
         "warn": "即将超时",
         "escalate": "超时督办",
         "reopen": "升级重开",
-        "suppress": "并入上级警情",
+        "suppress": "并入上级预警",
         "unsuppress": "恢复单独提示",
-        "flood": "警情过多",
-        "flood_over": "警情恢复正常",
+        "flood": "预警密集",
+        "flood_over": "预警恢复平稳",
         "group": "同类合并",
         "group_over": "合并解除",
         "handover": "交接班",
@@ -58,7 +58,7 @@ STEPS: dict[str, dict[str, str]] = {
     "en": {},
 }
 WORDS = {
-    "zh": {"began": "当前未办结警情 {count} 起", "missed": "有漏收,正在补收", "lost": "连接中断:{why}", "notice": "提示", "ended": "解除"},
+    "zh": {"began": "当前未办结预警 {count} 起", "missed": "有漏收，正在补收", "lost": "连接中断：{why}", "notice": "提示", "ended": "解除"},
     "en": {
         "began": "{count} incidents are open",
         "missed": "some were missed",

@@ -16,6 +16,10 @@ Page = tuple[str, int, Alert | Step]
 """(chain, when in microseconds, what is said)."""
 
 
+class UnwritableError(ValueError):
+    """What is said holds something that no record can: half of a character, a number that is none. Nothing was prepared."""
+
+
 class Book:
     """The book, open for its one writer. Any method raises `JournalError` if the file fails."""
 
@@ -42,7 +46,10 @@ class Book:
     def prepare(self, chain: str, at: int, said: Alert | Step) -> Entry:
         """The next entry of a chain, for the next `commit`."""
         seq, previous = self._heads.get(chain, (0, GENESIS))
-        kind, data = kind_of(said), body(said)
+        try:
+            kind, data = kind_of(said), body(said)
+        except ValueError as error:
+            raise UnwritableError(f"what is said cannot be written: {error}") from error
         entry = Entry(chain, seq + 1, kind, at, data, link(previous, kind, at, data))
         self._heads[chain] = entry.seq, entry.hash
         self._waiting.append(entry)

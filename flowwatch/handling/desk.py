@@ -31,13 +31,13 @@ from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.documents.deployment import Alarms
 from flowwatch.documents.words import duration_us
 from flowwatch.handling import clocks, memory, showing, steps
-from flowwatch.handling.book import Book
+from flowwatch.handling.book import Book, UnwritableError
 from flowwatch.handling.incident import Clock, Incident
 from flowwatch.handling.kinds import RANKS, USUAL, Own
 from flowwatch.handling.records import FLOWWATCH, SERVICE, Act, Alert, Handling, Said, Step, read
 from flowwatch.handling.showing import Rules
 from flowwatch.handling.steps import NotPossibleError
-from flowwatch.handling.telling import DocumentOf, Naming, Record, alert_of
+from flowwatch.handling.telling import DocumentOf, Naming, Record, alert_of, least_of
 from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal, Standing
 from flowwatch.journal.database import JournalError
@@ -404,8 +404,8 @@ class Desk:
             return
         try:
             self._answers.append((asked.done, asked.work()))
-        except NotPossibleError as error:
-            asked.done.set_exception(error)
+        except (NotPossibleError, UnwritableError) as error:
+            asked.done.set_exception(NotPossibleError(str(error)))
         except BaseException:
             self._answers.append((asked.done, None))  # it hears of the failure with the others
             raise
@@ -419,9 +419,8 @@ class Desk:
             near = get_close_matches(name, [*ward.incidents, *ward.closed], n=1)
             raise NotPossibleError(f'no incident "{name:.90}" at {site}' + (f'; did you mean "{near[0]}"?' if near else ""))
         handling = steps.check(incident, act, now, reason=reason, to=to, until_us=until_us)
-        if role == "operator" and steps.needs_supervisor(
-            act, incident
-        ):  # judged here again: it may have moved since the request was let in
+        # judged here again, because it may have moved since the request was let in
+        if role == "operator" and steps.needs_supervisor(act, incident):
             raise NotPossibleError(f"{name} is {incident.handling}: {act} takes a supervisor there")
         step = Step(
             site=site, incident=name, act=act, by=by, role=role, reason=reason, cycle=incident.cycle, handling=handling, to=to, until_us=until_us
@@ -538,8 +537,8 @@ class Desk:
         try:
             alert = alert_of(entry, self._document(entry.chain), self.settings.priorities, self._naming)
         except (ValueError, LookupError, TypeError, AttributeError):
-            LOG.exception("%s: an incident that says nothing that can be understood; passed over", entry.id)
-            return False
+            LOG.exception("%s: an incident of which little can be understood; it is told with that", entry.id)
+            alert = least_of(entry)
         try:
             now = self._now_us()
         except LogError:  # a clock that is told and cannot be read

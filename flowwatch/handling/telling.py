@@ -20,6 +20,8 @@ T = TypeVar("T")
 Record = Mapping[str, Any]
 DocumentOf = Callable[[str, str | None], Record | None]
 """(site, version; None: the newest) -> the compiled record; None where there is none."""
+UNREADABLE: Final = "unreadable"
+"""The kind of an incident whose entry does not say it."""
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
 
@@ -65,6 +67,32 @@ def alert_of(entry: Entry, document: Record | None, chosen: Mapping[str, str], n
         certainty="likely" if leaf.get("kind") == "forecast" else "observed",
         shown=Shown.NOTICE,
         cap=cap,
+    )
+
+
+def least_of(entry: Entry) -> Alert:
+    """The alert of an entry of which no more can be made: whatever of it can be read, and where to look. It says so rather than nothing."""
+    try:
+        found = msgspec.json.decode(entry.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = None
+    body: dict[str, Any] = found if isinstance(found, dict) else {}
+    level = body.get("level")
+    return Alert(
+        site=entry.chain,
+        incident=str(body.get("incident") or f"{entry.chain}-e{entry.seq}"),
+        entry=entry.id,
+        entry_hash=entry.hash.hex(),
+        state=body["state"] if body.get("state") in ("raised", "updated", "cleared") else "raised",
+        what=str(body.get("what") or UNREADABLE),
+        subject=str(body.get("subject") or entry.id),
+        level=level if level in kinds.RANKS else None,
+        priority=max((level if level in kinds.RANKS else None, "II"), key=lambda p: kinds.RANKS[p]),
+        since_us=entry.at,
+        text=Said(
+            f"事件记录无法完整读取，请查看决策记录 {entry.id}", f"an incident that cannot be read whole; please look at entry {entry.id}"
+        ),
+        shown=Shown.NOTICE,
     )
 
 

@@ -43,7 +43,7 @@ def line(process: subprocess.Popen[str]) -> str:
 
 def test_the_client_in_a_terminal_prints_alerts_and_steps_in_both_languages(there: Live) -> None:
     with following(there, "--lang", "zh") as zh, following(there, "--lang", "en") as en:
-        assert line(zh) == "当前未办结警情 2 起"
+        assert line(zh) == "当前未办结预警 2 起"
         assert line(en) == "2 incidents are open"
         there.written.alert("yuyuan", "yuyuan-i2")
         there.written.step("yuyuan", "yuyuan-i2")

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from flowwatch.core.entries import Entry, EntryKind
+from flowwatch.core.entries import GENESIS, Entry, EntryKind, link
 from flowwatch.handling import showing
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.records import SERVICE, Act, Handling, Said, Shown
+from flowwatch.handling.steps import NotPossibleError
 from flowwatch.handling.telling import alert_of
 from flowwatch.handling.ward import Ward
-from tests.handling.tale import Room, Tale
+from flowwatch.journal import Journal
+from tests.handling.tale import START, Room, Tale
 from tests.handling.test_properties import CHOSEN, Play
 
 WAIT_S = 20.0
@@ -100,6 +102,36 @@ def test_an_identifier_that_cannot_be_made_keeps_no_red_from_being_told(tmp_path
     assert desk.caught_up(WAIT_S)
     desk.stop()
     assert [(alert.priority, alert.cap) for alert in room.alerts()] == [("I", None)]
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"not json", b"[1]", b'{"incident":"yuyuan-i9","what":"fire","subject":"fire","state":"raised","level":"I"}']
+)
+def test_an_entry_that_says_little_is_told_with_that(tmp_path: Path, body: bytes) -> None:
+    room = Room(tmp_path)
+    entry = Entry("yuyuan", 1, EntryKind.INCIDENT, START, body, link(GENESIS, EntryKind.INCIDENT, START, body))
+    with Journal.open(room.journal) as journal:
+        journal.append([entry])
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.stop()
+    (alert,) = room.alerts()
+    assert (alert.entry, alert.shown) == ("yuyuan-1", Shown.RAISED)
+    assert alert.priority == ("I" if b"fire" in body else "II")
+
+
+def test_a_word_that_cannot_be_written_is_refused_and_holds_up_nobody(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", "raised", 1)
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    bad = desk.act("yuyuan", "yuyuan-i1", Act.NOTE, "wang", reason="\ud800")
+    good = desk.act("yuyuan", "yuyuan-i1", Act.ACKNOWLEDGE, "wang")
+    with pytest.raises(NotPossibleError, match="cannot be written"):
+        bad.result(WAIT_S)
+    assert good.result(WAIT_S) is not None
+    desk.stop()
 
 
 def test_what_a_feed_cannot_say_keeps_nothing_from_being_told(tmp_path: Path) -> None:
