@@ -31,12 +31,12 @@ from benchmarks.measure import table, verdict
 from benchmarks.prompt import Used, listens, processes, resident, running, spent, until
 from benchmarks.workload import Shape
 from flowwatch.core.entries import Estimate, canonical
-from flowwatch.feed.stream import MOST_OF_IDENTITY, PATH
 from flowwatch.handling.book import Book
 from flowwatch.handling.records import Alert, Said, Shown
 from flowwatch.journal import Journal
 from flowwatch.service.auth.identity import Scope
 from flowwatch.service.auth.tokens import Tokens
+from flowwatch.service.stream import MOST_OF_IDENTITY, PATH
 from flowwatch.service.tables import open_store
 from flowwatch.workspace import Workspace
 from tests.servers import free_port

@@ -29,9 +29,9 @@ from flowwatch.core.entries import GENESIS, EntryKind, canonical, digest, link
 from flowwatch.handling.records import FLOWWATCH, Act, Alert, Handling, Said, Shown, Step, body
 from flowwatch.journal import Journal
 from flowwatch.journal.pages import Sought
+from flowwatch.picture import Picture
 from flowwatch.proof import audit
 from flowwatch.proof import day as days
-from flowwatch.service.picture import Picture
 from flowwatch.workspace import Workspace
 
 BUSY: Final = "plaza"

@@ -41,8 +41,8 @@ def handover(workspace: Workspace, deployment: Path | None, as_json: bool, lang:
     from flowwatch.handling.records import SERVICE
     from flowwatch.journal import Journal
     from flowwatch.log.time import now
+    from flowwatch.picture import Picture
     from flowwatch.service.handovers import gathered
-    from flowwatch.service.picture import Picture
 
     settings = Settings.of(Alarms() if deployment is None else load_deployment(deployment).alarms)
     picture, now_us = Picture(workspace.journal), now(workspace.log)

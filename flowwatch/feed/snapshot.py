@@ -11,7 +11,7 @@ import msgspec
 from flowwatch.feed.stories import OpenStories
 from flowwatch.handling.records import SERVICE
 from flowwatch.journal.export import with_times
-from flowwatch.service.picture import Picture, people, told
+from flowwatch.picture import Picture, people, told
 
 GATE = ("id", "at_us", "gate", "mode", "setting", "may_enter", "may_leave", "per_min", "phases", "revision", "stage", "drill", "reason")
 DEVICE = ("id", "at_us", "device", "name", "state", "revision")

@@ -17,7 +17,7 @@ from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.feed.frames import told
 from flowwatch.handling.records import Handling
 from flowwatch.journal import Journal
-from flowwatch.service.opened import Opened
+from flowwatch.journal.opened import Opened
 
 
 class _Key(msgspec.Struct, frozen=True):

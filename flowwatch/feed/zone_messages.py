@@ -15,8 +15,8 @@ from msgspec import Meta, Struct
 from flowwatch.actuators.protocol import ROOT, Moment, SiteName, Words, moment
 from flowwatch.core.entries import Estimate
 from flowwatch.core.incidents import What
+from flowwatch.picture import Standing
 from flowwatch.planning.settings import capacity
-from flowwatch.service.picture import Standing
 
 STATUS_TOPIC: Final = f"{ROOT}/service/feed"
 """Not the dispatcher's: gates fall to their own mode when that one says "lost", and they need not for a feed."""

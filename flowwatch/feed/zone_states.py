@@ -36,7 +36,7 @@ from flowwatch.handling.records import Said
 from flowwatch.journal.database import JournalError
 from flowwatch.journal.minutes import Minutes
 from flowwatch.log.errors import LogError
-from flowwatch.service.picture import Picture
+from flowwatch.picture import Picture
 
 LOG: Final = logging.getLogger(__name__)
 Record = Mapping[str, Any]

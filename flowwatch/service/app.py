@@ -17,15 +17,15 @@ from litestar.routes import HTTPRoute
 
 from flowwatch.documents.deployment import CapFeed
 from flowwatch.documents.faults import near
-from flowwatch.feed import stream
 from flowwatch.feed.cap import Speaker
 from flowwatch.feed.caps import Caps
-from flowwatch.feed.stream import Feed
 from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.handling.desk import Desk
 from flowwatch.journal.database import Database, JournalError
+from flowwatch.journal.opened import Opened
 from flowwatch.log.errors import LogError
-from flowwatch.service import openapi
+from flowwatch.picture import Picture
+from flowwatch.service import openapi, stream
 from flowwatch.service.access import FAULTS
 from flowwatch.service.api import (
     accounts,
@@ -55,15 +55,14 @@ from flowwatch.service.bodies import Bodies
 from flowwatch.service.edge import REQUEST, Edge
 from flowwatch.service.gatekeeper import WHO, Gatekeeper
 from flowwatch.service.idempotency import Idempotency
-from flowwatch.service.opened import Opened
 from flowwatch.service.parts import Parts, Wires
-from flowwatch.service.picture import Picture
 from flowwatch.service.problems import MEDIA_TYPE, Problem, of_status, wait
 from flowwatch.service.readings import PATH, Readings
 from flowwatch.service.records import Records
 from flowwatch.service.routes import check
 from flowwatch.service.sites import Sites
 from flowwatch.service.staging import Stager
+from flowwatch.service.stream import Feed
 from flowwatch.workspace import Workspace
 
 SMALL_BODY: Final = 1_000_000

@@ -13,15 +13,15 @@ from typing import Any, Final
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from flowwatch.feed import stream
-from flowwatch.feed.stream import Feed
 from flowwatch.journal.database import JournalError
 from flowwatch.log.errors import LogError
+from flowwatch.service import stream
 from flowwatch.service.access import FAULTS, Tally, line
 from flowwatch.service.bodies import Disconnected, in_time
 from flowwatch.service.gatekeeper import WHO, Gatekeeper, address
 from flowwatch.service.problems import MEDIA_TYPE, Problem, wait
 from flowwatch.service.readings import PATH, Readings
+from flowwatch.service.stream import Feed
 
 REQUEST: Final = "flowwatch.request"
 """Where the request's name stands in its scope."""

@@ -8,7 +8,7 @@ from typing import Any
 from flowwatch.handling.handover import Handover, Open, StageNow, handover
 from flowwatch.handling.load import LEAD_US
 from flowwatch.journal import Journal
-from flowwatch.service.picture import Standing
+from flowwatch.picture import Standing
 
 
 def gathered(

@@ -22,8 +22,8 @@ from litestar.types.internal_types import PathParameterDefinition
 
 import flowwatch
 from flowwatch.adapters.ndjson import Reading
-from flowwatch.feed import stream
 from flowwatch.feed.frames import KINDS
+from flowwatch.service import stream
 from flowwatch.service.problems import MEDIA_TYPE, TYPES
 from flowwatch.service.readings import PATH
 from flowwatch.service.routes import NEEDS, Need, Where

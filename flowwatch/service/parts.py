@@ -10,13 +10,13 @@ from typing import Any
 from flowwatch.feed.caps import Caps
 from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.handling.desk import Desk
+from flowwatch.journal.opened import Opened
+from flowwatch.picture import Picture
 from flowwatch.service.auth.authenticate import Authenticator
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
 from flowwatch.service.auth.roster import Roster
 from flowwatch.service.auth.slowdown import Slowdown
 from flowwatch.service.auth.users import Users
-from flowwatch.service.opened import Opened
-from flowwatch.service.picture import Picture
 from flowwatch.service.problems import Problem
 from flowwatch.service.records import Hearing, Records
 from flowwatch.service.sites import Sites

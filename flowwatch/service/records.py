@@ -18,7 +18,7 @@ from flowwatch.core.entries import canonical
 from flowwatch.documents import actions
 from flowwatch.journal.export import iso
 from flowwatch.log.settings import load
-from flowwatch.service.picture import Picture
+from flowwatch.picture import Picture
 from flowwatch.service.problems import Problem
 from flowwatch.service.readings import durable
 from flowwatch.service.sites import Sites

@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from flowwatch.core.entries import Entry, EntryKind, link
-from flowwatch.feed import hub, stream
+from flowwatch.feed import hub
 from flowwatch.feed.listener import MOST_BYTES
 from flowwatch.handling.records import SERVICE, Act, Handling, Step
 from flowwatch.journal import Journal, JournalError, follower
-from flowwatch.service import edge
+from flowwatch.service import edge, stream
 from flowwatch.service.auth.identity import Grant, Role, Scope
 from tests.feed.live import Ear, Event, Live, until
 from tests.service.place import PASSWORD, SECOND, START

@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flowwatch.feed import reader, stream
+from flowwatch.feed import reader
 from flowwatch.handling.records import Act, Alert, Said, Shown, Step
+from flowwatch.service import stream
 from tests.feed.live import Live, until
 from tests.service.place import PASSWORD, START
 

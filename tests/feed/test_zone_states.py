@@ -28,7 +28,7 @@ from flowwatch.feed.zone_states import LIVES_S, Pace, ZoneStates
 from flowwatch.handling.book import Book
 from flowwatch.handling.records import Said
 from flowwatch.journal import Journal
-from flowwatch.service.picture import Picture
+from flowwatch.picture import Picture
 from tests.feed.live import Written
 from tests.safety.made import plan, site, stage, zone
 from tests.servers import WAIT_S, Mosquitto

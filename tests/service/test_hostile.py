@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowwatch.feed.stream import PATH as FEED
 from flowwatch.service.auth.identity import Scope
 from flowwatch.service.routes import NEEDS, Where
+from flowwatch.service.stream import PATH as FEED
 from tests.service.conftest import Run
 from tests.service.place import Place, make
 

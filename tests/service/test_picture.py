@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flowwatch.service.picture import Standing
+from flowwatch.picture import Standing
 from tests.journal.story import afternoon, evening
 
 

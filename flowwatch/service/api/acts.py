@@ -19,11 +19,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from flowwatch.core.entries import Entry
 from flowwatch.handling.records import Act
 from flowwatch.handling.steps import NotPossibleError, needs_supervisor
+from flowwatch.picture import plain_page
 from flowwatch.service.api.incidents import about, chain_of, desk_of, of_chain
 from flowwatch.service.auth.identity import Identity, Role
 from flowwatch.service.given import GivenIdentity, GivenParts, InPath
 from flowwatch.service.parts import Parts, micros
-from flowwatch.service.picture import plain_page
 from flowwatch.service.problems import Problem, unknown, wait
 from flowwatch.service.routes import Need, Where, not_allowed
 

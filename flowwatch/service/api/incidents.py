@@ -27,10 +27,10 @@ from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal
 from flowwatch.journal.export import iso, with_times
 from flowwatch.journal.tables import site_of
+from flowwatch.picture import Body, told
 from flowwatch.service.auth.identity import Identity
 from flowwatch.service.given import GivenIdentity, GivenParts, InPath
 from flowwatch.service.parts import Parts
-from flowwatch.service.picture import Body, told
 from flowwatch.service.problems import Problem, wait
 from flowwatch.service.threads import threaded
 from flowwatch.titles import Names

@@ -14,13 +14,13 @@ from msgspec import Struct
 from flowwatch import explain
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.journal import Journal, UnknownIdError
+from flowwatch.journal.opened import Opened
 from flowwatch.journal.pages import Mark, Sought, StaleMarkError
 from flowwatch.journal.tables import site_of
+from flowwatch.picture import plain_page
 from flowwatch.service.auth.identity import Identity, Role, Scope
 from flowwatch.service.given import GivenIdentity, GivenParts, InPath
-from flowwatch.service.opened import Opened
 from flowwatch.service.parts import Parts, micros
-from flowwatch.service.picture import plain_page
 from flowwatch.service.problems import Problem, unknown
 from flowwatch.service.threads import slow, threaded
 

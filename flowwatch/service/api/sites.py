@@ -9,9 +9,9 @@ from litestar.params import QueryParameter
 from msgspec import Struct
 
 from flowwatch.journal.export import iso, with_times
+from flowwatch.picture import Standing, people, told
 from flowwatch.service.given import GivenIdentity, GivenParts, InPath
 from flowwatch.service.parts import Parts
-from flowwatch.service.picture import Standing, people, told
 from flowwatch.service.problems import unknown
 from flowwatch.service.threads import threaded
 

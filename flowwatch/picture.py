@@ -16,7 +16,7 @@ import msgspec
 from flowwatch.core.entries import Entry, EntryKind, Estimate
 from flowwatch.journal import Journal
 from flowwatch.journal.export import iso, with_times
-from flowwatch.service.opened import Opened
+from flowwatch.journal.opened import Opened
 
 Body = dict[str, Any]
 OUTCOMES_KEPT: Final = 1_000
