@@ -58,7 +58,13 @@ STEPS: dict[str, dict[str, str]] = {
     "en": {},
 }
 WORDS = {
-    "zh": {"began": "当前未办结预警 {count} 起", "missed": "有漏收，正在补收", "lost": "连接中断：{why}", "notice": "提示", "ended": "解除"},
+    "zh": {
+        "began": "当前未办结预警 {count} 起",
+        "missed": "有漏收，正在补收",
+        "lost": "连接中断：{why}",
+        "notice": "提示",
+        "ended": "解除",
+    },
     "en": {
         "began": "{count} incidents are open",
         "missed": "some were missed",
