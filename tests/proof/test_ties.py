@@ -14,7 +14,7 @@ def incidents(count: int, salt: int = 0) -> list[Entry]:
     made, head = list[Entry](), GENESIS
     for n in range(count):
         at = MIDNIGHT + n * MINUTE
-        data = canonical({"site": "yuyuan", "salt": salt} | entry_body(EntryKind.INCIDENT, n, at))
+        data = canonical({"site": "yuyuan", "salt": salt} | entry_body(EntryKind.INCIDENT, n, at, n))
         head = link(head, EntryKind.INCIDENT, at, data)
         made.append(Entry("yuyuan", 2 * n + 1, EntryKind.INCIDENT, at, data, head))
     return made

@@ -30,11 +30,12 @@ class Place:
     handling: dict[str, int]
 
 
-def entry_body(kind: EntryKind, n: int, at: int) -> dict[str, Any]:
+def entry_body(kind: EntryKind, n: int, at: int, of: int) -> dict[str, Any]:
+    """`of`: how many entries there are before, so that no two say the same and every exchange is a change."""
     if kind is EntryKind.INCIDENT:
         state = ("raised", "updated", "cleared")[n % 3]
         return {"incident": f"i{n // 3}", "state": state, "what": "counter_silent", "subject": f"t-{n % 5}", "level": None, "since_us": at}
-    return {"n": n, "said": kind.value}
+    return {"n": of, "said": kind.value}
 
 
 def decided(path: Path, rng: random.Random, days: int, a_day: int) -> list[Entry]:
@@ -68,7 +69,7 @@ def decided(path: Path, rng: random.Random, days: int, a_day: int) -> list[Entry
                 )
                 for _ in range(chosen[site].count(minute)):
                     kind = rng.choice(kinds)
-                    body = {"site": site} | entry_body(kind, count[site], at)
+                    body = {"site": site} | entry_body(kind, count[site], at, len(entries))
                     count[site] += kind is EntryKind.INCIDENT
                     entries.append(chains.entry(site, kind, at, body))
     with Journal.open(path) as journal:

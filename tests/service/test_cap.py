@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import feedparser  # type: ignore[import-untyped]
+import pytest
 
 from flowwatch.service.auth.identity import Scope
 from tests.feed.test_atom import alerts, link
 from tests.feed.told import NOON, SECOND, alert, one, valid, write
 from tests.service.conftest import Run
-from tests.service.place import Place
+from tests.service.place import Place, make
 
 FEED = "/v1/feeds/atom"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A service without a desk: the tests write the book, and only one may."""
+    with ExitStack() as owned:
+        yield make(tmp_path, owned, attended=False)
 
 
 def links(text: str) -> list[str]:
