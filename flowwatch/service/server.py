@@ -35,6 +35,8 @@ IDLE_S: Final = 75
 """How long a connection may be idle between two requests."""
 FEW_DESCRIPTORS: Final = 4_096
 """Enough for all requests and streams that there is room for (`edge`), and what the rest of the service has open."""
+MANY_DESCRIPTORS: Final = 65_536
+"""More than that are not taken: systems that allow any number have no use for it here."""
 LOG: Final = logging.getLogger(__name__)
 MIB: Final = 1 << 20
 
@@ -86,18 +88,19 @@ def run(app: Any, listening: Listening, ready: Callable[[str], None]) -> None:
     # what is there now stays for the life of the process: looking through it for garbage would stop all answers for 0.2 s, now and then
     gc.collect()
     gc.freeze()
-    _take_descriptors()
+    take_descriptors()
     with closing_socket(listening) as bound, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app, listening, bound, ready))
 
 
-def _take_descriptors() -> None:
-    """Take as many file descriptors as may be had: each connection needs one, and a service without any takes no report of a fire."""
+def take_descriptors() -> None:
+    """Take file descriptors, as many as may be had: each connection needs one, and a service without any takes no report of a fire."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if 0 <= hard < FEW_DESCRIPTORS:
-        LOG.warning("only %d file descriptors may be had, expected %d at least (ulimit -n, LimitNOFILE)", hard, FEW_DESCRIPTORS)
+    wanted = MANY_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MANY_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < FEW_DESCRIPTORS:
+        LOG.warning("only %d file descriptors may be had, expected %d at least (ulimit -n, LimitNOFILE)", wanted, FEW_DESCRIPTORS)
 
 
 @contextmanager
