@@ -175,7 +175,7 @@ def _write(journal: Journal, book: Book, sites: list[str], zones: int, seconds: 
         people = {f"zone-{z:02d}": _people(number + z) for z in range(zones)}
         body = canonical({"stage": f"update-{number}", "zones": people})
         said: dict[str, Any] = {"state": "raised", "what": "stage", "subject": f"update-{number}", "since_us": at, "priority": "II"}
-        text = Said("豫园商城人数超过二级预警线,请立即签收并派警", "Yuyuan mall is above its second bar: acknowledge and dispatch")
+        text = Said("豫园商城人数超过橙色预警阈值，请立即签收并派警", "Yuyuan mall has passed the bar of orange: acknowledge and dispatch")
         book.write([(sites[number % len(sites)], at, Alert(site=sites[0], incident=f"i{number}", text=text, shown=Shown.RAISED, **said))])
         alerted = time.monotonic()
         journal.append([], [Estimate(site, at, body) for site in sites])

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
 from urllib.parse import urlsplit
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from flowwatch.core.incidents import What
+from flowwatch.documents.alarms import RULES as ALARM_RULES
+from flowwatch.documents.alarms import Alarms
 from flowwatch.documents.faults import Faults, TooManyFaultsError, quoted
 from flowwatch.documents.load import read_document, source
 from flowwatch.documents.names import Names
@@ -72,7 +72,6 @@ class Format(StrEnum):
     XOVIS = "xovis"
 
 
-IncidentKind = Annotated[str, Meta(pattern=f"^({'|'.join(What)})$", extra={"what": f"a kind of incident: {', '.join(What)}"})]
 SIGNALS: Final = (Format.FIRE, Format.STATUS)
 """Formats that are no readings."""
 
@@ -220,56 +219,6 @@ class Actuator(Document, frozen=True, kw_only=True):
         return self.url.replace("{kind}", kind).replace("{id}", name)
 
 
-class Clocks(Document, frozen=True, kw_only=True):
-    """How long each step of handling may take, all from the moment at which the incident was told."""
-
-    acknowledge: Annotated[Period, note("until somebody acknowledges (签收)")]
-    dispatch: Annotated[Period, note("until somebody is sent (派警)")]
-    arrive: Annotated[Period, note("until they are there (到场)")]
-    handle: Annotated[Period, note("until it is handled (处置)")]
-
-
-class LevelClocks(Document, frozen=True, kw_only=True):
-    """The clocks of each level. Red and orange: a proposal of the field's; yellow and blue: ASSUMED."""
-
-    I: Clocks = Clocks(acknowledge="60s", dispatch="120s", arrive="5m", handle="15m")  # noqa: E741 - the level's name
-    II: Clocks = Clocks(acknowledge="2m", dispatch="5m", arrive="10m", handle="30m")
-    III: Clocks = Clocks(acknowledge="5m", dispatch="15m", arrive="30m", handle="2h")
-    IV: Clocks = Clocks(acknowledge="15m", dispatch="1h", arrive="2h", handle="8h")
-
-
-class Priority(StrEnum):
-    """How urgent an incident is for people: a warning level, or a notice that nobody need answer."""
-
-    I = "I"  # noqa: E741 - the level's name
-    II = "II"
-    III = "III"
-    IV = "IV"
-    NOTICE = "notice"
-
-
-class Alarms(Document, frozen=True, kw_only=True):
-    """How incidents are brought before people, and what happens when nobody answers."""
-
-    clocks: LevelClocks = field(default_factory=LevelClocks)
-    duties: Annotated[
-        list[Name], Meta(min_length=1, max_length=10, description="who answers, in the order in which it escalates: duties of the roster")
-    ] = field(default_factory=lambda: ["operator", "supervisor"])
-    priorities: Annotated[
-        dict[IncidentKind, Priority], Meta(max_length=100), note("kinds of incidents that are more or less urgent here than usual")
-    ] = field(default_factory=dict)
-    returns_within: Annotated[Period, note("an incident that comes again within this of its end is the same one coming back")] = "10m"
-    flood_from: Annotated[
-        int,
-        Meta(
-            ge=2,
-            le=1000,
-            description="alerts that may sound in 10 minutes: the milder ones are gathered before, to leave room for orange and red",
-        ),
-    ] = 10
-    flood_until: Annotated[int, Meta(ge=1, le=1000, description="fewer than this in 10 minutes end the flood")] = 5
-
-
 class CapFeed(Document, frozen=True, kw_only=True):
     """Who speaks in CAP messages."""
 
@@ -411,20 +360,6 @@ def wire_is_whole(part: Actuator) -> Iterator[Problem]:
         yield ("tls",), "found tls with an http address, expected an https address"
 
 
-def clocks_follow_each_other(part: Clocks) -> Iterator[Problem]:
-    """A later step is not due before an earlier one."""
-    steps = ("acknowledge", "dispatch", "arrive", "handle")
-    for before, after in pairwise(steps):
-        if duration_us(getattr(part, after)) < duration_us(getattr(part, before)):
-            yield (after,), f"found {after} {getattr(part, after)} before {before} {getattr(part, before)}, expected no earlier one"
-
-
-def flood_ends_below_its_beginning(part: Alarms) -> Iterator[Problem]:
-    """A flood that ends where it begins would begin again at once."""
-    if part.flood_until > part.flood_from:
-        yield ("flood_until",), f"found {part.flood_until}, expected at most flood_from ({part.flood_from})"
-
-
 def clients_differ(doc: Deployment) -> Iterator[Problem]:
     """A broker lets one connection of a name live: the second one ends the first."""
     first: dict[tuple[str, int, str], str] = {}
@@ -470,8 +405,7 @@ RULES: Final[Rules] = {
     MqttInput: (signal_has_a_site,),
     Actuator: (one_place_for_a_secret, wire_is_whole),
     AlertmanagerFeed: (one_place_for_a_secret,),
-    Clocks: (clocks_follow_each_other,),
-    Alarms: (flood_ends_below_its_beginning,),
+    **ALARM_RULES,
     Deployment: (clients_differ, subscribed_once, devices_differ, sites_have_addresses_for_devices),
 }
 
@@ -546,4 +480,9 @@ def deployment_notes(doc: Deployment) -> list[str]:
         url = None if isinstance(actuator.url, UnsetType) else urlsplit(actuator.url)
         if url is not None and url.scheme == "http" and not is_local(url.hostname or ""):
             notes.append(f'actuator "{name}" is told over http: whoever is on that network can tell it something else')
+    for one in doc.feeds.alertmanager:
+        url = urlsplit(one.url)
+        if url.scheme == "http" and not is_local(url.hostname or ""):
+            secret = "" if isinstance(one.token_file, UnsetType) and isinstance(one.token_env, UnsetType) else ", and the token"
+            notes.append(f"Alertmanager {url.netloc} is told over http: whoever is on that network can read what is open{secret}")
     return notes

@@ -216,6 +216,23 @@ actuators: {yuyuan/gate/gate-1: {via: http, url: "http://10.0.0.2/x"}}
     assert deployment_notes(load_deployment(write(tmp_path, "deployment: hall\n"), SITES)) == []
 
 
+def test_an_alertmanager_that_is_told_in_the_clear_is_noted_with_what_can_be_read(tmp_path: Path) -> None:
+    text = """\
+deployment: hall
+feeds:
+  alertmanager:
+    - {url: "http://10.0.0.3:9093"}
+    - {url: "http://10.0.0.4:9093", token_env: TOKEN}
+    - {url: "http://127.0.0.1:9093", token_env: TOKEN}
+    - {url: "https://alerts.example.cn", token_env: TOKEN}
+"""
+    told = "is told over http: whoever is on that network can read what is open"
+    assert deployment_notes(load_deployment(write(tmp_path, text), SITES)) == [
+        f"Alertmanager 10.0.0.3:9093 {told}",
+        f"Alertmanager 10.0.0.4:9093 {told}, and the token",
+    ]
+
+
 def test_a_secret_is_the_first_line_of_a_file_or_a_variable(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("  s3cret pass\r\nsecond line\n", encoding="utf-8")

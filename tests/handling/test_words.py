@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowwatch.core.incidents import What
-from flowwatch.documents.deployment import Clocks
+from flowwatch.documents.alarms import Clocks
 from flowwatch.handling import words
 from flowwatch.handling.load import HIDDEN
 from flowwatch.handling.records import FLOWWATCH, Act, Handling, Shown

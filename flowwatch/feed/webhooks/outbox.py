@@ -224,7 +224,7 @@ class Outbox:
         return found
 
     def bound(self) -> None:
-        """Give up the oldest of what waits for a receiver where it is more than `MOST_WAITING`: they are shown, and can be replayed."""
+        """Give up the mildest, and of those the oldest, where more than `MOST_WAITING` wait for a receiver: they are shown, and can be replayed."""
         o = outbox.c
 
         def work(connection: Connection) -> None:
