@@ -13,13 +13,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from flowwatch.core.entries import Entry, EntryKind
-from flowwatch.documents.deployment import Alarms
+from flowwatch.documents.alarms import Alarms
 from flowwatch.handling import clocks, showing, steps
-from flowwatch.handling.desk import Settings
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.load import sounds
 from flowwatch.handling.records import Act, Alert, Handling, Shown, Step, body, kind_of
+from flowwatch.handling.settings import Settings
 from flowwatch.handling.steps import NotPossibleError
 from flowwatch.handling.telling import alert_of
 from flowwatch.handling.ward import Ward

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-import yaml
-
 from flowwatch.actuators import protocol
 from flowwatch.actuators.protocol import ATTEMPT_LIVES_S, ROOT, STATUS_TOPIC, Ack, Command, State, Status
+from flowwatch.described import Described
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "gate-protocol"
 ASYNCAPI: Final = Path(__file__).parents[2] / "docs" / "gate-protocol.asyncapi.yaml"
@@ -60,15 +57,11 @@ EXAMPLES: Final[dict[str, list[dict[str, Any]]]] = {
 """What the page and the AsyncAPI document show; a test reads each as the service and a controller would."""
 
 
-def schema(name: str) -> str:
-    """The JSON Schema of the message called `name`, as its file has it."""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **msgspec.json.schema(MESSAGES[name])}
-    return json.dumps(made | {"examples": EXAMPLES[name]}, ensure_ascii=False, indent=2) + "\n"
+DESCRIBED: Final = Described(FOLDER, ASYNCAPI, MESSAGES, EXAMPLES)
 
 
 def asyncapi() -> str:
     """The AsyncAPI 3 document, as its file has it: what a controller hears and says."""
-    schemas, components = msgspec.json.schema_components(tuple(MESSAGES.values()), ref_template="#/components/schemas/{name}")
     device = f"{ROOT}/{{site}}/{{kind}}/{{id}}"
     parameters = {
         "site": {"description": "the site, as its file names it"},
@@ -78,58 +71,29 @@ def asyncapi() -> str:
     retained = {"mqtt": {"qos": 1, "retain": True, "bindingVersion": "0.2.0"}}
     once = {"mqtt": {"qos": 1, "retain": False, "messageExpiryInterval": ATTEMPT_LIVES_S, "bindingVersion": "0.2.0"}}
     acked = {"mqtt": {"qos": 1, "retain": False, "bindingVersion": "0.2.0"}}
-    document = {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "flowwatch gate protocol",
-            "version": f"{protocol.VERSION}.0.0",
-            "description": "What a controller of gates, barriers, links or signs hears from flowwatch and says to it, over MQTT 5. "
-            "docs/gate-protocol.md explains it.",
-            "license": {"name": "Apache-2.0"},
-        },
-        "defaultContentType": "application/json",
-        "channels": {
-            "command": _channel(f"{device}/cmd", "command", parameters),
-            "ack": _channel(f"{device}/cmd/ack", "ack", parameters),
-            "state": _channel(f"{device}/state", "state", parameters),
-            "status": _channel(STATUS_TOPIC, "status", None),
-        },
-        "operations": {
-            "obey": _operation("receive", "command", "Be as the command says, or say why not.", once)
-            | {"reply": {"channel": {"$ref": "#/channels/ack"}}},
-            "answer": _operation("send", "ack", "What became of an attempt.", acked),
-            "tellState": _operation(
-                "send", "state", "On every change, every 30 s, on connecting, and for every status; also the will.", retained
-            ),
-            "watchService": _operation("receive", "status", "Whether the service lives; answer with the state.", retained),
-        },
-        "components": {
-            "messages": {
-                name: {
-                    "name": name,
-                    "contentType": "application/json",
-                    "payload": part,
-                    "examples": [{"payload": example} for example in EXAMPLES[name]],
-                    **({"correlationId": {"location": "$message.payload#/command"}} if name in {"command", "ack"} else {}),
-                }
-                for name, part in zip(MESSAGES, schemas, strict=True)
-            },
-            "schemas": components,
-        },
+    info = {
+        "title": "flowwatch gate protocol",
+        "version": f"{protocol.VERSION}.0.0",
+        "description": "What a controller of gates, barriers, links or signs hears from flowwatch and says to it, over MQTT 5. "
+        "docs/gate-protocol.md explains it.",
     }
-    return written(document)
-
-
-def written(document: dict[str, Any]) -> str:
-    """A document as YAML that people read."""
-    return yaml.dump(document, Dumper=_Plain, allow_unicode=True, sort_keys=False, width=140)
-
-
-class _Plain(yaml.SafeDumper):
-    """Writes what is there twice twice."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature of the base
-        return True
+    channels = {
+        "command": _channel(f"{device}/cmd", "command", parameters),
+        "ack": _channel(f"{device}/cmd/ack", "ack", parameters),
+        "state": _channel(f"{device}/state", "state", parameters),
+        "status": _channel(STATUS_TOPIC, "status", None),
+    }
+    operations = {
+        "obey": _operation("receive", "command", "Be as the command says, or say why not.", once)
+        | {"reply": {"channel": {"$ref": "#/channels/ack"}}},
+        "answer": _operation("send", "ack", "What became of an attempt.", acked),
+        "tellState": _operation(
+            "send", "state", "On every change, every 30 s, on connecting, and for every status; also the will.", retained
+        ),
+        "watchService": _operation("receive", "status", "Whether the service lives; answer with the state.", retained),
+    }
+    answered = {"correlationId": {"location": "$message.payload#/command"}}
+    return DESCRIBED.document(info, channels, operations, dict.fromkeys(("command", "ack"), answered))
 
 
 def _channel(address: str, message: str, parameters: dict[str, Any] | None) -> dict[str, Any]:
@@ -142,13 +106,5 @@ def _operation(action: str, channel: str, summary: str, bindings: dict[str, Any]
     return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "summary": summary, "bindings": bindings, "messages": messages}
 
 
-def main() -> None:
-    """Write all of it anew."""
-    FOLDER.mkdir(exist_ok=True)
-    for name in MESSAGES:
-        (FOLDER / f"{name}.schema.json").write_text(schema(name), encoding="utf-8")
-    ASYNCAPI.write_text(asyncapi(), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    DESCRIBED.write(asyncapi())

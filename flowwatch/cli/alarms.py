@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 import rich_click as click
 
 from flowwatch.cli import options
 from flowwatch.cli.exits import CommandError, Exit, leave
-from flowwatch.cli.moments import moment
+from flowwatch.cli.moments import date_of, moment
 from flowwatch.cli.output import line, table
 from flowwatch.cli.workspace import need_book
 from flowwatch.words import Language, Text, say
 from flowwatch.workspace import Workspace
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from flowwatch.core.entries import Entry
     from flowwatch.handling.load import Bound, Load, Often
     from flowwatch.journal import Journal
@@ -71,6 +72,8 @@ def report(
     from flowwatch.handling.load import load, plain
     from flowwatch.journal import Journal
     from flowwatch.log.time import now
+    from flowwatch.proof.audit import zone_of
+    from flowwatch.proof.heads import day_of
 
     if day is not None and (since is not None or until is not None):
         raise CommandError(Exit.USAGE, "expected either --day, or --since and --until")
@@ -82,7 +85,7 @@ def report(
             until_us = now_us if until is None else moment(until, now_us, zone, back=True)
             since_us = until_us - DAY_US if since is None else moment(since, now_us, zone, back=True)
         else:
-            since_us, until_us = day_of(day, zone)
+            since_us, until_us = day_of(date_of(day), zone)
         until_us = min(until_us, now_us)  # what is to come would only thin the mean
         if until_us <= since_us:
             raise CommandError(
@@ -116,26 +119,6 @@ def chosen(book: Journal, sites: Sequence[str]) -> list[str]:
             hint = f'; did you mean "{meant}"?' if meant else f"; there is {', '.join(there) or 'nothing in it yet'}"
             raise CommandError(Exit.USAGE, f'the book of handling has no site "{site}"{hint}')
     return sorted(set(sites)) or there
-
-
-def zone_of(workspace: Workspace, sites: Sequence[str]) -> ZoneInfo:
-    """The time zone of the sites, or of all; UTC where they do not share one."""
-    from flowwatch.evidence import Evidence
-
-    with Evidence(workspace.log) as evidence:
-        documents = evidence.documents()
-    zones = {document["time_zone"] for site, document in documents.items() if not sites or site in sites}
-    return ZoneInfo(zones.pop() if len(zones) == 1 else "UTC")
-
-
-def day_of(text: str, zone: ZoneInfo) -> tuple[int, int]:
-    """The beginning and the end of a date, microseconds. Raises `CommandError`."""
-    try:
-        begin = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=zone)
-        spans = [round(at.astimezone(UTC).timestamp() * 1_000_000) for at in (begin, begin + timedelta(days=1))]
-    except (ValueError, OverflowError):
-        raise CommandError(Exit.USAGE, f'--day: "{text}" is no date, expected one such as 2026-10-01') from None
-    return spans[0], spans[1]
 
 
 # -- for people -------------------------------------------------------------------------------------------------------------------------

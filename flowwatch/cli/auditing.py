@@ -10,6 +10,7 @@ import rich_click as click
 
 from flowwatch.cli import options
 from flowwatch.cli.exits import CommandError, Exit, leave
+from flowwatch.cli.moments import date_of
 from flowwatch.cli.output import line
 from flowwatch.cli.signing import ask_passphrase
 from flowwatch.cli.workspace import need_journal
@@ -104,7 +105,7 @@ def head(
 
     need_journal(workspace)
     zone = proof.zone_of(workspace)
-    day = proof.yesterday(zone, time.time_ns() // 1000) if day_text is None else _day(day_text)
+    day = proof.yesterday(zone, time.time_ns() // 1000) if day_text is None else date_of(day_text)
     target = out / f"{day}.json" if out is not None and out.is_dir() else out
     place = proof.folder(workspace) / f"{day}.json"
     if place.exists():
@@ -137,13 +138,6 @@ def _newest(kept: list[Kept], day: date) -> Kept | None:
 
 def _chains(kept: Kept) -> dict[str, ChainHead]:
     return {f"{file} {chain}": head for file, there in kept.head.files.items() for chain, head in there.chains.items()}
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise CommandError(Exit.USAGE, f'"{text}" is no day; expected one as 2026-10-01') from None
 
 
 def _public(text: str) -> str:

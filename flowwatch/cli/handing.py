@@ -15,8 +15,8 @@ from flowwatch.words import Language
 from flowwatch.workspace import Workspace
 
 if TYPE_CHECKING:
-    from flowwatch.handling.desk import Settings
     from flowwatch.handling.handover import Open
+    from flowwatch.handling.settings import Settings
     from flowwatch.journal import Journal
 
 
@@ -33,12 +33,13 @@ def handover(workspace: Workspace, deployment: Path | None, as_json: bool, lang:
     --deployment, else the usual ones.
     """
     from flowwatch.cli.alarms import chosen
-    from flowwatch.documents.deployment import Alarms, load_deployment
+    from flowwatch.documents.alarms import Alarms
+    from flowwatch.documents.deployment import load_deployment
     from flowwatch.evidence import Evidence
-    from flowwatch.handling.desk import Settings
     from flowwatch.handling.handover import plain
     from flowwatch.handling.page import page
     from flowwatch.handling.records import SERVICE
+    from flowwatch.handling.settings import Settings
     from flowwatch.journal import Journal
     from flowwatch.log.time import now
     from flowwatch.picture import Picture
@@ -75,11 +76,8 @@ def handover(workspace: Workspace, deployment: Path | None, as_json: bool, lang:
 def _folded(book: Journal, chain: str, settings: Settings) -> list[Open]:
     """The open incidents of a chain, as its records say, the most urgent first."""
     from flowwatch.handling.handover import Open
-    from flowwatch.handling.kinds import RANKS
+    from flowwatch.handling.incident import Incident
     from flowwatch.handling.ward import Ward
 
-    ward = Ward(site=chain)
-    for entry in book.entries(chain):
-        ward.take(entry)
-    found = sorted(ward.incidents.values(), key=lambda i: (-RANKS[i.priority], i.since_us, i.name))
+    found = sorted(Ward.of(chain, book.entries(chain)).incidents.values(), key=Incident.order)
     return [Open.of(incident, settings.allowed, settings.duties) for incident in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
 from flowwatch.cli.exits import CommandError, Exit
@@ -40,6 +40,21 @@ def moment(text: str, now_us: int, zone: tzinfo, *, back: bool = False) -> int:
     except ValueError:
         raise CommandError(Exit.USAGE, f'"{text}" is no time; expected 22:30, 90m, 1h30m, now or 2026-10-01T22:30+08:00') from None
     return _us(at if at.tzinfo is not None else at.replace(tzinfo=zone))
+
+
+def date_of(text: str) -> date:
+    """The day that `text` means. Raises `CommandError` for anything else, and for one on which nothing was ever counted.
+
+    >>> date_of("2026-10-01")
+    datetime.date(2026, 10, 1)
+    """
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        found = date.min
+    if not 1970 <= found.year < date.max.year:
+        raise CommandError(Exit.USAGE, f'"{text}" is no day; expected one such as 2026-10-01')
+    return found
 
 
 def span_us(text: str) -> int:

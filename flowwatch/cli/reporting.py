@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import rich_click as click
 
 from flowwatch.cli import options
 from flowwatch.cli.exits import CommandError, Exit
+from flowwatch.cli.moments import date_of
 from flowwatch.cli.planning import near_miss
 from flowwatch.cli.workspace import need_journal
 from flowwatch.workspace import Workspace
@@ -37,10 +37,7 @@ def report(day_text: str, workspace: Workspace, lang: options.Language, wanted: 
     from flowwatch.proof.page import page
     from flowwatch.proof.sheets import sheets
 
-    try:
-        day = date.fromisoformat(day_text)
-    except ValueError:
-        raise CommandError(Exit.USAGE, f'"{day_text}" is no day; expected one as 2026-10-01') from None
+    day = date_of(day_text)
     need_journal(workspace)
     known = sites_of(workspace)
     for site in wanted:

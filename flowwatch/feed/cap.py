@@ -17,7 +17,9 @@ from urllib.parse import quote
 from lxml import etree
 
 from flowwatch.core.incidents import What
+from flowwatch.feed.events import incident_link
 from flowwatch.feed.xml import add, shown, written
+from flowwatch.handling import runbooks
 from flowwatch.handling.records import Alert, Said
 from flowwatch.titles import Clock, Names
 from flowwatch.vocabulary import level as level_word
@@ -204,14 +206,14 @@ def _info(root: etree._Element, told: _Told, lang: Language) -> None:
     if alert.instruction is not None and not told.cleared and _say(alert.instruction, lang):
         add(info, "instruction", _marked(alert, alert.instruction, lang))
     if told.speaker.public_url is not None:
-        add(info, "web", f"{told.speaker.public_url.rstrip('/')}/runbooks/{quote(alert.what, safe='')}?lang={lang}")
+        add(info, "web", f"{runbooks.address(quote(alert.what, safe=''), told.speaker.public_url)}?lang={lang}")
     for name, value in _parameters(told, names):
         _value(info, "parameter", name, value)
     if told.speaker.public_url is not None:
         resource = add(info, "resource")
         add(resource, "resourceDesc", names.say("事件记录（需登录）", "The incident's record (asks who you are)"))
         add(resource, "mimeType", "application/json")
-        add(resource, "uri", f"{told.speaker.public_url.rstrip('/')}/v1/incidents/{quote(alert.incident, safe='')}")
+        add(resource, "uri", incident_link(quote(alert.incident, safe=""), told.speaker.public_url))
     lies = shown(names.text(told.document or {}, "area"))
     add(add(info, "area"), "areaDesc", names.say(f"{site}（{lies}）", f"{site} ({lies})") if lies else site)
 

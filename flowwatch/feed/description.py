@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from flowwatch.actuators.description import written
+from flowwatch.described import Described
 from flowwatch.feed.zone_messages import STATUS_TOPIC, FeedStatus, ZoneState, topic
 from flowwatch.feed.zone_states import LIVES_S
 
@@ -38,75 +35,46 @@ EXAMPLES: Final[dict[str, list[dict[str, Any]]]] = {
 """What the page and the AsyncAPI document show; a test reads each."""
 
 
-def schema(name: str) -> str:
-    """The JSON Schema of the message called `name`, as its file has it."""
-    made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name, **msgspec.json.schema(MESSAGES[name])}
-    return json.dumps(made | {"examples": EXAMPLES[name]}, ensure_ascii=False, indent=2) + "\n"
+DESCRIBED: Final = Described(FOLDER, ASYNCAPI, MESSAGES, EXAMPLES)
 
 
 def asyncapi() -> str:
     """The AsyncAPI 3 document, as its file has it."""
-    schemas, components = msgspec.json.schema_components(tuple(MESSAGES.values()), ref_template="#/components/schemas/{name}")
     retained = {"qos": 1, "retain": True, "bindingVersion": "0.2.0"}
-    document = {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "flowwatch zone states",
-            "version": "1.0.0",
-            "description": "How full every zone is, retained at an MQTT 5 broker. docs/feed.md explains it.",
-            "license": {"name": "Apache-2.0"},
-        },
-        "defaultContentType": "application/json",
-        "channels": {
-            "zone-state": {
-                "address": topic("{site}", "{zone}"),
-                "messages": {"zone-state": {"$ref": "#/components/messages/zone-state"}},
-                "parameters": {
-                    "site": {"description": "the site, as its file names it"},
-                    "zone": {"description": 'the zone, as the site file names it; "site" is the whole'},
-                },
-            },
-            "feed-status": {"address": STATUS_TOPIC, "messages": {"feed-status": {"$ref": "#/components/messages/feed-status"}}},
-        },
-        "operations": {
-            "hearZone": {
-                "action": "receive",
-                "channel": {"$ref": "#/channels/zone-state"},
-                "summary": "A zone as its newest minute has it; an empty message: there is no such zone any more.",
-                "bindings": {"mqtt": retained | {"messageExpiryInterval": LIVES_S}},
-                "messages": [{"$ref": "#/channels/zone-state/messages/zone-state"}],
-            },
-            "watchFeed": {
-                "action": "receive",
-                "channel": {"$ref": "#/channels/feed-status"},
-                "summary": "Whether anybody tells; the last will says lost.",
-                "bindings": {"mqtt": retained},
-                "messages": [{"$ref": "#/channels/feed-status/messages/feed-status"}],
+    info = {
+        "title": "flowwatch zone states",
+        "version": "1.0.0",
+        "description": "How full every zone is, retained at an MQTT 5 broker. docs/feed.md explains it.",
+    }
+    channels = {
+        "zone-state": {
+            "address": topic("{site}", "{zone}"),
+            "messages": {"zone-state": {"$ref": "#/components/messages/zone-state"}},
+            "parameters": {
+                "site": {"description": "the site, as its file names it"},
+                "zone": {"description": 'the zone, as the site file names it; "site" is the whole'},
             },
         },
-        "components": {
-            "messages": {
-                name: {
-                    "name": name,
-                    "contentType": "application/json",
-                    "payload": part,
-                    "examples": [{"payload": example} for example in EXAMPLES[name]],
-                }
-                for name, part in zip(MESSAGES, schemas, strict=True)
-            },
-            "schemas": components,
+        "feed-status": {"address": STATUS_TOPIC, "messages": {"feed-status": {"$ref": "#/components/messages/feed-status"}}},
+    }
+    operations = {
+        "hearZone": {
+            "action": "receive",
+            "channel": {"$ref": "#/channels/zone-state"},
+            "summary": "A zone as its newest minute has it; an empty message: there is no such zone any more.",
+            "bindings": {"mqtt": retained | {"messageExpiryInterval": LIVES_S}},
+            "messages": [{"$ref": "#/channels/zone-state/messages/zone-state"}],
+        },
+        "watchFeed": {
+            "action": "receive",
+            "channel": {"$ref": "#/channels/feed-status"},
+            "summary": "Whether anybody tells; the last will says lost.",
+            "bindings": {"mqtt": retained},
+            "messages": [{"$ref": "#/channels/feed-status/messages/feed-status"}],
         },
     }
-    return written(document)
-
-
-def main() -> None:
-    """Write all of it anew."""
-    FOLDER.mkdir(exist_ok=True)
-    for name in MESSAGES:
-        (FOLDER / f"{name}.schema.json").write_text(schema(name), encoding="utf-8")
-    ASYNCAPI.write_text(asyncapi(), encoding="utf-8")
+    return DESCRIBED.document(info, channels, operations)
 
 
 if __name__ == "__main__":
-    main()
+    DESCRIBED.write(asyncapi())

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from flowwatch.core.entries import Entry, EntryKind
+from flowwatch.handling import runbooks
 from flowwatch.journal.export import iso, with_times
 
 MEDIA_TYPE: Final = "application/cloudevents+json"
@@ -35,7 +36,7 @@ def event(entry: Entry, source: str, links: str | None) -> dict[str, Any]:
     if links and body.get("incident"):
         data["link"] = incident_link(str(body["incident"]), links)
     if links and entry.kind is EntryKind.ALERT:
-        data["runbook"] = f"{links.rstrip('/')}/runbooks/{body['what']}"
+        data["runbook"] = runbooks.address(str(body["what"]), links)
     return {
         "specversion": "1.0",
         "id": event_id(entry),

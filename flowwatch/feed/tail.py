@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from flowwatch.core.entries import EntryKind
-from flowwatch.journal.follower import BEGINNING, Follower
+from flowwatch.journal.follower import BEGINNING, Follower, inode_of
 
 
 class Tail:
@@ -23,9 +23,8 @@ class Tail:
 
     def look(self) -> bool:
         """Open what is there; whether it is another file than was followed before. Raises `JournalError` for one that cannot be read."""
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError:
+        inode = inode_of(self.path)
+        if not inode:
             self._looked = True
             return False
         if self.follower is not None and inode == self.inode:

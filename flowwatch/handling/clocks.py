@@ -6,7 +6,7 @@ because something stands for the incident or a person put it off, stands still.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from flowwatch.handling.incident import Clock, Incident
@@ -40,6 +40,15 @@ def _state(incident: Incident, name: str) -> str:
     return "warned" if name in incident.warned else "running"
 
 
+def duty(duties: Sequence[str], escalated: int) -> str:
+    """Who answers for what escalated so often; the last one for all that comes after.
+
+    >>> duty(["operator", "supervisor"], 0), duty(["operator", "supervisor"], 7)
+    ('operator', 'supervisor')
+    """
+    return duties[min(escalated, len(duties) - 1)]
+
+
 def warned_at(clock: Clock) -> int:
     """When a clock warns, microseconds."""
     return clock.begun_us + round((clock.due_us - clock.begun_us) * WARN_AT)
@@ -56,7 +65,7 @@ def next_due(incident: Incident, allowed: Allowed) -> int | None:
     return min([*times, *ends], default=None)
 
 
-def due(incident: Incident, allowed: Allowed, duties: tuple[str, ...], now_us: int) -> Iterator[Step]:
+def due(incident: Incident, allowed: Allowed, duties: Sequence[str], now_us: int) -> Iterator[Step]:
     """What the clocks of an open incident have to say by now: what was put off goes on first; then each clock warns and runs out once."""
     if not incident.open:
         return
@@ -70,11 +79,9 @@ def due(incident: Incident, allowed: Allowed, duties: tuple[str, ...], now_us: i
             continue
         if now_us >= clock.due_us:
             escalated += 1
-            duty = duties[min(escalated, len(duties) - 1)]
-            yield _step(incident, Act.ESCALATE, reason=f"{clock.name}: the time is over", to=duty, clock=clock)
+            yield _step(incident, Act.ESCALATE, reason=f"{clock.name}: the time is over", to=duty(duties, escalated), clock=clock)
         elif now_us >= warned_at(clock) and clock.state == "running":
-            duty = duties[min(escalated, len(duties) - 1)]
-            yield _step(incident, Act.WARN, reason=f"{clock.name}: a fifth of the time is left", to=duty, clock=clock)
+            yield _step(incident, Act.WARN, reason=f"{clock.name}: a fifth of the time is left", to=duty(duties, escalated), clock=clock)
 
 
 def _step(incident: Incident, act: Act, *, reason: str, to: str | None = None, clock: Clock | None = None) -> Step:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from flowwatch.core.entries import Entry, EntryKind, canonical
-from flowwatch.handling.clocks import Allowed, clocks
+from flowwatch.handling.clocks import Allowed, clocks, duty
 from flowwatch.handling.incident import FOREVER_US, Clock, Incident
 from flowwatch.handling.load import HOUR_US, LEAD_US, Load, load
 from flowwatch.handling.records import FLOWWATCH, Act, Alert, Said, Step, read
@@ -97,7 +97,7 @@ class Open:
     @classmethod
     def of(cls, incident: Incident, allowed: Allowed, duties: Sequence[str]) -> Open:
         """The incident under a deployment's clocks and duties."""
-        return cls(incident, duties[min(incident.escalated, len(duties) - 1)], clocks(incident, allowed))
+        return cls(incident, duty(duties, incident.escalated), clocks(incident, allowed))
 
     @property
     def next_clock(self) -> Clock | None:

@@ -68,6 +68,10 @@ class Incident(Struct, frozen=True, kw_only=True):
         """Whether people still have it before them."""
         return self.handling is not Handling.CLOSED
 
+    def order(self) -> tuple[int, int, str]:
+        """The most urgent first, then the oldest: the order in which people are shown what is open."""
+        return -RANKS[self.priority], self.since_us, self.name
+
     @property
     def key(self) -> tuple[str, str]:
         """What it is about, whatever number it has this time."""

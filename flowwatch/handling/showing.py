@@ -25,8 +25,9 @@ from flowwatch.core.incidents import What
 from flowwatch.handling import kinds
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.kinds import RANKS, Own
+from flowwatch.handling.load import WINDOW_US
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Said, Shown, Step
-from flowwatch.handling.ward import WINDOW_US, Ward, key
+from flowwatch.handling.ward import Ward, key
 
 SETTLES_US: Final = 60 * 1_000_000
 """What comes back within this of its end flickers; once it has stayed for as long it is told, and so is what something stood for that ended: most of
@@ -93,7 +94,7 @@ def _put_aside(ward: Ward, alert: Alert, at_us: int, rules: Rules, present: Inci
 def parent_of(ward: Ward, alert: Alert) -> Incident | None:
     """The active incident that stands for the alert; where several do, the most urgent, then the oldest."""
     found = [i for i in ward.incidents.values() if i.active and kinds.stands_for(i.alert, alert)]
-    return min(found, key=lambda i: (-RANKS[i.priority], i.since_us, i.name), default=None)
+    return min(found, key=Incident.order, default=None)
 
 
 def tell(ward: Ward, alert: Alert, at_us: int, rules: Rules) -> Iterator[Alert | Step]:

@@ -7,7 +7,8 @@ data), so that a start reads no year of records.
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Self
 
 import msgspec
 from msgspec import Struct, field
@@ -16,11 +17,10 @@ from msgspec.structs import replace
 from flowwatch.core.entries import Entry
 from flowwatch.handling.incident import FOREVER_US, Incident, after_alert, after_step, begun
 from flowwatch.handling.kinds import Own
+from flowwatch.handling.load import WINDOW_US
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step, read
 
 LOG: Final = logging.getLogger(__name__)
-WINDOW_US: Final = 600 * 1_000_000
-"""Ten minutes: the span in which floods are counted (ISA-18.2)."""
 REMEMBERED_US: Final = 3_600 * 1_000_000
 """How long an incident that ended is remembered, for one that comes back: longer than any `returns_within` that helps."""
 CLOSED_KEPT: Final = 20
@@ -68,6 +68,14 @@ class Ward(Struct, kw_only=True):
     """"what/subject" -> until when it is shelved, also if it ends and comes again."""
     maintained: dict[str, int] = field(default_factory=dict)
     """Subject -> until when it is under maintenance."""
+
+    @classmethod
+    def of(cls, site: str, entries: Iterable[Entry]) -> Self:
+        """What these records of a chain say, in their order."""
+        made = cls(site=site)
+        for entry in entries:
+            made.take(entry)
+        return made
 
     def take(self, entry: Entry) -> Incident | None:
         """Go on by one record; the incident that it is about, as it is then."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flowwatch.core.entries import Entry
 from flowwatch.journal import Journal
+from flowwatch.journal.follower import inode_of
 from flowwatch.journal.pages import Mark, Sought
 
 
@@ -36,9 +37,8 @@ class Opened:
         return ([], after) if journal is None else journal.page(sought, after, limit, newest=newest)
 
     def _opened(self) -> Journal | None:
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError:
+        inode = inode_of(self.path)
+        if not inode:
             self._leave()
             return None
         if self._journal is None or inode != self._inode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -161,11 +161,11 @@ def folder(workspace: Workspace) -> Path:
     return workspace.state / "heads"
 
 
-def zone_of(workspace: Workspace) -> ZoneInfo:
-    """The time zone that all sites share by their documents; UTC where they do not, or none is known."""
+def zone_of(workspace: Workspace, sites: Collection[str] = ()) -> ZoneInfo:
+    """The time zone that these sites, or all, share by their documents; UTC where they do not, or none is known."""
     try:
         with Evidence(workspace.log) as evidence:
-            zones = {document["time_zone"] for document in evidence.documents().values()}
+            zones = {document["time_zone"] for site, document in evidence.documents().items() if not sites or site in sites}
     except (LogError, OSError):
         zones = set()
     return ZoneInfo(zones.pop()) if len(zones) == 1 else ZoneInfo("UTC")

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from flowwatch.backtest.ink import CALM, COLOURS, INK, SOFT, UNRATED
 from flowwatch.core.terms import SOURCES
-from flowwatch.proof.ledger import GAP_US, HOUR_US, RANKS, SITE, Ledger, Stretch
+from flowwatch.handling.kinds import RANKS
+from flowwatch.proof.ledger import GAP_US, HOUR_US, SITE, Ledger, Stretch
 from flowwatch.titles import Clock, Names
 from flowwatch.words import whole
 

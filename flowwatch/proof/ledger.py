@@ -15,6 +15,7 @@ from typing import Any, Final
 from flowwatch.actuators.ledger import Delivery
 from flowwatch.core.entries import Entry, EntryKind, Estimate
 from flowwatch.core.readings import Reason
+from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.load import Load
 from flowwatch.handling.load import load as load_of
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Step, read
@@ -23,7 +24,6 @@ SITE: Final = "site"
 HOUR_US: Final = 3_600_000_000
 GAP_US: Final = 3 * 60_000_000
 """Estimates further apart than this are drawn apart: nothing was decided between them."""
-RANKS: Final[Mapping[str | None, int]] = {None: 0, "IV": 1, "III": 2, "II": 3, "I": 4}
 EFFECTS: Final = ("gate_unanswered", "gate_wrong_mode", "gate_lost", "gate_contradicted", "release_needed")
 """Incidents that say how a command fared, besides its answer."""
 WAY: Final = (Act.ACKNOWLEDGE, Act.DISPATCH, Act.ARRIVE, Act.HANDLE, Act.FEEDBACK, Act.VERIFY, Act.CLOSE)

@@ -36,7 +36,7 @@ from flowwatch.feed.webhooks.outbox import Outbox
 from flowwatch.feed.webhooks.subscriptions import Subscriptions
 from flowwatch.feed.zone_states import ZoneStates
 from flowwatch.handling.desk import Desk
-from flowwatch.handling.desk import Settings as DeskSettings
+from flowwatch.handling.settings import Settings as DeskSettings
 from flowwatch.inputs.formats import family_readers
 from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.poll import PollSource

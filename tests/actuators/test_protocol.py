@@ -24,7 +24,7 @@ ALL = [(name, example) for name, examples in description.EXAMPLES.items() for ex
 @pytest.mark.parametrize("name", sorted(TYPES))
 def test_the_schema_files_are_current(name: str) -> None:
     kept = (description.FOLDER / f"{name}.schema.json").read_text(encoding="utf-8")
-    assert kept == description.schema(name), "run `python -m flowwatch.actuators.description`"
+    assert kept == description.DESCRIBED.schema(name), "run `python -m flowwatch.actuators.description`"
 
 
 def test_the_asyncapi_document_is_current_and_its_references_lead_somewhere() -> None:

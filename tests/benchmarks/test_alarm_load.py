@@ -11,7 +11,7 @@ from benchmarks.alarm_load import PEAK, PEAK_LOST, Told, peak_day, random_day, s
 from benchmarks.command_room import CommandRoom
 from benchmarks.troubles import at_random, lived
 from flowwatch.core.entries import Entry, EntryKind
-from flowwatch.documents.deployment import Alarms, Priority
+from flowwatch.documents.alarms import Alarms, Priority
 from flowwatch.handling.load import WINDOW_US, most_within
 from flowwatch.handling.records import SHOWN, Alert, read
 from flowwatch.handling.ward import Ward

@@ -97,7 +97,7 @@ def test_a_broken_chain_is_not_signed_over(invoke: Invoke, here: Place, key: Pat
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--day", "yesterday"], '"yesterday" is no day; expected one as 2026-10-01'),
+        (["--day", "yesterday"], '"yesterday" is no day; expected one such as 2026-10-01'),
         (["--day", "2999-01-01"], "2999-01-01 is not over in UTC"),
     ],
 )

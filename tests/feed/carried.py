@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from flowwatch.feed.trouble import Trouble
 from flowwatch.feed.webhooks import courier as carrying
-from flowwatch.feed.webhooks.courier import Courier, Setting, Trouble
+from flowwatch.feed.webhooks.courier import Courier, Setting
 from flowwatch.feed.webhooks.guard import Guard, Resolve, addresses
 from flowwatch.feed.webhooks.outbox import Outbox
 from flowwatch.feed.webhooks.subscriptions import Subscription, Subscriptions

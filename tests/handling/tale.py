@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from flowwatch.core.entries import GENESIS, Entry, EntryKind, canonical, link
-from flowwatch.documents.deployment import Alarms
-from flowwatch.handling.desk import Desk, Settings
+from flowwatch.documents.alarms import Alarms
+from flowwatch.handling.desk import Desk
 from flowwatch.handling.records import Alert, Step, read
+from flowwatch.handling.settings import Settings
 from flowwatch.handling.telling import Naming
 from flowwatch.journal import Journal
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.core.entries import GENESIS, Entry, link
-from flowwatch.documents.deployment import Alarms
+from flowwatch.documents.alarms import Alarms
 from flowwatch.handling import clocks, showing, steps
-from flowwatch.handling.desk import Settings
 from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.records import FLOWWATCH, Act, Alert, Handling, Shown, Step, body, kind_of
+from flowwatch.handling.settings import Settings
 from flowwatch.handling.steps import NotPossibleError
 from flowwatch.handling.telling import alert_of
 from flowwatch.handling.ward import Ward

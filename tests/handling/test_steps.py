@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from flowwatch.documents.deployment import Alarms
+from flowwatch.documents.alarms import Alarms
 from flowwatch.handling import clocks, steps
-from flowwatch.handling.desk import Settings
 from flowwatch.handling.incident import Incident, after_step, begun
 from flowwatch.handling.records import Act, Handling
+from flowwatch.handling.settings import Settings
 from flowwatch.handling.steps import NotPossibleError
 from tests.handling.made import SECOND, START, alert, step
 

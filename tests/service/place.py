@@ -21,14 +21,15 @@ from flowwatch.adapters.batch import Batch, numbered, stamped
 from flowwatch.adapters.ordinals import number_whole
 from flowwatch.core.engine import Engine
 from flowwatch.core.entries import canonical
-from flowwatch.documents.deployment import Alarms
+from flowwatch.documents.alarms import Alarms
 from flowwatch.evidence import Evidence
 from flowwatch.feed.webhooks.courier import Courier
 from flowwatch.feed.webhooks.courier import Setting as CourierSetting
 from flowwatch.feed.webhooks.guard import Guard
 from flowwatch.feed.webhooks.outbox import Outbox
 from flowwatch.feed.webhooks.subscriptions import Subscriptions
-from flowwatch.handling.desk import Desk, Settings
+from flowwatch.handling.desk import Desk
+from flowwatch.handling.settings import Settings
 from flowwatch.handling.telling import DocumentOf
 from flowwatch.journal import Journal
 from flowwatch.journal.database import Database

@@ -27,6 +27,7 @@ from standardwebhooks import Webhook
 import flowwatch
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.feed.events import BOOK, JOURNAL, MEDIA_TYPE, entry_of, event, event_id
+from flowwatch.feed.trouble import Trouble, no_trouble
 from flowwatch.feed.webhooks import ladder
 from flowwatch.feed.webhooks.guard import ForbiddenError, Goal, Guard
 from flowwatch.feed.webhooks.outbox import KEPT_US, Delivery, Due, Outbox
@@ -56,13 +57,6 @@ PAGE: Final = 500
 FORGET_S: Final = 60.0
 GONE_STATUS: Final = 410
 
-Trouble = Callable[..., None]
-"""(key, text, on=...): somebody who is to be told cannot be reached, or can again."""
-
-
-def _no_trouble(key: str, text: Said, *, on: bool) -> None:
-    del key, text, on
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -74,7 +68,7 @@ class Setting:
     guard: Guard
     source: str
     links: str | None
-    trouble: Trouble = _no_trouble
+    trouble: Trouble = no_trouble
     steps_faster: float = field(default=1.0)
     """Divides every wait of the ladder; for tests."""
     log_us: Callable[[], int] | None = None

@@ -15,13 +15,14 @@ from msgspec import Struct
 
 from flowwatch import texts
 from flowwatch.core.entries import Entry, EntryKind
-from flowwatch.documents.deployment import Alarms
+from flowwatch.documents.alarms import Alarms
 from flowwatch.handling import runbooks
 from flowwatch.handling import timeline as lines
-from flowwatch.handling.desk import Desk, Settings
+from flowwatch.handling.desk import Desk
 from flowwatch.handling.handover import Open, plain_incident
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.records import SERVICE, Said
+from flowwatch.handling.settings import Settings
 from flowwatch.handling.steps import needs_supervisor, possible
 from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal
@@ -155,9 +156,7 @@ def incident(id: InPath, identity: GivenIdentity, parts: GivenParts) -> Incident
     journal, book = records(id, identity, parts)
     found = None if parts.desk is None else parts.desk.find(id)
     if found is None and book:  # closed long ago, or there is no desk
-        ward = Ward(site=chain_of(id))
-        for entry in book:
-            found = ward.take(entry)
+        found = Ward.of(chain_of(id), book).find(id)
     if journal:
         body = msgspec.json.decode(journal[-1].body) | {"id": journal[-1].id, "at_us": journal[-1].at}
         return _of_journal(body, found, parts)
