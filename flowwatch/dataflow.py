@@ -18,6 +18,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,12 +35,13 @@ from bytewax.run import cli_main
 from flowwatch.core.scribe import Output
 from flowwatch.core.state import StateError
 from flowwatch.decided import Note, Place
+from flowwatch.figures import Watcher
 from flowwatch.host import CHECKPOINT_S, Host, find_start
 from flowwatch.journal import Journal
 from flowwatch.journal.database import JournalError
 from flowwatch.log.errors import DiskRefused, LogError
 from flowwatch.log.reader import Chunk, Reader
-from flowwatch.log.settings import load
+from flowwatch.log.settings import Clock, load
 from flowwatch.workspace import Workspace
 
 READ_ROWS: Final = 65_536
@@ -127,15 +129,19 @@ class Decide(StatefulBatchLogic[Portion, int, Recovered]):
         self._journal: Journal | None = None
         self._host: Host | None = None
         self._note: Note | None = None
+        self._watcher: Watcher | None = None
 
     def on_batch(self, values: list[Portion]) -> tuple[Iterable[int], bool]:
         """Decide; tells how many rows were taken."""
         taken = 0
         for name, chunks in values:
             host = self._host or self._begin(name, chunks[0].first)
+            before, began = host.engine.tick, time.perf_counter()
             host.take(chunks)
             assert self._note is not None
+            assert self._watcher is not None
             self._note.put(Place(host.offset, host.engine.tick))
+            self._watcher.decided(time.perf_counter() - began, ticked=host.engine.tick != before)
             taken += sum(chunk.rows for chunk in chunks)
         return [taken], StatefulBatchLogic.RETAIN
 
@@ -144,9 +150,11 @@ class Decide(StatefulBatchLogic[Portion, int, Recovered]):
         folder = self._workspace.log / name
         start = find_start(folder, offset, offset)
         self._journal = Journal.open(self._workspace.journal)
-        self._host = Host(folder, start, self._write, checkpoint_s=self._checkpoint_s)
-        self._note = Note(self._workspace, name)
-        return self._host
+        wall = load(self._workspace.log).clock is Clock.WALL
+        self._watcher = Watcher(self._workspace, name, lambda: host.engine, wall=wall)
+        host = Host(folder, start, self._write, checkpoint_s=self._checkpoint_s, look=self._watcher.look)
+        self._host, self._note = host, Note(self._workspace, name)
+        return host
 
     def _write(self, out: Output) -> None:
         assert self._journal is not None
@@ -159,6 +167,8 @@ class Decide(StatefulBatchLogic[Portion, int, Recovered]):
         if self._host is not None and self._journal is not None and self._note is not None:
             self._host.close()
             self._note.close()
+            if self._watcher is not None:
+                self._watcher.write()
             self._journal.close()
         return [], StatefulBatchLogic.RETAIN
 

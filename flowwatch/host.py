@@ -21,7 +21,7 @@ import numpy as np
 
 from flowwatch import checkpoints
 from flowwatch.core.engine import ENGINE_VERSION, Engine
-from flowwatch.core.readings import Kind
+from flowwatch.core.readings import Block, Kind
 from flowwatch.core.scribe import Output
 from flowwatch.core.state import pack
 from flowwatch.log.errors import LogError
@@ -33,6 +33,8 @@ CHECKPOINT_S: Final = 30.0
 
 Sink = Callable[[Output], None]
 """What becomes of a chunk's output; returns once it is safe."""
+Look = Callable[[Block], None]
+"""Who looks at rows before they are decided, and changes nothing."""
 
 
 class VersionError(LogError):
@@ -78,7 +80,9 @@ def find_start(folder: Path, first: int, end: int) -> Start:
 class Host:
     """The engine of one partition with its surroundings."""
 
-    def __init__(self, folder: Path, start: Start, sink: Sink, *, checkpoint_s: float | None = CHECKPOINT_S) -> None:
+    def __init__(
+        self, folder: Path, start: Start, sink: Sink, *, checkpoint_s: float | None = CHECKPOINT_S, look: Look | None = None
+    ) -> None:
         """Begin at `start` of the partition in `folder`; `checkpoint_s` None writes no checkpoints."""
         self.folder = folder
         self.offset = start.offset
@@ -87,7 +91,7 @@ class Host:
         """The offset of the last checkpoint begun."""
         mark = fingerprint()
         self.engine = Engine(folder.name, mark) if start.state is None else Engine.from_state(start.state, mark)
-        self._sink = sink
+        self._sink, self._look = sink, look
         self._every = checkpoint_s
         self._saved_at = time.monotonic() - _phase(folder.name) * (checkpoint_s or 0.0)
         self._saving: Future[Path] | None = None
@@ -105,6 +109,8 @@ class Host:
             elif self._starts_segment(adjoining[0]):
                 self._flush(out)
                 self.save()
+            if self._look is not None:
+                self._look(block)
             ticks = np.flatnonzero(block.kind == Kind.TICK).tolist() if self._due() else []
             if ticks:
                 cut = ticks[-1] + 1

@@ -20,6 +20,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 WAIT_S = 30
 _PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin:/opt/homebrew/bin"
 BINARY = shutil.which("mosquitto", path=_PLACES)
+PROMETHEUS = shutil.which("prometheus", path=_PLACES)
+PROMTOOL = shutil.which("promtool", path=_PLACES)
 ALERTMANAGER = shutil.which("prometheus-alertmanager", path=_PLACES) or shutil.which("alertmanager", path=_PLACES)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flowwatch.actuators import protocol
+from flowwatch.actuators.answered import Answered
 from flowwatch.actuators.commands import command as message
 from flowwatch.actuators.commands import delivery
 from flowwatch.actuators.fleet import Device, Fleet
@@ -103,6 +104,7 @@ class Dispatcher:
         self._dirty: set[str] = {a.site for a in actuators}
         self._due: dict[str, int] = {}
         self._answers: list[Answer] = []
+        self.answered = Answered()
         self._noted: dict[tuple[str, str], tuple[int, Because]] = {}
         self._next = {"journal": 0, "check": 0, "keep": 0, "forget": 0}
         self._kept: Place | None = None
@@ -162,6 +164,11 @@ class Dispatcher:
     def reports_waiting(self) -> int:
         """Reports of devices that the log does not have yet."""
         return self._reports.waiting
+
+    @property
+    def brokers(self) -> dict[str, bool]:
+        """Broker -> whether it answers."""
+        return {name.removeprefix("mqtt:"): up for name, up in self._up.items() if name.startswith("mqtt:")}
 
     def latched(self) -> dict[str, tuple[str, ...]]:
         """Site -> the records of the fires that the service holds latched."""
@@ -289,6 +296,7 @@ class Dispatcher:
         ack = protocol.read(Ack, event.data)
         _same(device.name, ack.device)
         self._answers.append(Answer(event.site, device.name, ack.revision, ack.attempt, ack.outcome.value, ack.why, event.at_us))
+        self.answered.take(event.site, ack, event.at_us, device.known.flights)
         return device.answers(ack, event.at_us)
 
     def _take_connection(self, event: Connected) -> None:

@@ -113,6 +113,7 @@ class Engine:
         if tick <= self.tick:
             raise ValueError(f"tick {tick} is not after {self.tick}: time in a log never goes back")
         out = self.scribe.begin(tick)
+        self.intake.tally.ticks += 1
         if self.announced != self.fingerprint | {"engine": ENGINE_VERSION}:
             self._announce(tick if self.tick == NEVER else self.tick)
         before = self.tick

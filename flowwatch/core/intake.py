@@ -24,6 +24,7 @@ from flowwatch.core.network import Network
 from flowwatch.core.pending import Pending, Rows, joined
 from flowwatch.core.readings import ABSENT, MINUTE, NEVER, SECOND, Block, Bools, Bytes, Int32s, Ints, Kind, Reason
 from flowwatch.core.runs import Runs
+from flowwatch.core.tally import Tally
 from flowwatch.core.totals import LONGEST_US, MOST_PEOPLE, Totals
 
 FUTURE_US: Final = 60 * SECOND
@@ -59,12 +60,14 @@ class Intake:
         self.horizon = NEVER
         """Identities of readings before this time may have been forgotten: they are too late for good, whatever lateness is granted later."""
         self._refused: list[tuple[Ints, Bytes]] = []
+        self.tally = Tally()
 
     # -- refusals ---------------------------------------------------------------------------------------------------------------------
 
     def refuse(self, offsets: Ints, reasons: Bytes) -> None:
         """Note rows (by offset) as refused; the engine collects them with `refusals`."""
         self._refused.append((offsets, reasons))
+        self.tally.refuse(reasons)
 
     def refusals(self) -> tuple[Ints, Bytes]:
         """Take all refusals noted since the last call: offsets and `Reason` codes, sorted by offset."""
@@ -181,24 +184,30 @@ class Intake:
         counted_before = self.totals.counted_at[runs.at].copy()
         kinds = runs.first(rows.kind)
         headcounts = None
+        unfit: list[Int32s] = []
         if (kinds == Kind.DELTA).all():
-            self._deltas(network, rows, runs, ingress, egress)
+            unfit += self._deltas(network, rows, runs, ingress, egress)
         else:
             kind_of = runs.spread(kinds)
             deltas, totals = (rows.take(np.flatnonzero(kind_of == kind)) for kind in (Kind.DELTA, Kind.CUMULATIVE))
             if len(deltas):
-                self._deltas(network, deltas, Runs(deltas.counter), ingress, egress)
+                unfit += self._deltas(network, deltas, Runs(deltas.counter), ingress, egress)
             if len(totals):
                 for i, reason in self.totals.difference(network, totals, Runs(totals.counter), ingress, egress):
                     self.accepted -= 1
                     self.refuse(totals.offset[i : i + 1], np.full(1, reason, np.uint8))
+                    unfit.append(totals.counter[i : i + 1])
             headcounts = rows.take(runs.last(np.arange(len(rows)))[kinds == Kind.ABSOLUTE])
             self.totals.counted(headcounts.counter, headcounts.at, headcounts.offset)
         self.totals.last_at[runs.at] = np.maximum(self.totals.last_at[runs.at], runs.highest(rows.at))
         newer = self.totals.counted_at[runs.at] > counted_before
+        self.tally.counted(runs, ingress, egress)
+        for counters in unfit:
+            self.tally.judged_unfit(counters)
         return Movements(ingress, egress, runs.heads if newer.all() else runs.heads[newer], headcounts)
 
-    def _deltas(self, network: Network, rows: Rows, runs: Runs, ingress: Ints, egress: Ints) -> None:
+    def _deltas(self, network: Network, rows: Rows, runs: Runs, ingress: Ints, egress: Ints) -> list[Int32s]:
+        """Add what was counted to `ingress` and `egress` (C,); the counters of the rows that were refused instead, one a row."""
         counter, heads = rows.counter, runs.heads
         people_in, people_out = _given(rows.ingress), _given(rows.egress)
         people = people_in + people_out
@@ -213,10 +222,13 @@ class Intake:
             last = runs.highest(np.where(over, -1, np.arange(len(rows))))
             last, told = last[last >= 0], heads[last >= 0]
             self.totals.counted(told, rows.at[last], rows.offset[last])
+            unfit = [counter[over]]
         else:
             self.totals.counted(runs.at, runs.last(rows.at), runs.last(rows.offset))
+            unfit = []
         ingress[runs.at] = runs.total(people_in)
         egress[runs.at] = runs.total(people_out)
+        return unfit
 
     # -- state ------------------------------------------------------------------------------------------------------------------------
 
@@ -224,7 +236,7 @@ class Intake:
         """Everything, for a checkpoint."""
         offsets, reasons = self.refusals()
         if len(offsets):
-            self.refuse(offsets, reasons)
+            self._refused.append((offsets, reasons))
         return {
             "totals": {f.name: getattr(self.totals, f.name) for f in fields(Totals)},
             "seen": self.seen.to_state(),
@@ -243,7 +255,7 @@ class Intake:
         made.pending = Pending.from_state(state["pending"])
         made.accepted, made.horizon = state["accepted"], state["horizon"]
         if len(state["refused"]["offsets"]):
-            made.refuse(state["refused"]["offsets"], state["refused"]["reasons"])
+            made._refused.append((state["refused"]["offsets"], state["refused"]["reasons"]))
         return made
 
 

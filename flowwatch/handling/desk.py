@@ -34,6 +34,7 @@ from flowwatch.handling.telling import DocumentOf, Naming
 from flowwatch.handling.ward import Ward
 from flowwatch.handling.wards import Wards
 from flowwatch.journal.database import JournalError
+from flowwatch.journal.follower import Place
 from flowwatch.log.errors import DiskRefused
 
 LOG: Final = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Desk:
         self._noting = threading.Lock()
         self._stopping, self._ended = threading.Event(), threading.Event()
         self._ready = threading.Event()
-        self._abandoned = False
+        self._abandoned, self._well = False, True
         self._thread = threading.Thread(target=self._run, name="desk", daemon=True)
 
     # ---- for other threads
@@ -111,6 +112,16 @@ class Desk:
     def alive(self) -> bool:
         """Whether the loop runs."""
         return self._thread.is_alive()
+
+    @property
+    def well(self) -> bool:
+        """Whether its loop runs, and its last turn did not fail."""
+        return self.alive and self._well
+
+    @property
+    def told(self) -> Place:
+        """How far the journal was told."""
+        return self._teller.place
 
     def caught_up(self, timeout_s: float) -> bool:
         """Wait until the journal was told to its end once; whether it was."""
@@ -222,7 +233,9 @@ class Desk:
         """Do something; where it fails, nothing that was not kept stays, and it is tried again."""
         try:
             work()
+            self._well = True
         except Exception as error:
+            self._well = False
             if isinstance(error, (JournalError, DiskRefused)):
                 LOG.error("the desk: %s", error)  # noqa: TRY400 - the sentence says it
             else:

@@ -271,6 +271,13 @@ class Journal:
         with self._database.reading() as connection:
             return queries.open_before(connection, chain, at)
 
+    def count_behind(self, row: int, kind: EntryKind) -> int:
+        """How many entries of a kind were written behind a row (`follower.Place`): few, for who follows."""
+        with self._database.reading() as connection:
+            # + keeps SQLite from the index by kind, in which all of them would be counted
+            asked = "SELECT count(*) FROM entries WHERE rowid > ? AND +kind = ?"
+            return int(connection.exec_driver_sql(asked, (row, kind.value)).scalar_one())
+
     def backwards(self, chain: str) -> Iterator[tuple[int, str, int, bytes]]:
         """(seq, kind, at, body) of a chain, the newest first: for who looks for the last of each thing and reads no more of the rest."""
         with self._database.reading() as connection:

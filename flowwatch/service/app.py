@@ -36,6 +36,7 @@ from flowwatch.service.api import (
     handovers,
     incidents,
     journal,
+    metrics,
     pages,
     roster,
     runbooks,
@@ -55,6 +56,7 @@ from flowwatch.service.bodies import Bodies
 from flowwatch.service.edge import REQUEST, Edge
 from flowwatch.service.gatekeeper import WHO, Gatekeeper
 from flowwatch.service.idempotency import Idempotency
+from flowwatch.service.metrics import Metrics, Watched
 from flowwatch.service.parts import Parts, Wires
 from flowwatch.service.problems import MEDIA_TYPE, Problem, of_status, wait
 from flowwatch.service.readings import PATH, Readings
@@ -109,6 +111,7 @@ HANDLERS: Final[list[Any]] = [
     cap.atom,
     *actions.HANDLERS.values(),
     *webhooks.HANDLERS,
+    metrics.metrics,
     pages.health,
     pages.openapi,
     pages.docs,
@@ -154,6 +157,8 @@ class Setting:
     """How people reach the service; None: nobody said."""
     courier: Courier | None = None
     """Who carries webhooks; without one there are none."""
+    watched: Watched = field(default_factory=Watched)
+    """What of the installation the metrics tell of, besides the service's own parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +168,12 @@ class Service:
     app: Edge
     parts: Parts
     feed: Feed
+    metrics: Metrics
 
     def close(self) -> None:
         """Give the journal back."""
         self.feed.close()
+        self.metrics.close()
         self.app.close()
         self.parts.picture.close()
         self.parts.book.close()
@@ -209,10 +216,12 @@ def build(workspace: Workspace, store: Database, stager: Stager, setting: Settin
     bodies = Bodies(limits.body, limits.bodies_together)
     readings = Readings(places, stager, bodies, Idempotency(store, clock), Rates(limits.readings_per_s, limits.readings_at_once, steady))
     feed = Feed(parts, gatekeeper, workspace.journal, workspace.handling)
-    return Service(Edge(_framework(parts, gatekeeper, [*HANDLERS, *handlers]), gatekeeper, readings, feed), parts, feed)
+    told = Metrics(workspace, parts, feed, stager, chosen.watched)
+    app = _framework(parts, told, gatekeeper, [*HANDLERS, *handlers])
+    return Service(Edge(app, gatekeeper, readings, feed), parts, feed, told)
 
 
-def _framework(parts: Parts, gatekeeper: Gatekeeper, handlers: list[Any]) -> Litestar:
+def _framework(parts: Parts, told: Metrics, gatekeeper: Gatekeeper, handlers: list[Any]) -> Litestar:
     described = openapi.document(tuple(HANDLERS))
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
@@ -224,7 +233,7 @@ def _framework(parts: Parts, gatekeeper: Gatekeeper, handlers: list[Any]) -> Lit
     app = Litestar(
         deepcopy(handlers),  # the framework writes into the handlers that it is given
         guards=[guard],
-        dependencies=_dependencies(parts, described),
+        dependencies=_dependencies(parts, told, described),
         exception_handlers={
             Problem: _told,
             HTTPException: _told_http,
@@ -246,9 +255,12 @@ def declared_routes(app: Litestar) -> list[tuple[str, str]]:
     return [(method, route.path_format) for route in routes for method in route.methods if method not in ("OPTIONS", "HEAD")]
 
 
-def _dependencies(parts: Parts, described: bytes) -> dict[str, Any]:
+def _dependencies(parts: Parts, told: Metrics, described: bytes) -> dict[str, Any]:
     def given() -> Parts:
         return parts
+
+    def given_metrics() -> Metrics:
+        return told
 
     def given_document() -> bytes:
         return described
@@ -257,6 +269,7 @@ def _dependencies(parts: Parts, described: bytes) -> dict[str, Any]:
         "parts": Provide(given, sync_to_thread=False),
         "identity": Provide(_identity, sync_to_thread=False),
         "document": Provide(given_document, sync_to_thread=False),
+        "metrics": Provide(given_metrics, sync_to_thread=False),
     }
 
 

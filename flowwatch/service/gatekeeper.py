@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from flowwatch.handling.records import SERVICE
 from flowwatch.service.auth.authenticate import Authenticator, check_origin, not_signed_in
-from flowwatch.service.auth.identity import Identity, Role, Scope
+from flowwatch.service.auth.identity import EVERYWHERE, Identity, Role, Scope
 from flowwatch.service.auth.rates import Rates
 from flowwatch.service.problems import Problem, unknown, wait
 from flowwatch.service.routes import NEEDS, Need, Where, not_allowed
@@ -65,6 +65,11 @@ class Gatekeeper:
         elif need.where is Where.SEEN:
             if not identity.is_any(need.role, need.scope):
                 raise not_allowed(need)
+        elif need.where is Where.WHOLE:
+            if not identity.is_any(need.role, need.scope):
+                raise not_allowed(need)
+            if not (identity.sees_everything() and identity.may(need.role, need.scope, EVERYWHERE)):
+                raise Problem("not-allowed", "this tells of all sites; expected an admin, or a token, of everywhere")
         else:
             if not identity.is_any(need.role, need.scope):
                 raise not_allowed(need)

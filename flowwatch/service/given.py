@@ -8,9 +8,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from flowwatch.service.auth.identity import Identity
+from flowwatch.service.metrics import Metrics
 from flowwatch.service.parts import Parts
 
 GivenParts: TypeAlias = NamedDependency[Parts]
 GivenIdentity: TypeAlias = NamedDependency[Identity]
 GivenDocument: TypeAlias = NamedDependency[bytes]
+GivenMetrics: TypeAlias = NamedDependency[Metrics]
 InPath: TypeAlias = FromPath[str]

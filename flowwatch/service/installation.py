@@ -26,6 +26,7 @@ from flowwatch.documents import deployment as declared
 from flowwatch.documents.compiled_site import or_
 from flowwatch.documents.deployment import AlertmanagerFeed, Deployment, MqttFeed, Via
 from flowwatch.documents.secrets import secret
+from flowwatch.documents.wires import web_address
 from flowwatch.evidence import Evidence
 from flowwatch.feed.alertmanager import Alertmanagers, Receiver
 from flowwatch.feed.cap_names import CapNames, names_in
@@ -50,6 +51,7 @@ from flowwatch.log.settings import Clock, load
 from flowwatch.log.time import clock_of, unhurried
 from flowwatch.service.app import Service, Setting, build, now_us
 from flowwatch.service.auth.identity import Areas
+from flowwatch.service.metrics import Watched
 from flowwatch.service.parts import Wires
 from flowwatch.service.server import limits_of
 from flowwatch.service.tables import open_store
@@ -96,6 +98,7 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         courier = _courier(workspace, said, store, desk)
         courier.start()
         owned.callback(courier.stop)
+        watched = Watched(dispatcher, certificates=_certificates(said, folder))
         setting = Setting(
             Areas(said.areas),
             limits,
@@ -105,6 +108,7 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             courier=courier,
             cap=said.feeds.cap,
             public_url=or_(said.public_url, None),
+            watched=watched,
         )
         service = build(workspace, store, stager, setting)
         owned.callback(service.close)
@@ -112,12 +116,13 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             feed.start()
             owned.callback(feed.stop)
         desk.end_troubles_but(_fed(said, courier))
-        sources = list(_sources(workspace, said, folder, stager, wires))
-        for source in sources:
+        sources = watched.sources
+        sources.update(_sources(workspace, said, folder, stager, wires))
+        for source in sources.values():
             source.start()
             owned.callback(source.close)
         if sources:
-            owned.enter_context(_watched(sources))
+            owned.enter_context(_watched(list(sources.values())))
         yield service
 
 
@@ -239,12 +244,25 @@ def _broker(name: str, said: declared.Broker, folder: Path, part: str) -> Broker
     return Broker(name, said.host, said.port_number, client, user, password, tls=True, ca=ca, certificate=certificate, key=key)
 
 
+def _certificates(said: Deployment, folder: Path) -> dict[str, Path]:
+    """The certificates that the file names, by what they are for: those that end one day, and everything with them."""
+    found = {} if isinstance(said.tls, UnsetType) else {"api": folder / said.tls.certificate}
+    clients = {f"broker/{name}": broker.tls for name, broker in said.brokers.items()}
+    clients |= {f"alertmanager/{number}": one.tls for number, one in enumerate(said.feeds.alertmanager, 1)}
+    for name, tls in clients.items():
+        if not isinstance(tls, UnsetType) and (file := _path(tls.certificate, folder)) is not None:
+            found[name] = file
+    return found
+
+
 def _path(file: str | UnsetType, folder: Path) -> Path | None:
     return folder / file if isinstance(file, str) else None
 
 
-def _sources(workspace: Workspace, said: Deployment, folder: Path, stager: Stager, wires: Wires) -> Iterator[MqttSource | PollSource]:
-    """What brings rows in. Each has readers of its own, because each has threads of its own."""
+def _sources(
+    workspace: Workspace, said: Deployment, folder: Path, stager: Stager, wires: Wires
+) -> Iterator[tuple[str, MqttSource | PollSource]]:
+    """What brings rows in, by name. Each has readers of its own, because each has threads of its own."""
 
     known: set[str] = set()
 
@@ -257,9 +275,10 @@ def _sources(workspace: Workspace, said: Deployment, folder: Path, stager: Stage
     for name, broker in said.brokers.items():
         mine = [part for part in said.inputs.mqtt if part.broker == name]
         if mine:
-            yield MqttSource(broker, mine, stager, formats=family_readers(said), folder=folder, listeners=listeners)
-    for part in said.inputs.poll:
-        yield PollSource(part, stager, formats=family_readers(said), folder=folder)
+            yield f"mqtt/{name}", MqttSource(broker, mine, stager, formats=family_readers(said), folder=folder, listeners=listeners)
+    for number, part in enumerate(said.inputs.poll, 1):
+        # by place and host: an address may hold a key
+        yield f"poll/{number}/{web_address(part.url).hostname}", PollSource(part, stager, formats=family_readers(said), folder=folder)
 
 
 @contextmanager

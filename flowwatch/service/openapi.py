@@ -54,7 +54,7 @@ _TAKEN: Final = {
 @cache
 def document(handlers: tuple[Any, ...]) -> bytes:
     """The document, encoded."""
-    nothing = {name: Provide(_nothing(), sync_to_thread=False) for name in ("parts", "identity", "document")}
+    nothing = {name: Provide(_nothing(), sync_to_thread=False) for name in ("parts", "identity", "document", "metrics")}
     config = OpenAPIConfig(
         title="flowwatch",
         version=flowwatch.__version__,

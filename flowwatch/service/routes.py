@@ -2,7 +2,7 @@
 
 A person needs a role, a machine a scope; None means that no person, or no machine, may. `where` says of which areas: PUBLIC asks for nobody,
 SELF for somebody, SITE for the role in the area of the site in the path, SEEN for the role anywhere: the handler gives only what lies in the
-areas where it is held (and says "not found" of the rest).
+areas where it is held (and says "not found" of the rest). WHOLE asks for the role, and that nothing lies outside the areas.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Where(Enum):
     SELF = auto()
     SEEN = auto()
     SITE = auto()
+    WHOLE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("GET", "/docs/{asset}"): PUBLIC,
     ("GET", "/runbooks"): PUBLIC,
     ("GET", "/runbooks/{kind}"): PUBLIC,
+    ("GET", "/metrics"): Need(Where.WHOLE, Role.ADMIN, Scope.METRICS_READ),
     ("POST", "/v1/session"): PUBLIC,
     ("GET", "/v1/session"): SELF,
     ("DELETE", "/v1/session"): SELF,

@@ -21,7 +21,7 @@ import msgspec
 
 from flowwatch.feed.frames import KINDS, event
 from flowwatch.feed.hub import REBUILT, Hub
-from flowwatch.feed.listener import CHUNK, Listener
+from flowwatch.feed.listener import CHUNK, SLOW, Listener
 from flowwatch.feed.places import Told
 from flowwatch.feed.reader import PAGE, Reader
 from flowwatch.feed.snapshot import Snapshots, pieces_of
@@ -106,7 +106,14 @@ class Feed:
         self._snapshots = Snapshots(parts.picture, self._book)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="feed-reader")
         self.streams: set[Stream] = set()
+        self.dropped = 0
+        """How often a listener was too slow, and was given a snapshot instead."""
         self._stopping = False
+
+    @property
+    def listening(self) -> int:
+        """How many listen now."""
+        return len(self.streams)
 
     def stop(self) -> None:
         """End every stream at once; called in the event loop."""
@@ -262,6 +269,7 @@ class Feed:
     async def _send_snapshot(self, stream: Stream) -> None:
         listener, identity, asked = stream.listener, stream.identity, stream.asked
         because, missed, place = listener.lost, listener.place, self.hub.place
+        self.dropped += because == SLOW
         listener.lost = None  # from here on events wait again; those that the snapshot has are passed over
         sites = [asked.site] if asked.site is not None else await at_the_door(self._parts.sites.seen_by, identity)
         service = asked.site is None and self._parts.sees(identity, None)

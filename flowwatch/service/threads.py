@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _DOOR: Final = ThreadPoolExecutor(4, thread_name_prefix="door")
 _HANDLERS: Final = ThreadPoolExecutor(6, thread_name_prefix="handler")
+_SCRAPED: Final = ThreadPoolExecutor(1, thread_name_prefix="scraped")
 _SLOW: Final = ThreadPoolExecutor(2, thread_name_prefix="slow")
 
 
@@ -28,6 +29,11 @@ async def at_the_door(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
 def threaded(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
     """The handler as one that runs in a thread. (Litestar's own `sync_to_thread` wraps a handler of a path with several methods twice.)"""
     return _in(_HANDLERS, work)
+
+
+def scraped(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """The same for the metrics: asked for every few seconds, and not to wait for what people ask."""
+    return _in(_SCRAPED, work)
 
 
 def slow(work: Callable[P, T]) -> Callable[P, Awaitable[T]]:

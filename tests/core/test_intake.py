@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -119,8 +120,13 @@ def _compare(seed: int, ticks: int) -> None:
     intake.totals.grow(len(DEVICES))
     oracle = Oracle([Device(told) for told in DEVICES], HEADCOUNT_MOST)
     now, before, offset = T0, None, 0
+    of: list[int] = []
+    reasons: Counter[Reason] = Counter()
+    fit, passed = np.zeros(len(DEVICES), np.int64), np.zeros((len(DEVICES), 2), np.int64)
     for _ in range(ticks):
         rows = street.rows(now)
+        of += [row.counter for row in rows]
+        np.add.at(fit, [row.counter for row in rows if 0 <= row.counter < len(DEVICES)], 1)
         fresh = None
         if rows:
             offsets = np.arange(offset, offset + len(rows))
@@ -129,7 +135,10 @@ def _compare(seed: int, ticks: int) -> None:
         offsets, codes = intake.refusals()
         moved, heads, refused = oracle.tick([(offset + i, row) for i, row in enumerate(rows)], before, now)
         assert list(zip(offsets.tolist(), map(Reason, codes.tolist()), strict=True)) == refused
+        reasons.update(reason for _, reason in refused)
+        np.subtract.at(fit, [of[o] for o, _ in refused if 0 <= of[o] < len(DEVICES)], 1)
         people = [moved.get(c, [0, 0]) for c in range(len(DEVICES))]
+        passed += people
         assert np.stack([movements.ingress, movements.egress], axis=1).tolist() == people
         seen = (
             {}
@@ -137,6 +146,12 @@ def _compare(seed: int, ticks: int) -> None:
             else dict(zip(movements.headcounts.counter.tolist(), movements.headcounts.headcount.tolist(), strict=True))
         )
         assert seen == heads
+        waiting = np.bincount([row.counter for _, row in oracle.waiting], minlength=len(DEVICES))
+        tally = intake.tally
+        if len(tally.readings):
+            assert tally.readings.tolist() == (fit - waiting).tolist()
+            assert np.stack([tally.people_in, tally.people_out], axis=1).tolist() == passed.tolist()
+        assert {Reason(r): n for r, n in enumerate(tally.refused.tolist()) if n} == reasons
         offset += len(rows)
         before = now
         now += dice.choice([1, 1, 1, 2, 10, 45]) * SECOND

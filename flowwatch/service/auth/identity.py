@@ -50,6 +50,8 @@ class Scope(StrEnum):
     """What a viewer sees."""
     FIRE_WRITE = "fire:write"
     """Report a fire; ending one takes a person."""
+    METRICS_READ = "metrics:read"
+    """Read the figures of the whole installation."""
     TIME_WRITE = "time:write"
     """Say what time it is, in a rehearsal; no other log is told."""
 
