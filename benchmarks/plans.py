@@ -96,7 +96,7 @@ def begun(sites: int, conditions: int, enter: int | None = None, asked: str | No
     engine.advance(START_US + SECOND_US)
     every = len(engine.names)
     for n in range(2, WARM_S, 10):
-        engine.ingest(_readings(np.arange(every), START_US + n * SECOND_US))
+        engine.ingest(readings_of(np.arange(every), START_US + n * SECOND_US))
         engine.advance(START_US + n * SECOND_US)
     return engine
 
@@ -118,7 +118,7 @@ def _control(kind: Kind, offset: int, payload: bytes) -> Block:
     )
 
 
-def _readings(counters: npt.NDArray[np.int64], at: int, ingress: int = 1) -> Block:
+def readings_of(counters: npt.NDArray[np.int64], at: int, ingress: int = 1) -> Block:
     """So many people in and one out at each of `counters`."""
     n = len(counters)
     nothing, ones = np.full(n, ABSENT), np.ones(n, np.int64)
@@ -145,7 +145,7 @@ def steady(sites: int, conditions: int) -> dict[str, float]:
         at += SECOND_US
         took["idle"].append(_ms(functools.partial(engine.advance, at)))
         at += SECOND_US
-        engine.ingest(_readings(np.arange(min(every, READINGS)), at))
+        engine.ingest(readings_of(np.arange(min(every, READINGS)), at))
         took["busy"].append(_ms(functools.partial(engine.advance, at)))
         last_at = engine.intake.totals.counted_at
         figures = engine.occupancy.figures(network, last_at, at)
@@ -183,7 +183,7 @@ def waiting(sites: int) -> float:
 def _crowds(engine: Engine) -> int:
     """Twelve more people come into every site than leave it, enough for the bar; returns the next tick, at which they count."""
     at = engine.tick + SECOND_US
-    engine.ingest(_readings(np.arange(len(engine.names)), at, MOST))
+    engine.ingest(readings_of(np.arange(len(engine.names)), at, MOST))
     return at
 
 

@@ -168,7 +168,7 @@ class Decide(StatefulBatchLogic[Portion, int, Recovered]):
             self._host.close()
             self._note.close()
             if self._watcher is not None:
-                self._watcher.write()
+                self._watcher.close()
             self._journal.close()
         return [], StatefulBatchLogic.RETAIN
 

@@ -116,6 +116,21 @@ class Alertmanager(Server):
         return f"http://127.0.0.1:{self.port}"
 
 
+class Prometheus(Server):
+    """A Prometheus that keeps what it scrapes in `folder`. `config`: its configuration, YAML."""
+
+    def __init__(self, folder: Path, config: str) -> None:
+        port, file = free_port(), folder / "prometheus.yml"
+        file.write_text(config, encoding="utf-8")
+        arguments = [f"--config.file={file}", f"--storage.tsdb.path={folder}/kept", f"--web.listen-address=127.0.0.1:{port}"]
+        super().__init__(PROMETHEUS, "prometheus (Debian: prometheus)", arguments, port, folder / "prometheus.log")
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+
 class Sender:
     """A device, or somebody who listens: connects, publishes and waits until the broker has it."""
 

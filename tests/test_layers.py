@@ -10,7 +10,7 @@ import pytest
 import flowwatch
 
 ROOT = Path(flowwatch.__file__).parent
-LAYERS = ("core", "documents", "log", "journal", "handling", "feed", "service", "cli")
+LAYERS = ("core", "documents", "log", "journal", "handling", "feed", "metrics", "service", "cli")
 """From the lowest to the highest; a package of a layer imports none of a higher one."""
 
 

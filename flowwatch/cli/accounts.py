@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flowwatch.service.auth.users import Users
 
 ROLES = ("viewer", "operator", "supervisor", "planner", "admin")
-SCOPES = ("readings:write", "read", "fire:write")
+SCOPES = ("readings:write", "read", "fire:write", "metrics:read")
 
 password_file = click.option(
     "--password-file",

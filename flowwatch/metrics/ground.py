@@ -28,6 +28,7 @@ from flowwatch.log.segments import offsets
 from flowwatch.log.settings import Clock, load
 from flowwatch.log.time import last_tick
 from flowwatch.metrics.board import Board
+from flowwatch.metrics.names import NONE
 from flowwatch.metrics.part import Part, fill
 from flowwatch.picture import Picture, Standing
 from flowwatch.workspace import Workspace
@@ -223,7 +224,7 @@ def _plans(board: Board, site: str, document: Document, standing: Standing) -> N
         if now in stages:
             rank = stages.index(now)
             board.put("plan_stage", rank, site=site, plan=name)
-            board.put("plan_active_stage_info", 1, site=site, plan=name, stage=now, level=plan["stages"][rank]["level"] or "")
+            board.put("plan_active_stage_info", 1, site=site, plan=name, stage=now, level=plan["stages"][rank]["level"] or NONE)
         for stage in plan["stages"]:
             for (zone, edge), bar in _bars(stage).items():
                 board.put("plan_bar_people", bar, site=site, plan=name, stage=stage["stage"], zone=zone, edge=edge)

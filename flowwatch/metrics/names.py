@@ -17,6 +17,8 @@ from typing import Final
 from flowwatch.documents.faults import near
 
 PREFIX: Final = "flowwatch_"
+NONE: Final = "none"
+"""The level or priority of what has none: Prometheus takes an empty label for one that is not there."""
 
 
 class Kind(StrEnum):
@@ -143,8 +145,8 @@ TABLE: Final[tuple[Metric, ...]] = (
             I,
             (*_PLAN, "stage", "level"),
             "",
-            'The plan\'s stage by name, with its level (I is the worst, "" is none)',
-            "方案当前阶段及其级别（I 级最重，空为无级别）",
+            "The plan's stage by name, with its level: I (the worst) to IV, or none",
+            "方案当前阶段及其级别：I（最重）至 IV，或 none（无级别）",
         ),
         (
             "plan_bar_people",
@@ -225,7 +227,7 @@ TABLE: Final[tuple[Metric, ...]] = (
             G,
             ("site", "level", "handling"),
             "",
-            'Open incidents by level ("" is none) and by how far their handling is',
+            "Open incidents by level (I to IV, or none) and by how far their handling is",
             "未结事件数，按级别与处置环节分",
         ),
         (

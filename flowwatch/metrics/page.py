@@ -24,8 +24,8 @@ TITLES: Final = {
 }
 HEAD: Final = """# Metrics
 
-What `GET /metrics` of the service tells, generated from `flowwatch/metrics/names.py`. How to fetch it: [prometheus.md](prometheus.md); how it
-looks: [grafana.md](grafana.md).
+What `GET /metrics` of the service tells, generated from `flowwatch/metrics/names.py`. It takes a token with the scope `metrics:read`
+(`flowwatch token add prometheus --scope metrics:read`).
 
 - **Where figures come from.** People, stages and gates' modes are the journal's; counters, readings and the engine's own times are what each
   engine's process says of itself once a second; handling is the book's; the rest is the service's. Nothing is measured twice.
@@ -33,7 +33,7 @@ looks: [grafana.md](grafana.md).
   know that.
 - **What is not known is absent**, never 0: a zone that nothing has anchored has a lower edge and no estimate. A part that cannot be read shows
   nothing, and `flowwatch_metrics_failed` says which.
-- **Zone `site`** is the whole of a site, site `@service` is the service itself; a level or priority of `""` is none.
+- **Zone `site`** is the whole of a site, site `@service` is the service itself; what has no level or priority has `none`.
 - Text and OpenMetrics, as the scraper accepts; a body may be a second old. `process_*` and `python_*` are those of the service's process.
 """
 

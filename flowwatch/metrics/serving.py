@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from cryptography import x509
 
@@ -21,11 +21,9 @@ from flowwatch.inputs.mqtt import MqttSource
 from flowwatch.inputs.poll import PollSource
 from flowwatch.inputs.stager import Stager
 from flowwatch.metrics.board import Board
+from flowwatch.metrics.names import NONE
 from flowwatch.metrics.part import Part
 from flowwatch.picture import Picture
-
-NOBODY: Final = ""
-"""The level of an incident that has none."""
 
 
 class Streams(Protocol):
@@ -74,8 +72,8 @@ class Serving:
             known = {incident.name: incident for incident in desk.lately(site)}
             told = [incident for incident in known.values() if incident.open]
             untold = [body for name, body in self.picture.site(site).incidents.items() if name not in known]
-            active = Counter((incident.level or NOBODY, incident.handling.value) for incident in told)
-            active.update((body["level"] or NOBODY, Handling.NEW.value) for body in untold)
+            active = Counter((incident.level or NONE, incident.handling.value) for incident in told)
+            active.update((body["level"] or NONE, Handling.NEW.value) for body in untold)
             for (level, handling), count in sorted(active.items()):
                 board.put("incidents_active", count, site=site, level=level, handling=handling)
             board.put("incidents_overdue", sum(self._is_overdue(desk, incident) for incident in told), site=site)

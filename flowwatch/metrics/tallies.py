@@ -22,11 +22,10 @@ from flowwatch.handling.load import PRIORITIES, sounds
 from flowwatch.handling.records import Alert, read
 from flowwatch.journal.database import JournalError
 from flowwatch.metrics.board import Board
+from flowwatch.metrics.names import NONE
 
 DECIDED: Final = (EntryKind.TRANSITION, EntryKind.COMMAND, EntryKind.INCIDENT)
 TOLD: Final = (EntryKind.ALERT, EntryKind.HANDLING)
-NONE: Final = ""
-"""The level or priority of what has none."""
 
 
 class Tallies:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -187,7 +190,12 @@ def test_the_file_is_replaced_once_a_second_at_most(tmp_path: Path, clock: Clock
     assert only(workspace).noted_us == first + SECOND
 
 
-@pytest.mark.parametrize("garbage", [b"", b"\x00" * 40, b"not msgpack", b"\x93\x01\x02\x03"])
+SEALED = msgspec.msgpack.encode([1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"", b"\x00" * 8, b"\x00" * 40, b"no figures at all", figures._SEAL.pack(4, xxhash.xxh3_64_intdigest(SEALED)) + SEALED]
+)
 def test_a_file_that_cannot_be_understood_says_nothing(tmp_path: Path, clock: Clock, garbage: bytes) -> None:
     workspace = Workspace(tmp_path)
     watcher(workspace).write()
@@ -195,11 +203,16 @@ def test_a_file_that_cannot_be_understood_says_nothing(tmp_path: Path, clock: Cl
     assert [found.partition for found in figures.read(workspace)] == ["p00"]
 
 
-def test_a_disk_that_refuses_holds_nothing_up(tmp_path: Path, clock: Clock) -> None:
+def test_a_disk_that_refuses_holds_nothing_up(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(tmp_path)
     one = watcher(workspace)
     one.write()
-    (tmp_path / "state" / "figures" / "p00.new").mkdir()
+
+    def refused(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("flowwatch.figures.os.pwrite", refused)
+    clock.on(9)
     one.write()
     assert only(workspace).noted_us == NOW
 
@@ -217,6 +230,22 @@ def test_of_a_log_far_behind_only_some_rows_are_looked_at(tmp_path: Path, clock:
     clock.on(figures.EVERY_S)
     one.look(block([reading(c, 0, 9) for c in range(3)]))
     assert one._lateness.newest[2] == 9 * SECOND
+
+
+@given(st.data())
+def test_a_file_that_was_half_written_says_nothing(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        watcher(workspace).write()
+        file = workspace.state / "figures" / "p00"
+        whole = file.read_bytes()
+        where = data.draw(st.integers(0, len(whole) - 1))
+        file.write_bytes(whole[:where] + bytes([whole[where] ^ data.draw(st.integers(1, 255))]) + whole[where + 1 :])
+        assert list(figures.read(workspace)) == []
+        file.write_bytes(whole[:where])
+        assert list(figures.read(workspace)) == []
+        file.write_bytes(whole + b"what was longer before")
+        assert [found.partition for found in figures.read(workspace)] == ["p00"]
 
 
 def test_before_the_first_engine_there_is_nothing(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_stages_gates_and_incidents_are_those_of_the_journal(place: Place, run: 
         found = await now(place)
         picture = place.parts.picture.site("yuyuan")
         assert of(found, "plan_stage", site="yuyuan", plan="yuyuan") == 0
-        assert of(found, "plan_active_stage_info", site="yuyuan", plan="yuyuan", stage="normal", level="") == 1
+        assert of(found, "plan_active_stage_info", site="yuyuan", plan="yuyuan", stage="normal", level="none") == 1
         for gate, body in picture.gates.items():
             assert of(found, "gate_mode_info", site="yuyuan", gate=gate, mode=body["mode"]) == 1
             assert of(found, "gate_command_revision", site="yuyuan", gate=gate) == body["revision"]

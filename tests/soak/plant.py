@@ -62,6 +62,8 @@ class Plant:
     tick_ms: int
     faults: Callable[[], Sequence[str]]
     workers: int = 1
+    more: str = ""
+    """Further lines of the deployment file."""
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     ends: list[int] = field(default_factory=list)
     """Exit codes of every `up` that ended by itself."""
@@ -102,7 +104,7 @@ class Plant:
             port = self._gate_ports.get(site)
             way = "via: mqtt, broker: main" if port is None else f'via: http, url: "http://127.0.0.1:{port}/{{kind}}/{{id}}"'
             text += f"  {site}: {{{way}}}\n"
-        (self.root / "deployment.yaml").write_text(text, encoding="utf-8")
+        (self.root / "deployment.yaml").write_text(text + self.more, encoding="utf-8")
         for site in self.sites:
             self._start_gates(site)
         self._start_up()
@@ -244,8 +246,9 @@ class Plant:
 
     def _accounts(self) -> None:
         store = open_store(self.workspace.service)
+        scopes = [Scope.READINGS_WRITE, Scope.READ, Scope.METRICS_READ]
         try:
-            self.token, _ = Tokens(store, _now_us).add("counters", [Scope.READINGS_WRITE, Scope.READ], days=1, by="soak")
+            self.token, _ = Tokens(store, _now_us).add("counters", scopes, days=1, by="soak")
             Users(store, Passwords(), _now_us).add(PERSON, PASSWORD, [Grant(Role.SUPERVISOR)])
         finally:
             store.close()

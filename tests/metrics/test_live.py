@@ -1,0 +1,170 @@
+"""A real Prometheus beside a running installation: what it holds is what the journal and the book say, and every panel has something to show."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from flowwatch.core.entries import EntryKind
+from flowwatch.handling.ward import Ward
+from flowwatch.journal import Journal
+from flowwatch.metrics.names import NONE
+from tests.metrics.evening import SILENT, Evening, evening
+
+pytestmark = pytest.mark.slow
+MOMENTS: Final = 10
+BEFORE_S, AFTER_S = 3.0, 0.5
+"""Around a moment nothing may have changed: a body is a second old at most, a scrape is a second from the next, and a tick half a second."""
+Labels = tuple[tuple[str, str], ...]
+State = Mapping[Labels, float]
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
+    with evening(tmp_path_factory.mktemp("evening")) as made:
+        yield made
+
+
+class Course:
+    """A state that changes at known moments, seconds since the epoch."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._states: list[State] = []
+
+    def add(self, at: float, state: State) -> None:
+        self._times.append(at)
+        self._states.append(dict(state))
+
+    def at(self, moment: float) -> State:
+        place = bisect_right(self._times, moment)
+        return self._states[place - 1] if place else {}
+
+    def still(self, moment: float) -> bool:
+        return self.at(moment - BEFORE_S) == self.at(moment + AFTER_S)
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+
+def key(**labels: str) -> Labels:
+    return tuple(sorted(labels.items()))
+
+
+def folded(lived: Evening, kind: EntryKind, take: Callable[[dict[Labels, float], dict[str, Any]], None]) -> Course:
+    """The course of what entries of a kind say."""
+    course, state = Course(), dict[Labels, float]()
+    for entry in sorted(lived.decided(kind), key=lambda entry: (entry.at, entry.chain, entry.seq)):
+        take(state, msgspec.json.decode(entry.body))
+        course.add(entry.at / 1e6, state)
+    return course
+
+
+def stages(state: dict[Labels, float], body: dict[str, Any]) -> None:
+    state[key(site=body["site"], plan=body["plan"])] = ["calm", "swapped", "empty"].index(body["to"])
+
+
+def revisions(state: dict[Labels, float], body: dict[str, Any]) -> None:
+    state[key(site=body["site"], gate=body["gate"])] = body["revision"]
+
+
+def raised(state: dict[Labels, float], body: dict[str, Any]) -> None:
+    if body["state"] == "raised":
+        name = key(site=body["site"], what=body["what"])
+        state[name] = state.get(name, 0) + 1
+
+
+def people(lived: Evening) -> Course:
+    course, state = Course(), dict[Labels, float]()
+    with Journal.open(lived.workspace.journal, create=False) as journal:
+        for estimate in journal.estimates():
+            for zone, found in msgspec.json.decode(estimate.body)["zones"].items():
+                for bound, name in (("lower", "lower_m"), ("estimate", "inside_m"), ("upper", "upper_m")):
+                    if found["known"] or bound == "lower":
+                        state[key(site=estimate.site, zone=zone, bound=bound)] = found[name] / 1000
+            course.add(estimate.at / 1e6, state)
+    return course
+
+
+def active(lived: Evening) -> Course:
+    """Open incidents by level and handling, as the book tells them."""
+    course, wards = Course(), dict[str, Ward]()
+    entries = [entry for chain in lived.handled().values() for entry in chain]
+    for entry in sorted(entries, key=lambda entry: (entry.at, entry.chain, entry.seq)):
+        wards.setdefault(entry.chain, Ward(site=entry.chain)).take(entry)
+        count: Counter[Labels] = Counter()
+        for ward in wards.values():
+            count.update(key(site=ward.site, level=i.level or NONE, handling=i.handling.value) for i in ward.incidents.values() if i.open)
+        course.add(entry.at / 1e6, count)
+    return course
+
+
+COURSES: Final[dict[str, Callable[[Evening], Course]]] = {
+    "flowwatch_zone_occupancy_people": people,
+    "flowwatch_plan_stage": lambda lived: folded(lived, EntryKind.TRANSITION, stages),
+    "flowwatch_gate_command_revision": lambda lived: folded(lived, EntryKind.COMMAND, revisions),
+    "flowwatch_incidents_total": lambda lived: folded(lived, EntryKind.INCIDENT, raised),
+    "flowwatch_incidents_active": active,
+}
+
+
+def held(lived: Evening, name: str, at: float) -> State:
+    """What Prometheus holds of a metric at a moment, without zeros of what has not happened yet."""
+    found = {
+        tuple(sorted((k, v) for k, v in one["metric"].items() if k not in ("__name__", "job", "instance"))): float(one["value"][1])
+        for one in lived.ask(name, at)
+    }
+    return {labels: value for labels, value in found.items() if value or name != "flowwatch_incidents_total"}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_at_random_moments_prometheus_holds_what_the_records_say(lived: Evening, name: str) -> None:
+    course, seed = COURSES[name](lived), random.randrange(2**32)
+    print("seed", seed)
+    dice, compared = random.Random(seed), 0
+    assert len(course) > 3
+    for _ in range(10_000):
+        moment = dice.uniform(lived.began + 15, lived.ended - 1)
+        if course.still(moment):
+            assert held(lived, name, moment) == course.at(moment), moment - lived.began
+            compared += 1
+        if compared == MOMENTS:
+            return
+    pytest.fail(f"only {compared} moments at which nothing changed")
+
+
+def test_the_evening_was_as_it_was_meant(lived: Evening) -> None:
+    assert lived.faults == []
+    reached = {(body["site"], body["to"]) for e in lived.decided(EntryKind.TRANSITION) if (body := msgspec.json.decode(e.body))}
+    assert {("quay-0", "swapped"), ("quay-0", "empty")} <= reached
+    what = {(body["what"], body["subject"]) for e in lived.decided(EntryKind.INCIDENT) if (body := msgspec.json.decode(e.body))}
+    assert ("counter_silent", SILENT.partition("/")[2]) in what
+    assert "gate_lost" in {kind for kind, _ in what}
+
+
+def test_a_lost_counter_and_lost_gates_are_seen(lived: Evening) -> None:
+    site, _, counter = SILENT.partition("/")
+    (silent,) = lived.ask(f'flowwatch_counter_silent{{site="{site}",counter="{counter}"}}', lived.ended)
+    assert silent["value"][1] == "1"
+    up = {one["metric"]["gate"]: one["value"][1] for one in lived.ask('flowwatch_gate_up{site="quay-0"}', lived.ended)}
+    assert len(up) == 8
+    assert set(up.values()) == {"0"}
+    assert {one["value"][1] for one in lived.ask('flowwatch_gate_up{site="quay-1"}', lived.ended)} == {"1"}
+
+
+def test_no_scrape_failed_and_no_part_of_it(lived: Evening) -> None:
+    (up,) = lived.ask(f"min_over_time(up[{round(lived.ended - lived.began - 5)}s])", lived.ended)
+    assert up["value"][1] == "1"
+    assert lived.ask_all("flowwatch_metrics_failed == 1") == []
+
+
+def test_people_through_gates_are_those_that_were_sent(lived: Evening) -> None:
+    (came,) = lived.ask('sum(flowwatch_gate_flow_people_total{site="quay-0",direction="in"})', lived.ended)
+    (left,) = lived.ask('sum(flowwatch_gate_flow_people_total{site="quay-0",direction="out"})', lived.ended)
+    assert float(came["value"][1]) - float(left["value"][1]) == 1800
