@@ -17,6 +17,8 @@ PATH: Final = "/runbooks"
 """Where the service shows them."""
 INDEX: Final = "index"
 """The page that leads to the others and says what they have in common."""
+OPERATIONS: Final = ("certificate", "engine_stands", "readings_refused", "service_trouble", "storage")
+"""Pages for what is wrong with flowwatch itself and is no incident: alerts by its figures lead there (`config/prometheus`)."""
 _LINK: Final = re.compile(r"\[([^\]]+)\]\(([a-z_]+)\.md\)")
 
 
@@ -36,7 +38,7 @@ def folder(lang: Language) -> Path:
 
 @cache
 def kinds() -> tuple[str, ...]:
-    """The kinds of incidents that have a page, sorted."""
+    """The kinds of incidents that have a page, and `OPERATIONS`, sorted."""
     return tuple(sorted(file.stem for file in folder("en").glob("*.md") if file.stem != INDEX))
 
 

@@ -21,7 +21,8 @@ from flowwatch.service.leaf import LANGUAGES
 from flowwatch.service.routes import NEEDS
 from flowwatch.words import Language
 
-KINDS: Final = sorted({*What, *Own})
+INCIDENTS: Final = sorted({*What, *Own})
+KINDS: Final = sorted({*INCIDENTS, *runbooks.OPERATIONS})
 HEADINGS: Final[dict[Language, list[str]]] = {
     "zh": ["含义", "系统已自动处理", "处置步骤", "查看与操作", "结束条件", "严禁", "升级上报"],
     "en": [
@@ -95,7 +96,7 @@ def test_the_first_step_is_the_operators_within_a_minute_and_there_are_seven_at_
     assert found[0].startswith(FIRST[lang][0])
 
 
-@pages
+@pytest.mark.parametrize("kind", INCIDENTS)
 @languages
 def test_only_what_somebody_must_answer_is_to_be_acknowledged_first(kind: str, lang: Language) -> None:
     begins, acknowledges = FIRST[lang]
