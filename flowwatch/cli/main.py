@@ -24,6 +24,7 @@ from flowwatch.cli import (
     diagnosis,
     explaining,
     feeding,
+    grafana,
     handing,
     ingesting,
     journals,
@@ -70,7 +71,7 @@ class Root(click.RichGroup):
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.command_panel("Try it", commands=["demo"])
-@click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate", "feed"])
+@click.command_panel("Run it", commands=["up", "run", "serve", "ingest", "adapters", "operate", "feed", "grafana"])
 @click.command_panel("Say who may", commands=["user", "token"])
 @click.command_panel("Ask it", commands=["explain", "report", "runbook", "alarms", "handover", "journal", "refused", "log"])
 @click.command_panel("Write a plan", commands=["check", "test", "plan", "diagram", "backtest"])
@@ -125,6 +126,7 @@ for command in (
     logs.log,
     operating.operate,
     feeding.feed,
+    grafana.grafana,
     checking.check,
     testing.test,
     planning.plan,

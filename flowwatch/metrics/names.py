@@ -172,8 +172,8 @@ TABLE: Final[tuple[Metric, ...]] = (
             I,
             (*_GATE, "mode"),
             "",
-            "What the newest command asks of the gate: in, out, both or closed",
-            "最新指令要求的闸机模式：只进、只出、双向或关闭",
+            "What the newest command asks of the gate: in, out, both, closed, metered or wave",
+            "最新指令要求的闸机模式：只进、只出、双向、关闭、限流或分波放行",
         ),
         (
             "gate_commands",

@@ -25,7 +25,7 @@ TITLES: Final = {
 HEAD: Final = """# Metrics
 
 What `GET /metrics` of the service tells, generated from `flowwatch/metrics/names.py`. How to fetch it, and what to be called for:
-[prometheus.md](prometheus.md).
+[prometheus.md](prometheus.md); how it looks: [grafana.md](grafana.md).
 
 - **Where figures come from.** People, stages and gates' modes are the journal's; counters, readings and the engine's own times are what each
   engine's process says of itself once a second; handling is the book's; the rest is the service's. Nothing is measured twice.

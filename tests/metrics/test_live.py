@@ -12,15 +12,18 @@ import msgspec
 import pytest
 
 from flowwatch.core.entries import EntryKind
+from flowwatch.grafana.dashboards import expressions
 from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal
 from flowwatch.metrics.names import NONE
+from flowwatch.words import Language
 from tests.metrics.evening import SILENT, Evening, evening
 
 pytestmark = pytest.mark.slow
 MOMENTS: Final = 10
 BEFORE_S, AFTER_S = 3.0, 0.5
 """Around a moment nothing may have changed: a body is a second old at most, a scrape is a second from the next, and a tick half a second."""
+VALUES: Final = {"job": ".+", "instance": ".+", "site": "quay-.*", "area": ".+", "zone": "site", "gate": ".+", "__rate_interval": "10s"}
 Labels = tuple[tuple[str, str], ...]
 State = Mapping[Labels, float]
 
@@ -168,3 +171,9 @@ def test_people_through_gates_are_those_that_were_sent(lived: Evening) -> None:
     (came,) = lived.ask('sum(flowwatch_gate_flow_people_total{site="quay-0",direction="in"})', lived.ended)
     (left,) = lived.ask('sum(flowwatch_gate_flow_people_total{site="quay-0",direction="out"})', lived.ended)
     assert float(came["value"][1]) - float(left["value"][1]) == 1800
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_expression_of_every_panel_has_something_to_show(lived: Evening, lang: Language) -> None:
+    nothing = [(one.dashboard, one.panel, one.ref) for one in expressions(lang, VALUES) if not lived.ask_all(one.expr)]
+    assert nothing == []

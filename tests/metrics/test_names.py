@@ -18,7 +18,7 @@ OF_THE_PACKAGE = {
     "flowwatch_up",
     "flowwatch_url",
 }
-"""What begins alike and is no metric: a package, a cookie, a label, variables of the environment and of a shell; recording rules, which have colons."""
+"""What begins alike and is no metric: a package, a cookie, a label, variables of the environment and of a shell."""
 
 
 def test_every_name_is_there_once() -> None:
