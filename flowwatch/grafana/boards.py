@@ -17,7 +17,7 @@ _MODES: Final = {
     "both": Both("both ways", "双向"),
     "closed": Both("closed", "关闭"),
     "metered": Both("metered", "限流"),
-    "wave": Both("waves", "分波放行"),
+    "wave": Both("waves", "分批放行"),
 }
 _MODE_COLOURS: Final = {"in": "#ffe066", "out": "#fb8500", "both": "#3b82f6", "closed": "#b00020", "metered": "#7b61a8", "wave": "#4aa3a2"}
 _FULL: Final = ((None, GOOD), (0.8, "#ffe066"), (1.0, BAD))
@@ -69,7 +69,7 @@ COMMAND: Final = Board(
     Both("flowwatch 1 · Command", "flowwatch 1 · 指挥"),
     Both(
         "One site, now: how many people, which stage, what the gates do, what is open",
-        "一个景区的此刻：多少人、哪个阶段、闸机如何、哪些事件未结",
+        "一个景区的此刻：多少人、哪个阶段、通道口如何、哪些事件未结",
     ),
     (
         Row(
@@ -92,7 +92,7 @@ COMMAND: Final = Board(
                 ),
                 Panel(
                     Both("Share of capacity", "承载率"),
-                    Both("The upper edge of the band against what the site may hold", "区间上限与核定承载量之比"),
+                    Both("The upper edge of the band against what the site may hold", "区间上限与瞬时承载量之比"),
                     Shape.STAT,
                     SHARE,
                     (Query(_share(**_WHOLE), same("{{site}}")),),
@@ -133,7 +133,7 @@ COMMAND: Final = Board(
                     Both("People and bars: $zone", "人数与阈值：$zone"),
                     Both(
                         "The band of the chosen zone, and the bars at which the plan's stages are entered",
-                        "所选区域的人数区间，以及方案各阶段的进入线",
+                        "所选区域的人数区间，以及方案各阶段的启动阈值",
                     ),
                     Shape.TIME,
                     PEOPLE,
@@ -150,7 +150,7 @@ COMMAND: Final = Board(
                 ),
                 Panel(
                     Both("How full the zones are", "各区域承载率"),
-                    Both("The upper edge of the band against what each zone may hold", "各区域区间上限与核定承载量之比"),
+                    Both("The upper edge of the band against what each zone may hold", "各区域区间上限与瞬时承载量之比"),
                     Shape.BARS,
                     SHARE,
                     (Query(_share(), same("{{zone}}")),),
@@ -169,7 +169,7 @@ COMMAND: Final = Board(
                     least=0,
                 ),
                 Panel(
-                    Both("Modes of the gates", "闸机模式"),
+                    Both("Modes of the gates", "通道口模式"),
                     _about("gate_mode_info"),
                     Shape.STATES,
                     COUNT,
@@ -238,8 +238,8 @@ COMMAND: Final = Board(
 
 GATES: Final = Board(
     "gates",
-    Both("flowwatch 2 · Gates and flow", "flowwatch 2 · 闸机与客流"),
-    Both("Who comes and goes, what gates are told, and whether they obey", "进出客流、下达的指令与闸机执行情况"),
+    Both("flowwatch 2 · Gates and flow", "flowwatch 2 · 通道口与客流"),
+    Both("Who comes and goes, what gates are told, and whether they obey", "进出客流、下达的指令与通道口执行情况"),
     (
         Row(
             Both("Flow", "客流"),
@@ -299,7 +299,7 @@ GATES: Final = Board(
                     least=0,
                 ),
                 Panel(
-                    Both("Answers of gates", "闸机应答"),
+                    Both("Answers of gates", "通道口应答"),
                     _about("gate_deliveries_total"),
                     Shape.TIME,
                     COUNT,
@@ -326,7 +326,7 @@ GATES: Final = Board(
                     least=0,
                 ),
                 Panel(
-                    Both("Gates that are there", "闸机在线"),
+                    Both("Gates that are there", "通道口在线"),
                     _about("gate_up"),
                     Shape.STATES,
                     COUNT,
@@ -334,7 +334,7 @@ GATES: Final = Board(
                     values=_UP,
                 ),
                 Panel(
-                    Both("Gates that are as they were told", "闸机按指令执行"),
+                    Both("Gates that are as they were told", "通道口按指令执行"),
                     _about("gate_obeys"),
                     Shape.STATES,
                     COUNT,
@@ -351,7 +351,7 @@ PLAN: Final = Board(
     "plan",
     Both("flowwatch 3 · Plan and incidents", "flowwatch 3 · 方案与事件"),
     Both(
-        "Stages over time, what came up, how far people are with it, and how heavy the alarms are", "阶段变化、事件发生与处置进度、告警负荷"
+        "Stages over time, what came up, how far people are with it, and how heavy the alarms are", "阶段变化、事件发生与处置进度、预警负荷"
     ),
     (
         Row(
@@ -439,7 +439,7 @@ PLAN: Final = Board(
             ),
         ),
         Row(
-            Both("Alarm load, last 24 hours", "近 24 小时告警负荷"),
+            Both("Alarm load, last 24 hours", "近 24 小时预警负荷"),
             (
                 Panel(
                     Both("An operator and hour", "每人每小时"),
@@ -464,7 +464,7 @@ PLAN: Final = Board(
                     decimals=0,
                 ),
                 Panel(
-                    Both("Time in flood", "泛滥占比"),
+                    Both("Time in flood", "密集占比"),
                     _about("alarms_flood_ratio"),
                     Shape.STAT,
                     SHARE,
@@ -475,7 +475,7 @@ PLAN: Final = Board(
                     decimals=1,
                 ),
                 Panel(
-                    Both("Chattering", "反复抖动"),
+                    Both("Chattering", "反复跳变"),
                     _about("alarms_chattering"),
                     Shape.STAT,
                     COUNT,
@@ -485,7 +485,7 @@ PLAN: Final = Board(
                     steps=_NONE_IS_RIGHT,
                 ),
                 Panel(
-                    Both("Stale", "久未处理"),
+                    Both("Stale", "长期未签收"),
                     _about("alarms_stale"),
                     Shape.STAT,
                     COUNT,
@@ -495,7 +495,7 @@ PLAN: Final = Board(
                     steps=((None, GOOD), (5, BAD)),
                 ),
                 Panel(
-                    Both("Reds hidden", "被遮蔽的红色告警"),
+                    Both("Reds hidden", "被遮蔽的红色预警"),
                     _about("alarms_red_hidden"),
                     Shape.STAT,
                     COUNT,
@@ -505,7 +505,7 @@ PLAN: Final = Board(
                     steps=_NONE_IS_RIGHT,
                 ),
                 Panel(
-                    Both("Alerts that sounded, by priority", "有声告警（按优先级）"),
+                    Both("Alerts that sounded, by priority", "有声预警（按紧急程度）"),
                     _about("alarms_total"),
                     Shape.TIME,
                     COUNT,
@@ -514,7 +514,7 @@ PLAN: Final = Board(
                     least=0,
                 ),
                 Panel(
-                    Both("From the alert to its answer", "从告警到签收"),
+                    Both("From the alert to its answer", "从预警到签收"),
                     _about("alarms_acknowledge_seconds"),
                     Shape.TIME,
                     SECONDS,
@@ -682,7 +682,7 @@ ITSELF: Final = Board(
                     values=_UP,
                 ),
                 Panel(
-                    Both("Desk", "告警处置台"),
+                    Both("Desk", "值班台"),
                     _about("desk_up"),
                     Shape.STAT,
                     COUNT,
@@ -791,7 +791,7 @@ ITSELF: Final = Board(
                 ),
                 Panel(
                     Both("Since the last tick", "距最后一拍"),
-                    Both("It stands still when nobody writes the log", "持续增大说明无人写入记录流"),
+                    Both("It stands still when nobody writes the log", "持续增大说明无人写入日志"),
                     Shape.TIME,
                     SECONDS,
                     (Query(f"time() - {of('log_tick_timestamp_seconds')}", same("{{instance}}")),),
@@ -812,11 +812,11 @@ ITSELF: Final = Board(
             (
                 Panel(
                     Both("On the disk", "磁盘占用"),
-                    Both("What log, inbox, journal and book of handling take", "记录流、收件箱、日志簿与处置簿占用的空间"),
+                    Both("What log, inbox, journal and book of handling take", "日志、收件箱、决策记录与处置记录占用的空间"),
                     Shape.TIME,
                     BYTES,
                     (
-                        Query(of("log_bytes"), Both("log", "记录流")),
+                        Query(of("log_bytes"), Both("log", "日志")),
                         Query(of("inbox_bytes"), Both("inbox", "收件箱")),
                         Query(of("journal_bytes"), same("{{book}}")),
                     ),
@@ -992,7 +992,7 @@ DISTRICT: Final = Board(
                 ),
                 Panel(
                     Both("How full", "承载率"),
-                    Both("The upper edge of the band against what each site may hold", "各景区区间上限与核定承载量之比"),
+                    Both("The upper edge of the band against what each site may hold", "各景区区间上限与瞬时承载量之比"),
                     Shape.TIME,
                     SHARE,
                     (Query(_share(**_WHOLE), same("{{site}}")),),
