@@ -21,19 +21,30 @@ MARKS: Final = {"fine": ("ok", "green"), "note": ("..", "yellow"), "trouble": ("
 @options.documents
 @options.as_json
 @options.lang
-def doctor(workspace: Workspace, documents: Path | None, as_json: bool, lang: options.Language) -> None:
+@click.option("--url", metavar="URL", help="Ask a running service for its figures instead, such as http://127.0.0.1:8470.")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --url: the file with a token of the scope metrics:read [default: the variable FLOWWATCH_TOKEN].",
+)
+def doctor(
+    workspace: Workspace, documents: Path | None, as_json: bool, lang: options.Language, url: str | None, token_file: Path | None
+) -> None:
     """Look a working folder over, from disk to clock, and say in plain words what is wrong and what to do. Changes nothing.
 
-    Exit code 1 when somebody must do something.
+    With --url it says the same of a running service, by its figures. Exit code 1 when somebody must do something.
     """
     import time
 
     from flowwatch.cli.findings import Grade
     from flowwatch.cli.health import Patient, examine
+    from flowwatch.cli.remote import figures_of
 
     troubled = False
-    with progress("reading the log", len(list(workspace.log.glob("*/*.seg"))), "files") as advance:
-        for finding in examine(Patient(workspace, documents, time.time_ns() // 1000, advance)):
+    now_us = time.time_ns() // 1000
+    with progress("reading the log", 0 if url else len(list(workspace.log.glob("*/*.seg"))), "files") as advance:
+        found = examine(Patient(workspace, documents, now_us, advance)) if url is None else figures_of(url, token_file, now_us)
+        for finding in found:
             troubled |= finding.grade is Grade.TROUBLE
             if as_json:
                 told = {"finding": finding.key, "grade": finding.grade, "what": finding.what(lang), "do": finding.do(lang)}

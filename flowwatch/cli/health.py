@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from flowwatch import checkpoints, texts
-from flowwatch.cli.findings import Finding
+from flowwatch.cli.findings import Finding, Value
 from flowwatch.cli.holders import holder
 from flowwatch.core.chains import Chains
 from flowwatch.core.entries import EntryKind
 from flowwatch.core.incidents import Incidents, What
-from flowwatch.core.readings import ABSENT, SECOND
+from flowwatch.core.readings import ABSENT, SECOND, Reason
 from flowwatch.core.state import StateError
 from flowwatch.documents import DocumentErrors, find, load, shipped
 from flowwatch.evidence import Evidence
@@ -33,6 +33,8 @@ from flowwatch.log.inbox import staged_files
 from flowwatch.log.segments import offsets
 from flowwatch.log.settings import inbox_folder
 from flowwatch.log.time import log_time
+from flowwatch.metrics.ground import Ground
+from flowwatch.metrics.judged import Wrong, judge
 from flowwatch.titles import Language, Names
 from flowwatch.workspace import Workspace
 
@@ -45,6 +47,8 @@ AHEAD_US: Final = 5 * SECOND
 TOLD: Final = (What.COUNTER_SILENT, What.NEGATIVE_OCCUPANCY, What.OCCUPANCY_UNKNOWN, What.RECOUNT_NEEDED)
 """The incidents that speak of flowwatch's own eyes rather than of the crowd."""
 EXAMPLES: Final = 5
+OF_ENGINE: Final = ("lags", "snapshot_old", "slow", "refused", "clock_ahead", "clock_behind")
+"""What the figures of a folder say that no other check does."""
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 
 
@@ -224,7 +228,9 @@ def open_incidents(patient: Patient) -> dict[tuple[str, str, str], str]:
             for (site, what, subject), i in Incidents.from_state(state["scribe"]["incidents"]).open.items()
         }
     if patient.workspace.journal.is_file():
-        since = min((int(state["tick"]) + 1 for state in patient.states), default=None)
+        every = len(patient.states) == sum(bool(offsets(patient.workspace.log / name, ".seg")) for name in patient.settings.folders)
+        # of a partition that has no checkpoint yet, all that the journal says is news
+        since = min((int(state["tick"]) + 1 for state in patient.states), default=None) if every else None
         with closing(Journal.open(patient.workspace.journal, create=False)) as opened:
             for entry in opened.entries(kind=EntryKind.INCIDENT, since=since):
                 body = json.loads(entry.body)
@@ -236,7 +242,40 @@ def open_incidents(patient: Patient) -> dict[tuple[str, str, str], str]:
     return found
 
 
-CHECKS: Final = (folder, locks, segments, inbox, states, journal, documents, clock, incidents)
+def figures(patient: Patient) -> Iterator[Finding]:
+    """What the engine says of itself, where it runs: how far behind, how slow, what it refuses, whose clock is wrong."""
+    if patient.runner is None:
+        return
+    ground = Ground(patient.workspace)
+    try:
+        wrong = judge(ground.samples(), patient.now / SECOND)
+    finally:
+        ground.close()
+    yield from (told(one) for one in wrong if one.name in OF_ENGINE)
+
+
+def told(wrong: Wrong) -> Finding:
+    """What is wrong by the figures, as a finding: numbers rounded, names cut off after `EXAMPLES`."""
+    values: dict[str, Value] = {}
+    for key, value in wrong.values.items():
+        if key == "reasons" and isinstance(value, list):
+            texts_ = [texts.REASONS[Reason[reason.upper()]] for reason in value]
+            values[key] = {"zh": "、".join(text["zh"] for text in texts_), "en": ", ".join(text["en"] for text in texts_)}
+        elif isinstance(value, list):
+            more = len(value) - EXAMPLES
+            shown = value[:EXAMPLES]
+            zh = "、".join(shown) + (f"，另有 {more} 个" if more > 0 else "")
+            values["names"] = {"zh": zh, "en": ", ".join(shown) + (f" and {more} more" if more > 0 else "")}
+        elif key == "share" and not isinstance(value, str):
+            values[key] = f"{value:.0%}"
+        elif key == "bytes" and not isinstance(value, str):
+            values["free"] = f"{value / 1e9:,.1f} GB"
+        else:
+            values[key] = value if isinstance(value, str) else f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
+    return Finding("disk_full" if wrong.name == "disk" else wrong.name, **values)
+
+
+CHECKS: Final = (folder, locks, segments, inbox, states, journal, documents, clock, figures, incidents)
 
 
 def examine(patient: Patient) -> Iterator[Finding]:

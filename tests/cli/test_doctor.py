@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import string
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from flowwatch import checkpoints
 from flowwatch.cli.exits import Exit
 from flowwatch.cli.findings import SAYINGS, Grade
-from flowwatch.cli.health import Patient, examine
+from flowwatch.cli.health import Patient, examine, open_incidents
 from flowwatch.core.engine import Engine
 from flowwatch.core.readings import Reason
 from flowwatch.core.state import pack
@@ -24,6 +25,7 @@ from flowwatch.log import Inbox, Reader, Writer, blocks, create
 from flowwatch.workspace import Workspace
 from tests.cli.conftest import Invoke, objects
 from tests.journal.story import SECOND, site
+from tests.service.place import make
 
 Find = Callable[..., dict[str, str]]
 
@@ -175,3 +177,13 @@ def test_the_doctor_changes_nothing(find: Find, told: Path) -> None:
     before = contents()
     find(told)
     assert contents() == before
+
+
+def test_an_incident_of_a_partition_without_a_checkpoint_is_found_beside_one_that_has_some(find: Find, tmp_path: Path) -> None:
+    with ExitStack() as owned:
+        place = make(tmp_path, owned, attended=False)
+        place.live.drain(40)
+        partition, engine = next((name, one) for name, one in place.live.engines.items() if "bund" in one.documents)
+        checkpoints.save(tmp_path / "log" / partition, place.live.read[partition], pack(engine.to_state()))
+        open_ = open_incidents(Patient(Workspace(tmp_path), None, 0, lambda _: None))
+    assert {site for site, _, _ in open_} == {"yuyuan", "bund"}

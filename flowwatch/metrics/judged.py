@@ -1,0 +1,191 @@
+"""What the figures say is wrong: the thresholds of the alert rules (`config/prometheus`), on one look instead of over a time.
+
+Pure: samples in, what is wrong out, with the figures that show it. Who tells people of it has the words.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client.samples import Sample
+
+from flowwatch.metrics.names import PREFIX
+
+LAG_S: Final = 5.0
+"""A decision is due within a second of its tick."""
+SNAPSHOT_S: Final = 600.0
+"""Checkpoints are written every 30 s."""
+SLOW_S: Final = 0.2
+"""Four times the 0.05 s that a decision may take beyond its tick."""
+SLOW_FROM: Final = 1_000
+"""Of fewer ticks the first few, at which documents are compiled, would be the one in a hundred."""
+REFUSED_SHARE: Final = 0.05
+"""Repeats after a break are a few per cent for a few minutes."""
+REFUSED_FROM: Final = 200
+"""A share of fewer readings says nothing."""
+AHEAD_S: Final = 10.0
+"""At 60 s ahead a counter's readings are refused."""
+BEHIND_S: Final = 60.0
+"""The usual lateness that a document grants."""
+SILENT_SHARE: Final = 0.1
+"""One counter in ten of a site."""
+INBOX_FILES: Final = 1_000
+"""The engine takes all that is there at every tick."""
+FREE_BYTES: Final = 1 << 30
+"""A few hours of a busy city's log."""
+CERTIFICATE_S: Final = 30 * 86_400.0
+"""A month: time to ask for another."""
+DESK_ENTRIES: Final = 100
+"""500 are told in some 50 ms."""
+WAITING: Final = 1_000
+"""A flood comes to some hundreds."""
+
+Value = float | str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing that is wrong: its name, and the figures that show it."""
+
+    name: str
+    values: Mapping[str, Value]
+
+
+class Figures:
+    """Samples by name, the prefix left out."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._of: dict[str, list[Sample]] = defaultdict(list)
+        for sample in samples:
+            self._of[sample.name.removeprefix(PREFIX)].append(sample)
+
+    def of(self, name: str, **labels: str) -> list[Sample]:
+        """The samples of a name that have these labels, by their labels."""
+        found = [one for one in self._of.get(name, ()) if labels.items() <= one.labels.items()]
+        return sorted(found, key=lambda one: sorted(one.labels.items()))
+
+    def total(self, name: str, **labels: str) -> float:
+        """Their sum."""
+        return sum(one.value for one in self.of(name, **labels))
+
+    def at_most(self, name: str, share: float, least: int) -> float | None:
+        """The edge of a histogram at or below which this share of it lies, infinity beyond its last; None of one with fewer than `least`."""
+        edges = sorted((float(one.labels["le"]), one.value) for one in self.of(f"{name}_bucket"))
+        if not edges or edges[-1][1] < least:
+            return None
+        return next(edge for edge, count in edges if count >= share * edges[-1][1])
+
+
+Rule = Callable[[Figures, float], Iterator[Wrong]]
+
+
+def judge(samples: Iterable[Sample], now_s: float) -> list[Wrong]:
+    """Everything that is wrong by these samples at `now_s`, seconds since the epoch."""
+    figures = Figures(samples)
+    return [wrong for rule in RULES for wrong in rule(figures, now_s)]
+
+
+def _engine(figures: Figures, now_s: float) -> Iterator[Wrong]:
+    del now_s
+    if any(not one.value for one in figures.of("engine_up")):
+        yield Wrong("engine_down", {})
+    lags = [one for one in figures.of("log_lag_seconds") if one.value > LAG_S]
+    if lags:
+        worst = max(lags, key=lambda one: one.value)
+        partition = worst.labels["partition"]
+        rows = figures.total("log_lag_rows", partition=partition)
+        yield Wrong("lags", {"partition": partition, "seconds": worst.value, "rows": rows})
+    old = [one for one in figures.of("snapshot_age_seconds") if one.value > SNAPSHOT_S]
+    if old:
+        worst = max(old, key=lambda one: one.value)
+        yield Wrong("snapshot_old", {"partition": worst.labels["partition"], "seconds": worst.value})
+    slow = figures.at_most("decide_seconds", 0.99, SLOW_FROM)
+    if slow is not None and slow > SLOW_S:
+        yield Wrong("slow", {"seconds": slow})
+
+
+def _refused(figures: Figures, now_s: float) -> Iterator[Wrong]:
+    del now_s
+    refused, every = figures.total("readings_total", outcome="refused"), figures.total("readings_total")
+    if every >= REFUSED_FROM and refused / every > REFUSED_SHARE:
+        reasons: dict[str, float] = defaultdict(float)
+        for one in figures.of("readings_refused_total"):
+            reasons[one.labels["reason"]] += one.value
+        worst = sorted((reason for reason, count in reasons.items() if count), key=lambda reason: (-reasons[reason], reason))
+        yield Wrong("refused", {"share": refused / every, "reasons": worst[:3]})
+
+
+def _counters(figures: Figures, now_s: float) -> Iterator[Wrong]:
+    del now_s
+    skews = {_name(one): one.value for one in figures.of("counter_skew_seconds")}
+    for name, chosen in (
+        ("clock_ahead", {counter: -skew for counter, skew in skews.items() if skew < -AHEAD_S}),
+        ("clock_behind", {counter: skew for counter, skew in skews.items() if skew > BEHIND_S}),
+    ):
+        if chosen:
+            yield Wrong(name, {"counters": sorted(chosen), "seconds": max(chosen.values())})
+    silent: dict[str, list[float]] = defaultdict(list)
+    for one in figures.of("counter_silent"):
+        silent[one.labels["site"]].append(one.value)
+    for site, values in sorted(silent.items()):
+        if sum(values) / len(values) > SILENT_SHARE:
+            yield Wrong("silent", {"site": site, "count": sum(values), "of": float(len(values))})
+
+
+def _gates(figures: Figures, now_s: float) -> Iterator[Wrong]:
+    del now_s
+    lost = [_name(one, "gate") for one in figures.of("gate_up") if not one.value]
+    if lost:
+        yield Wrong("gates_lost", {"gates": lost})
+    there = {_name(one, "gate") for one in figures.of("gate_up") if one.value}
+    wrong = [name for one in figures.of("gate_obeys") if not one.value and (name := _name(one, "gate")) in there]
+    if wrong:
+        yield Wrong("gates_disobey", {"gates": wrong})
+
+
+def _service(figures: Figures, now_s: float) -> Iterator[Wrong]:
+    for name in ("desk", "dispatcher"):
+        if any(not one.value for one in figures.of(f"{name}_up")):
+            yield Wrong(f"{name}_down", {})
+    for name, label in (("broker", "broker"), ("input", "input")):
+        down = [one.labels[label] for one in figures.of(f"{name}_up") if not one.value]
+        if down:
+            yield Wrong(f"{name}_down", {"names": down})
+    untold = figures.total("desk_lag_entries")
+    if untold > DESK_ENTRIES:
+        yield Wrong("desk_lags", {"count": untold})
+    waiting = figures.total("webhook_outbox_messages", state="waiting")
+    if waiting > WAITING:
+        yield Wrong("webhooks_wait", {"count": waiting})
+    ends = [one for one in figures.of("certificate_expiry_timestamp_seconds") if one.value - now_s < CERTIFICATE_S]
+    for one in ends:
+        yield Wrong("certificate_ends", {"certificate": one.labels["certificate"], "days": (one.value - now_s) / 86_400})
+    hidden = figures.total("alarms_red_hidden")
+    if hidden:
+        yield Wrong("reds_hidden", {"count": hidden})
+
+
+def _storage(figures: Figures, now_s: float) -> Iterator[Wrong]:
+    del now_s
+    frozen = figures.total("journal_frozen")
+    if frozen:
+        yield Wrong("frozen", {"count": frozen})
+    for one in figures.of("disk_free_bytes"):
+        if one.value < FREE_BYTES:
+            yield Wrong("disk", {"bytes": one.value})
+    files = figures.total("inbox_files")
+    if files > INBOX_FILES:
+        yield Wrong("inbox", {"count": files})
+    failed = [one.labels["part"] for one in figures.of("metrics_failed") if one.value]
+    if failed:
+        yield Wrong("part_failed", {"parts": failed})
+
+
+def _name(one: Sample, label: str = "counter") -> str:
+    return f"{one.labels['site']}/{one.labels[label]}"
+
+
+RULES: Final[tuple[Rule, ...]] = (_engine, _refused, _counters, _gates, _service, _storage)
