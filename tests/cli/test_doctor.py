@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 import string
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from flowwatch.log import Inbox, Reader, Writer, blocks, create
 from flowwatch.workspace import Workspace
 from tests.cli.conftest import Invoke, objects
 from tests.journal.story import SECOND, site
-from tests.service.place import make
+from tests.service.place import Live, Now, document
 
 Find = Callable[..., dict[str, str]]
 
@@ -179,11 +178,15 @@ def test_the_doctor_changes_nothing(find: Find, told: Path) -> None:
     assert contents() == before
 
 
-def test_an_incident_of_a_partition_without_a_checkpoint_is_found_beside_one_that_has_some(find: Find, tmp_path: Path) -> None:
-    with ExitStack() as owned:
-        place = make(tmp_path, owned, attended=False)
-        place.live.drain(40)
-        partition, engine = next((name, one) for name, one in place.live.engines.items() if "bund" in one.documents)
-        checkpoints.save(tmp_path / "log" / partition, place.live.read[partition], pack(engine.to_state()))
-        open_ = open_incidents(Patient(Workspace(tmp_path), None, 0, lambda _: None))
-    assert {site for site, _, _ in open_} == {"yuyuan", "bund"}
+def test_an_incident_of_a_partition_without_a_checkpoint_is_found_beside_one_that_has_some(tmp_path: Path) -> None:
+    create(tmp_path / "log", clock="wall", partitions=16)
+    with Writer.open(tmp_path / "log") as writer:
+        live = Live(tmp_path, now := Now(), writer)
+        for name in ("yuyuan", "nanjing"):
+            writer.append_document(document(name), now())
+        writer.commit()
+        live.drain(40)
+    partition, engine = next((name, one) for name, one in live.engines.items() if "nanjing" in one.documents)
+    assert "yuyuan" not in engine.documents
+    checkpoints.save(tmp_path / "log" / partition, live.read[partition], pack(engine.to_state()))
+    assert {site for site, _, _ in open_incidents(Patient(Workspace(tmp_path), None, 0, lambda _: None))} == {"yuyuan", "nanjing"}
