@@ -30,7 +30,7 @@ def export(folder: Path, lang: options.Language, console: str | None, force: boo
             web_address(console)
     except ValueError:
         raise CommandError(Exit.USAGE, f'--console: "{console}" is no address, expected one such as https://flowwatch.example.cn') from None
-    files = {folder / f"{name}.json": text for name, text in shipped_text(lang, console).items()}
+    files = {folder / lang / f"{name}.json": text for name, text in shipped_text(lang, console).items()}
     files |= {folder / "provisioning" / name: text for name, text in provisioning(folder).items()}
     there = {file: file.read_text(encoding="utf-8") for file in files if file.is_file()}
     differing = [file for file, text in there.items() if text != files[file]]

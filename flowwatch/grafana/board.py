@@ -8,8 +8,8 @@ from typing import Final
 
 LEVELS: Final = {"I": "#b00020", "II": "#fb8500", "III": "#ffe066", "IV": "#3b82f6", "none": "#8a8f98"}
 """The official colours, darkened or lightened so far that they can be told apart by everybody; never without the numeral beside them."""
-GREY, GOOD, BAD, WARN = "#8a8f98", "#3b82f6", "#b00020", "#fb8500"
-"""Good is blue and not green, which too many cannot tell from red."""
+GREY, GOOD, BAD, WARN = "#8a8f98", "#6f8ea8", "#b00020", "#fb8500"
+"""Good is slate: not green, which too many cannot tell from red, and not the blue of level IV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,12 @@ class Panel:
     """A table's: the field to which `values` apply."""
     stacked: bool = False
     least: float | None = None
+    band: bool = False
+    """Whether the room between lower and upper edge is filled, and bars are dashed."""
+    words: tuple[tuple[str, Both], ...] = ()
+    """Code that a series goes by -> what it is called."""
+    colours: tuple[tuple[str, str], ...] = ()
+    """Code that a series goes by -> its colour; else each has one of Grafana's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from flowwatch.grafana.board import BAD, GOOD, GREY, LEVELS, WARN, Board, Both, Choice, Panel, Query, Row, Shape, Value, same
-from flowwatch.grafana.query import of, quantile, rate, rise
+from flowwatch.grafana.query import FRESH_S, alarming, fresh, of, quantile, rate, rise
+from flowwatch.handling.words import HANDLINGS, KINDS
 from flowwatch.metrics.names import named
+from flowwatch.texts import REASONS
+from flowwatch.vocabulary import MODES
+from flowwatch.words import Text
 
 PEOPLE, SHARE, COUNT, SECONDS, BYTES, MOMENT = "locale", "percentunit", "locale", "s", "bytes", "s"
 _YES_NO: Final = (Value("1", Both("yes", "是"), GOOD), Value("0", Both("no", "否"), BAD))
 _UP: Final = (Value("1", Both("up", "正常"), GOOD), Value("0", Both("down", "中断"), BAD))
-_MODES: Final = {
-    "in": Both("in only", "只进"),
-    "out": Both("out only", "只出"),
-    "both": Both("both ways", "双向"),
-    "closed": Both("closed", "关闭"),
-    "metered": Both("metered", "限流"),
-    "wave": Both("waves", "分批放行"),
-}
-_MODE_COLOURS: Final = {"in": "#ffe066", "out": "#fb8500", "both": "#3b82f6", "closed": "#b00020", "metered": "#7b61a8", "wave": "#4aa3a2"}
+_MODE_COLOURS: Final = {"in": "#00897b", "out": "#8e44ad", "both": "#607d8b", "closed": "#4e342e", "metered": "#c2185b", "wave": "#5c6bc0"}
+"""None of them is a level's."""
+_OUTCOMES: Final = (
+    ("accepted", Both("accepted", "已接受")),
+    ("done", Both("done", "已执行")),
+    ("refused", Both("refused", "被拒绝")),
+    ("stale", Both("stale", "已过时")),
+    ("fenced", Both("fenced", "已隔离")),
+    ("expired", Both("expired", "已过期")),
+    ("failed", Both("failed", "执行失败")),
+)
+_STATES: Final = (("waiting", Both("waiting", "等待")), ("delivered", Both("delivered", "已送达")), ("dead", Both("given up", "已放弃")))
+_BOOKS: Final = (("journal", Both("journal", "决策记录")), ("handling", Both("book of handling", "处置记录")))
+_JUDGED: Final = (("counted", Both("counted", "计入")), ("refused", Both("refused", "拒绝")))
+_WAYS: Final = (("up", Both("stricter", "趋严")), ("down", Both("calmer", "趋缓")))
 _FULL: Final = ((None, GOOD), (0.8, "#ffe066"), (1.0, BAD))
 """At 80 % a place is to be announced full (LB/T 034-2014)."""
 _NONE_IS_RIGHT: Final = ((None, GOOD), (1, BAD))
-_FRESH: Final = ((None, GOOD), (90, GREY))
-"""An estimate comes every minute; what is older is grey, never "normal"."""
+_FRESH: Final = ((None, GOOD), (FRESH_S, GREY))
 
 
 def _about(name: str) -> Both:
@@ -33,13 +43,17 @@ def _about(name: str) -> Both:
     return Both(metric.en, metric.zh)
 
 
+def _words(table: Mapping[str, Text]) -> tuple[tuple[str, Both], ...]:
+    return tuple((code, Both(text["en"], text["zh"])) for code, text in table.items())
+
+
 def _numbered(values: dict[str, str], by: str) -> str:
     """One number for each of several selectors: the first is 1."""
     return f"max by ({by}) ({' or '.join(f'{n} * {selector}' for n, selector in enumerate(values.values(), 1))})"
 
 
 def _mode_numbers() -> str:
-    return _numbered({mode: of("gate_mode_info", mode=mode) for mode in _MODES}, "site, gate")
+    return _numbered({mode: of("gate_mode_info", mode=mode) for mode in MODES}, "site, gate")
 
 
 def _level_numbers(by: str) -> str:
@@ -47,17 +61,23 @@ def _level_numbers(by: str) -> str:
     return _numbered({level: of("plan_active_stage_info", level=level) for level in reversed(LEVELS)}, by)
 
 
-_MODE_VALUES: Final = tuple(Value(str(n), text, _MODE_COLOURS[mode]) for n, (mode, text) in enumerate(_MODES.items(), 1))
+_MODE_VALUES: Final = tuple(Value(str(n), text, _MODE_COLOURS[mode]) for n, (mode, text) in enumerate(_words(MODES), 1))
+_NO_LEVEL: Final = (("none", Both("none", "无")),)
 _LEVEL_VALUES: Final = tuple(
     Value(str(n), same(level) if level != "none" else Both("none", "无"), LEVELS[level]) for n, level in enumerate(reversed(LEVELS), 1)
 )
 _WHOLE: Final = {"zone": "site"}
-_BAND: Final = (Both("lower edge", "下限"), Both("estimate", "估计"), Both("upper edge", "上限"))
+BAND: Final = (Both("lower edge", "下限"), Both("estimate", "估计"), Both("upper edge", "上限"))
 
 
 def _share(**labels: str) -> str:
     people = of("zone_occupancy_people", bound="upper", **labels)
     return f"{people} / ignoring(bound) ({of('zone_capacity_people', **labels)} > 0)"
+
+
+def _open(by: str = "site", **labels: str) -> str:
+    """Open incidents; 0 where a desk counts and there is none."""
+    return f"sum by ({by}) ({of('incidents_active', **labels)}) or 0 * max by ({by}) ({of('incidents_unacknowledged')})"
 
 
 def _age() -> str:
@@ -84,8 +104,8 @@ COMMAND: Final = Board(
                     Shape.STAT,
                     PEOPLE,
                     tuple(
-                        Query(of("zone_occupancy_people", bound=bound, **_WHOLE), text)
-                        for bound, text in zip(("lower", "estimate", "upper"), _BAND, strict=True)
+                        Query(fresh(of("zone_occupancy_people", bound=bound, **_WHOLE)), text)
+                        for bound, text in zip(("lower", "estimate", "upper"), BAND, strict=True)
                     ),
                     width=8,
                     height=5,
@@ -95,7 +115,7 @@ COMMAND: Final = Board(
                     Both("The upper edge of the band against what the site may hold", "区间上限与瞬时承载量之比"),
                     Shape.STAT,
                     SHARE,
-                    (Query(_share(**_WHOLE), same("{{site}}")),),
+                    (Query(fresh(_share(**_WHOLE)), same("{{site}}")),),
                     width=4,
                     height=5,
                     steps=_FULL,
@@ -104,17 +124,18 @@ COMMAND: Final = Board(
                 Panel(
                     Both("Stage and level", "阶段与级别"),
                     _about("plan_active_stage_info"),
-                    Shape.NAME,
+                    Shape.STAT,
                     COUNT,
-                    (Query(of("plan_active_stage_info"), same("{{plan}}: {{stage}} · {{level}}")),),
+                    (Query(fresh(_level_numbers("site, plan, stage")), same("{{plan}}: {{stage}}")),),
                     width=8,
                     height=5,
+                    values=_LEVEL_VALUES,
                 ),
                 Panel(
                     Both("Age of the figures", "数据时效"),
                     Both(
-                        "Seconds since the newest estimate. Older than 90 s: what is shown is not now",
-                        "距最新估计的秒数；超过 90 秒，所示并非此刻",
+                        "Time since the newest estimate. From two minutes on nothing else of the site is shown, but for what is wrong",
+                        "距最新估计的时间；超过 2 分钟，除异常外不再显示该景区的其他数据",
                     ),
                     Shape.STAT,
                     SECONDS,
@@ -139,21 +160,22 @@ COMMAND: Final = Board(
                     PEOPLE,
                     (
                         *(
-                            Query(of("zone_occupancy_people", zone="~$zone", bound=bound), text)
-                            for bound, text in zip(("lower", "estimate", "upper"), _BAND, strict=True)
+                            Query(fresh(of("zone_occupancy_people", zone="~$zone", bound=bound)), text)
+                            for bound, text in zip(("lower", "estimate", "upper"), BAND, strict=True)
                         ),
                         Query(of("plan_bar_people", zone="~$zone", edge="enter"), Both("bar: {{stage}}", "阈值：{{stage}}")),
                     ),
                     width=16,
                     height=10,
                     least=0,
+                    band=True,
                 ),
                 Panel(
                     Both("How full the zones are", "各区域承载率"),
                     Both("The upper edge of the band against what each zone may hold", "各区域区间上限与瞬时承载量之比"),
                     Shape.BARS,
                     SHARE,
-                    (Query(_share(), same("{{zone}}")),),
+                    (Query(fresh(_share()), same("{{zone}}")),),
                     width=8,
                     height=10,
                     steps=_FULL,
@@ -164,7 +186,7 @@ COMMAND: Final = Board(
                     _about("zone_density_people_per_square_meter"),
                     Shape.TIME,
                     "suffix:/m²",
-                    (Query(of("zone_density_people_per_square_meter"), same("{{zone}}")),),
+                    (Query(fresh(of("zone_density_people_per_square_meter")), same("{{zone}}")),),
                     decimals=2,
                     least=0,
                 ),
@@ -173,7 +195,7 @@ COMMAND: Final = Board(
                     _about("gate_mode_info"),
                     Shape.STATES,
                     COUNT,
-                    (Query(_mode_numbers(), same("{{gate}}")),),
+                    (Query(fresh(_mode_numbers()), same("{{gate}}")),),
                     values=_MODE_VALUES,
                 ),
             ),
@@ -186,16 +208,18 @@ COMMAND: Final = Board(
                     _about("incidents_active"),
                     Shape.BARS,
                     COUNT,
-                    (Query(f"sum by (level) ({of('incidents_active')})", same("{{level}}")),),
+                    tuple(Query(alarming(_open(level=level)), same(level)) for level in LEVELS),
                     width=8,
                     height=6,
+                    words=_NO_LEVEL,
+                    colours=tuple(LEVELS.items()),
                 ),
                 Panel(
                     Both("Not acknowledged", "未签收"),
                     _about("incidents_unacknowledged"),
                     Shape.STAT,
                     COUNT,
-                    (Query(of("incidents_unacknowledged"), same("{{site}}")),),
+                    (Query(alarming(of("incidents_unacknowledged")), same("{{site}}")),),
                     width=4,
                     height=6,
                     steps=((None, GOOD), (1, WARN)),
@@ -205,7 +229,7 @@ COMMAND: Final = Board(
                     _about("incidents_overdue"),
                     Shape.STAT,
                     COUNT,
-                    (Query(of("incidents_overdue"), same("{{site}}")),),
+                    (Query(alarming(of("incidents_overdue")), same("{{site}}")),),
                     width=4,
                     height=6,
                     steps=_NONE_IS_RIGHT,
@@ -215,7 +239,7 @@ COMMAND: Final = Board(
                     _about("fire"),
                     Shape.STAT,
                     COUNT,
-                    (Query(of("fire"), same("{{site}}")),),
+                    (Query(alarming(of("fire")), same("{{site}}")),),
                     width=4,
                     height=6,
                     values=(Value("0", Both("no fire", "无火警"), GREY), Value("1", Both("FIRE", "火警"), BAD)),
@@ -225,7 +249,7 @@ COMMAND: Final = Board(
                     Both("How many of the site's counters are silent", "本景区数据中断的计数器数"),
                     Shape.STAT,
                     COUNT,
-                    (Query(f"sum by (site) ({of('counter_silent')})", same("{{site}}")),),
+                    (Query(alarming(f"sum by (site) ({of('counter_silent')})"), same("{{site}}")),),
                     width=4,
                     height=6,
                     steps=((None, GOOD), (1, WARN)),
@@ -297,6 +321,7 @@ GATES: Final = Board(
                     COUNT,
                     (Query(f"sum by (mode) ({rise('gate_commands_total')})", same("{{mode}}")),),
                     least=0,
+                    words=_words(MODES),
                 ),
                 Panel(
                     Both("Answers of gates", "通道口应答"),
@@ -305,6 +330,7 @@ GATES: Final = Board(
                     COUNT,
                     (Query(f"sum by (outcome) ({rise('gate_deliveries_total')})", same("{{outcome}}")),),
                     least=0,
+                    words=_OUTCOMES,
                 ),
                 Panel(
                     Both("From sending to the answer", "从下发到应答"),
@@ -359,10 +385,12 @@ PLAN: Final = Board(
             (
                 Panel(
                     Both("Levels of the plans", "方案级别"),
-                    Both("The level of the stage at which each plan stands; I is the worst", "各方案当前阶段的级别，I 级最重"),
+                    Both(
+                        "The stages at which each plan stood, with their levels; I is the worst", "各方案先后所处的阶段及其级别，I 级最重"
+                    ),
                     Shape.STATES,
                     COUNT,
-                    (Query(_level_numbers("site, plan"), same("{{site}} {{plan}}")),),
+                    (Query(_level_numbers("site, plan, stage"), same("{{site}} {{plan}}: {{stage}}")),),
                     width=16,
                     values=_LEVEL_VALUES,
                 ),
@@ -374,6 +402,7 @@ PLAN: Final = Board(
                     (Query(f"sum by (direction) ({rise('plan_transitions_total')})", same("{{direction}}")),),
                     width=8,
                     least=0,
+                    words=_WAYS,
                 ),
                 Panel(
                     Both("Stage as a number", "阶段序号"),
@@ -403,6 +432,7 @@ PLAN: Final = Board(
                     ),
                     stacked=True,
                     least=0,
+                    words=_words(KINDS),
                 ),
                 Panel(
                     Both("Open, by handling", "未结（按处置环节）"),
@@ -412,6 +442,7 @@ PLAN: Final = Board(
                     (Query(f"sum by (handling) ({of('incidents_active', site='~$site|@service')})", same("{{handling}}")),),
                     stacked=True,
                     least=0,
+                    words=_words(HANDLINGS),
                 ),
                 Panel(
                     Both("Open, by level", "未结（按级别）"),
@@ -421,6 +452,8 @@ PLAN: Final = Board(
                     (Query(f"sum by (level) ({of('incidents_active', site='~$site|@service')})", same("{{level}}")),),
                     stacked=True,
                     least=0,
+                    words=_NO_LEVEL,
+                    colours=tuple(LEVELS.items()),
                 ),
                 Panel(
                     Both("Unanswered and overdue", "未签收与超时"),
@@ -512,6 +545,8 @@ PLAN: Final = Board(
                     (Query(f"sum by (priority) ({rise('alarms_total', site='~$site|@service')})", same("{{priority}}")),),
                     stacked=True,
                     least=0,
+                    words=_NO_LEVEL,
+                    colours=tuple(LEVELS.items()),
                 ),
                 Panel(
                     Both("From the alert to its answer", "从预警到签收"),
@@ -600,6 +635,7 @@ DATA: Final = Board(
                     (Query(f"sum by (outcome) ({rate('readings_total')})", same("{{outcome}}")),),
                     stacked=True,
                     least=0,
+                    words=_JUDGED,
                 ),
                 Panel(
                     Both("Refused, by reason", "被拒绝（按原因）"),
@@ -609,6 +645,7 @@ DATA: Final = Board(
                     (Query(f"sum by (reason) ({rate('readings_refused_total')})", same("{{reason}}")),),
                     stacked=True,
                     least=0,
+                    words=_words({reason.name.lower(): text for reason, text in REASONS.items()}),
                 ),
                 Panel(
                     Both("Share that is refused", "拒绝占比"),
@@ -821,6 +858,7 @@ ITSELF: Final = Board(
                         Query(of("journal_bytes"), same("{{book}}")),
                     ),
                     least=0,
+                    words=_BOOKS,
                 ),
                 Panel(
                     Both("Free", "剩余空间"),
@@ -845,6 +883,7 @@ ITSELF: Final = Board(
                     COUNT,
                     (Query(of("journal_entries"), same("{{book}}")),),
                     least=0,
+                    words=_BOOKS,
                 ),
                 Panel(
                     Both("Processor", "处理器"),
@@ -910,6 +949,7 @@ ITSELF: Final = Board(
                     COUNT,
                     (Query(of("webhook_outbox_messages"), same("{{state}}")),),
                     least=0,
+                    words=_STATES,
                 ),
                 Panel(
                     Both("People not told yet", "尚未通知到人"),
@@ -950,6 +990,13 @@ ITSELF: Final = Board(
 )
 
 _OF_SITE: Final = "site"
+
+
+def _in_its_area(expression: str) -> str:
+    """The label `area` is the site's whole path, which ends with the site: without that it is the area, and nothing at the top."""
+    return f'label_replace({expression}, "area", "$1", "area", "(?:(.*)/)?.+")'
+
+
 DISTRICT: Final = Board(
     "district",
     Both("flowwatch 6 · District", "flowwatch 6 · 辖区"),
@@ -961,17 +1008,18 @@ DISTRICT: Final = Board(
                 Panel(
                     Both("All sites", "各景区"),
                     Both(
-                        "People by the upper edge, share of capacity, level (5 is I, 1 is none), what is open, and how old the figures are",
-                        "区间上限人数、承载率、级别（5 为 I 级，1 为无）、未结事件与数据时效",
+                        "People by the upper edge, share of capacity, the worst level, what is open, and how old the figures are;"
+                        " from two minutes on a site has no figures",
+                        "区间上限人数、承载率、最重级别、未结事件与数据时效；超过 2 分钟的景区不显示人数与级别",
                     ),
                     Shape.TABLE,
                     COUNT,
                     (
-                        Query(f"max by (site, area, title_en, title_zh) ({of('site_info')})"),
-                        Query(f"max by (site) ({of('zone_occupancy_people', bound='upper', **_WHOLE)})"),
-                        Query(f"max by (site) ({_share(**_WHOLE)})"),
-                        Query(_level_numbers(_OF_SITE)),
-                        Query(f"sum by (site) ({of('incidents_active')})"),
+                        Query(f"max by (site, area, title_en, title_zh) ({_in_its_area(of('site_info'))})"),
+                        Query(fresh(f"max by (site) ({of('zone_occupancy_people', bound='upper', **_WHOLE)})")),
+                        Query(fresh(f"max by (site) ({_share(**_WHOLE)})")),
+                        Query(fresh(_level_numbers(_OF_SITE))),
+                        Query(alarming(_open())),
                         Query(f"max by (site) ({_age()})"),
                     ),
                     width=24,
@@ -995,7 +1043,7 @@ DISTRICT: Final = Board(
                     Both("The upper edge of the band against what each site may hold", "各景区区间上限与瞬时承载量之比"),
                     Shape.TIME,
                     SHARE,
-                    (Query(_share(**_WHOLE), same("{{site}}")),),
+                    (Query(fresh(_share(**_WHOLE)), same("{{site}}")),),
                     least=0,
                 ),
                 Panel(
@@ -1003,17 +1051,20 @@ DISTRICT: Final = Board(
                     Both("The worst level of each site's plans", "各景区方案的最重级别"),
                     Shape.STATES,
                     COUNT,
-                    (Query(_level_numbers(_OF_SITE), same("{{site}}")),),
+                    (Query(fresh(_level_numbers(_OF_SITE)), same("{{site}}")),),
                     values=_LEVEL_VALUES,
                 ),
                 Panel(
                     Both("People in the area", "辖区在场人数"),
-                    Both("The sum over the chosen sites, by the edges of their bands", "所选景区人数区间上下限之和"),
+                    Both(
+                        "The sum over the chosen sites that are fresh, by the edges of their bands",
+                        "所选景区（数据有效者）人数区间上下限之和",
+                    ),
                     Shape.TIME,
                     PEOPLE,
                     (
-                        Query(f"sum({of('zone_occupancy_people', bound='lower', **_WHOLE)})", _BAND[0]),
-                        Query(f"sum({of('zone_occupancy_people', bound='upper', **_WHOLE)})", _BAND[2]),
+                        Query(f"sum({fresh(of('zone_occupancy_people', bound='lower', **_WHOLE))})", BAND[0]),
+                        Query(f"sum({fresh(of('zone_occupancy_people', bound='upper', **_WHOLE))})", BAND[2]),
                     ),
                     least=0,
                 ),
@@ -1022,7 +1073,7 @@ DISTRICT: Final = Board(
                     _about("incidents_active"),
                     Shape.TIME,
                     COUNT,
-                    (Query(f"sum by (site) ({of('incidents_active')})", same("{{site}}")),),
+                    (Query(alarming(_open()), same("{{site}}")),),
                     stacked=True,
                     least=0,
                 ),

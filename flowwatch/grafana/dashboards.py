@@ -15,7 +15,7 @@ from flowwatch.words import Language
 
 USUAL: Final = "/var/lib/grafana/dashboards/flowwatch"
 """Where the provisioning as it is shipped looks for dashboards."""
-_VARIABLE: Final = re.compile(r"\$\{?(\w+)\}?")
+_VARIABLE: Final = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from flowwatch.metrics.names import Kind, named, samples
 WHERE: Final = 'job=~"$job",instance=~"$instance"'
 """What every query asks for first: the scrapes that were chosen."""
 RATE: Final = "$__rate_interval"
+FRESH_S: Final = 120
+"""An estimate comes every minute. What is older than two says nothing of now (docs/feed.md, of zones at a broker)."""
 
 
 def of(name: str, *, site: str | None = "~$site", **labels: str) -> str:
@@ -34,7 +36,7 @@ def rate(name: str, site: str | None = "~$site", **labels: str) -> str:
 
 
 def rise(name: str, site: str | None = "~$site", **labels: str) -> str:
-    """By how much a counter rises from one point of a graph to the next."""
+    """By how much a counter rose in the last few scrapes. Points of a graph may share some of them: it shows when, not how many in all."""
     _is_counter(name)
     return f"increase({of(name, site=site, **labels)}[{RATE}])"
 
@@ -46,6 +48,16 @@ def quantile(share: float, name: str) -> str:
         raise ValueError(f"{metric.sample} is no histogram")
     bucket = next(sample for sample in samples(metric) if sample.endswith("_bucket"))
     return f"histogram_quantile({share:g}, sum by (le) (rate({bucket}{{{WHERE}}}[{RATE}])))"
+
+
+def fresh(expression: str) -> str:
+    """What `expression` says of sites that were estimated lately, and nothing of the others."""
+    return f"({expression}) and on (site) (time() - {of('estimate_timestamp_seconds')} < {FRESH_S})"
+
+
+def alarming(expression: str) -> str:
+    """What is above 0 wherever it is, and 0 only where it is fresh: an old fire is still one, an old "nothing" says nothing."""
+    return f"({expression}) > 0 or {fresh(expression)}"
 
 
 def _is_counter(name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import bargauge, common, stat, statetimeline, table, timeseries
@@ -14,7 +14,8 @@ from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from flowwatch.grafana.board import WARN, Board, Both, Choice, Panel, Row, Shape, Value
+from flowwatch.grafana.board import GOOD, WARN, Board, Both, Choice, Panel, Row, Shape, Value
+from flowwatch.grafana.boards import BAND
 from flowwatch.grafana.query import WHERE, of, rise
 from flowwatch.words import Language
 
@@ -24,6 +25,8 @@ SOURCE: Final = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 TAG: Final = "flowwatch"
 _REFS: Final = "ABCDEFGH"
 _ALL: Final = ".+"
+_AREA: Final = "/^(.*)\\/[^\\/]+$/"
+"""The label `area` is a site's path: its area's and its own name behind it."""
 _BUILDERS: Final[dict[Shape, Any]] = {
     Shape.TIME: timeseries.Panel,
     Shape.STAT: stat.Panel,
@@ -51,7 +54,8 @@ def rendered(board: Board, lang: Language) -> str:
     for variable in _variables(board, lang):
         made = made.with_variable(variable)
     if board.transitions:
-        made = made.annotation(_transitions(lang))
+        for mark in _transitions(lang):
+            made = made.annotation(mark)
     number, top = 1, 0
     for row in board.rows:
         made = made.with_row(_row(row, lang, top).id(number))
@@ -62,7 +66,7 @@ def rendered(board: Board, lang: Language) -> str:
         top = max(place.y + place.h for _, place in _placed(row.panels, top))
     plain = json.loads(json.dumps(made.build(), cls=JSONEncoder))
     for mark in plain["annotations"].get("list", ()):  # the SDK has no fields for these
-        mark |= {"titleFormat": "{{site}} {{plan}}", "textFormat": "{{direction}}", "step": "15s"}
+        mark |= {"titleFormat": "{{site}} {{plan}}", "textFormat": mark["name"], "step": "15s"}
     return json.dumps(plain, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
@@ -95,7 +99,7 @@ def _panel(panel: Panel, lang: Language) -> Any:
         .description(_in(panel.meaning, lang))
         .datasource(SOURCE)
         .unit(panel.unit)
-        .no_value("–")
+        .no_value("无数据" if lang == "zh" else "no data")
         .mappings(_mappings(panel.values if not panel.valued else (), lang))
         .thresholds(build.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps([_step(at, colour) for at, colour in panel.steps]))
     )
@@ -105,7 +109,23 @@ def _panel(panel: Panel, lang: Language) -> Any:
         made = made.min(panel.least)
     for ref, query in zip(_REFS, panel.queries, strict=False):
         made = made.with_target(_target(ref, query.expr, _in(query.legend, lang), panel.shape))
+    for code, properties in _named(panel, lang).items():
+        made = made.override_by_name(code, properties)
     return _shaped(made, panel, lang)
+
+
+def _named(panel: Panel, lang: Language) -> dict[str, list[model.DynamicConfigValue]]:
+    """Code that a series goes by -> what it is called, and its colour."""
+    found: dict[str, list[model.DynamicConfigValue]] = {}
+    for code, text in panel.words:
+        found.setdefault(code, []).append(_property("displayName", _in(text, lang)))
+    for code, colour in panel.colours:
+        found.setdefault(code, []).append(_property("color", {"mode": "fixed", "fixedColor": colour}))
+    return found
+
+
+def _property(name: str, value: object) -> model.DynamicConfigValue:
+    return model.DynamicConfigValue(id_val=name, value=value)
 
 
 def _shaped(made: Any, panel: Panel, lang: Language) -> Any:
@@ -117,7 +137,7 @@ def _shaped(made: Any, panel: Panel, lang: Language) -> Any:
             made = made.fill_opacity(10 if panel.stacked else 0).tooltip(common.VizTooltipOptions().mode(shown)).span_nulls(False)
             if panel.stacked:
                 made = made.stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A"))
-            return made
+            return _banded(made, lang) if panel.band else made
         case Shape.STAT | Shape.NAME:
             text = common_models.BigValueTextMode.NAME if panel.shape is Shape.NAME else common_models.BigValueTextMode.VALUE_AND_NAME
             made = made.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"])).text_mode(text)
@@ -135,6 +155,16 @@ def _shaped(made: Any, panel: Panel, lang: Language) -> Any:
             return _columns(made, panel, lang)
 
 
+def _banded(made: Any, lang: Language) -> Any:
+    """The band is filled, the estimate stands out of it, bars are dashed."""
+    lower, estimate, upper = (_in(text, lang) for text in BAND)
+    edge = [_property("custom.lineWidth", 1), _property("color", {"mode": "fixed", "fixedColor": GOOD})]
+    filled = [_property("custom.fillBelowTo", lower), _property("custom.fillOpacity", 25)]
+    made = made.override_by_name(lower, edge).override_by_name(upper, edge + filled)
+    made = made.override_by_name(estimate, [_property("custom.lineWidth", 3), _property("color", {"mode": "fixed", "fixedColor": "text"})])
+    return made.override_by_regexp("^(bar|阈值)", [_property("custom.lineStyle", {"fill": "dash", "dash": [10, 10]})])
+
+
 def _columns(made: Any, panel: Panel, lang: Language) -> Any:
     """One row for each site: the answers of all queries side by side, with headings."""
     names = {field: _in(text, lang) for field, text in panel.columns}
@@ -147,7 +177,8 @@ def _columns(made: Any, panel: Panel, lang: Language) -> Any:
         made = made.override_by_name(names[field], [model.DynamicConfigValue(id_val="unit", value=unit)])
     if panel.valued:
         mapped = [mapping.to_json() for mapping in _mappings(panel.values, lang)]
-        made = made.override_by_name(names[panel.valued], [model.DynamicConfigValue(id_val="mappings", value=mapped)])
+        cell = _property("custom.cellOptions", {"type": "color-background", "mode": "basic"})
+        made = made.override_by_name(names[panel.valued], [_property("mappings", mapped), cell])
     return made
 
 
@@ -182,23 +213,33 @@ def _variables(board: Board, lang: Language) -> list[Any]:
         _choice("job", "采集任务" if zh else "Job", "label_values(flowwatch_build_info, job)"),
         _choice("instance", "实例" if zh else "Instance", 'label_values(flowwatch_build_info{job=~"$job"}, instance)'),
     ]
-    site = f'{{{WHERE},area=~"$area"}}'
+    site = f'{{{WHERE},area=~"($area)(/.+)?"}}'
+    sites = f"label_values(flowwatch_site_info{site}, site)"
     for choice in board.choices:
         match choice:
             case Choice.AREA:
-                found.append(_choice("area", "辖区" if zh else "Area", f"label_values(flowwatch_site_info{{{WHERE}}}, area)"))
+                query = f"label_values(flowwatch_site_info{{{WHERE}}}, area)"
+                found.append(_choice("area", "辖区" if zh else "Area", query, everything=".*").regex(_AREA))
             case Choice.SITES:
-                found.append(_choice("site", "景区" if zh else "Site", f"label_values(flowwatch_site_info{site}, site)"))
+                found.append(_choice("site", "景区" if zh else "Site", sites, everything=None))
             case Choice.SITE:
-                found.append(_choice("site", "景区" if zh else "Site", f"label_values(flowwatch_site_info{site}, site)", many=False))
+                found.append(_choice("site", "景区" if zh else "Site", sites, many=False))
             case Choice.ZONE:
-                found.append(_choice("zone", "区域" if zh else "Zone", f"label_values({of('zone_capacity_people')}, zone)", many=False))
+                found.append(_zone("区域" if zh else "Zone"))
             case Choice.GATE:
-                found.append(_choice("gate", "闸机" if zh else "Gate", f"label_values({of('gate_mode_info')}, gate)"))
+                found.append(_choice("gate", "通道口" if zh else "Gate", f"label_values({of('gate_mode_info')}, gate)"))
     return found
 
 
-def _choice(name: str, label: str, query: str, *, many: bool = True) -> build.QueryVariable:
+def _zone(label: str) -> build.QueryVariable:
+    """One zone: at first one that the plan has a bar for, if there is any."""
+    query = f"max by (zone) ({of('plan_bar_people')}) or max by (zone) ({of('zone_capacity_people')})"
+    made = _choice("zone", label, f"query_result({query})", many=False)
+    return made.regex('/zone="([^"]+)"/').sort(model.VariableSort.DISABLED)
+
+
+def _choice(name: str, label: str, query: str, *, many: bool = True, everything: str | None = _ALL) -> build.QueryVariable:
+    """A choice. `everything`: what stands for all values; None: each of them, so that those that an earlier choice leaves out stay out."""
     made = (
         build.QueryVariable(name)
         .label(label)
@@ -207,13 +248,17 @@ def _choice(name: str, label: str, query: str, *, many: bool = True) -> build.Qu
         .sort(model.VariableSort.NATURAL_ASC)
     )
     made = made.refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
-    return made.multi(True).include_all(True).all_value(_ALL) if many else made.multi(False).include_all(False)
+    if not many:
+        return made.multi(False).include_all(False)
+    made = made.multi(True).include_all(True).current(model.VariableOption(selected=True, text=["All"], value=["$__all"]))
+    return made if everything is None else made.all_value(everything)
 
 
-def _transitions(lang: Language) -> build.AnnotationQuery:
+def _transitions(lang: Language) -> Iterator[build.AnnotationQuery]:
     """A mark at each change of stage, with its direction in words."""
-    made = build.AnnotationQuery().name("阶段变化" if lang == "zh" else "changes of stage").datasource(SOURCE).enable(True).icon_color(WARN)
-    return made.expr(f"sum by (site, plan, direction) ({rise('plan_transitions_total')}) > 0")
+    for direction, text, colour in (("up", Both("stage rises", "阶段趋严"), WARN), ("down", Both("stage falls", "阶段趋缓"), GOOD)):
+        made = build.AnnotationQuery().name(_in(text, lang)).datasource(SOURCE).enable(True).icon_color(colour)
+        yield made.expr(f"sum by (site, plan) ({rise('plan_transitions_total', direction=direction)}) > 0")
 
 
 def _others(lang: Language) -> build.DashboardLink:

@@ -25,7 +25,7 @@ def test_all_are_written_with_what_provisions_them(tmp_path: Path, invoke: Invok
     folder = tmp_path / "out"
     assert "8 files, 8 of them written" in invoke("grafana", "export", folder, "--lang", lang).output
     for name in NAMES:
-        written = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        written = json.loads((folder / lang / f"{name}.json").read_text(encoding="utf-8"))
         assert written == dashboards.read(lang)[name]
     provider = yaml.safe_load((folder / "provisioning" / "dashboards" / "flowwatch.yml").read_text(encoding="utf-8"))
     assert provider["providers"][0]["options"]["path"] == str(folder.resolve())
@@ -34,12 +34,19 @@ def test_all_are_written_with_what_provisions_them(tmp_path: Path, invoke: Invok
     assert "8 files, 0 of them written" in invoke("grafana", "export", folder, "--lang", lang).output
 
 
+def test_both_languages_go_into_one_folder(tmp_path: Path, invoke: Invoke) -> None:
+    invoke("grafana", "export", tmp_path, "--lang", "en")
+    assert "8 files, 6 of them written" in invoke("grafana", "export", tmp_path, "--lang", "zh").output
+    uids = {json.loads(file.read_text(encoding="utf-8"))["uid"] for file in tmp_path.rglob("*.json")}
+    assert len(uids) == 12
+
+
 def test_what_somebody_changed_is_not_written_over(tmp_path: Path, invoke: Invoke) -> None:
     invoke("grafana", "export", tmp_path, "--lang", "en")
-    file = tmp_path / "plan.json"
+    file = tmp_path / "en" / "plan.json"
     file.write_text("{}")
     told = invoke("grafana", "export", tmp_path, "--lang", "en", code=2).output
-    assert "plan.json is there and different; --force writes over" in told
+    assert "en/plan.json is there and different; --force writes over" in told
     assert file.read_text() == "{}"
     assert "1 of them written" in invoke("grafana", "export", tmp_path, "--lang", "en", "--force").output
     assert json.loads(file.read_text(encoding="utf-8"))["uid"] == "flowwatch-plan-en"
@@ -49,9 +56,9 @@ def test_with_an_address_they_lead_to_the_run_books_and_without_one_nowhere(tmp_
     invoke("grafana", "export", tmp_path / "with", "--lang", "en", "--console", "https://flowwatch.example.cn/")
     invoke("grafana", "export", tmp_path / "without", "--lang", "en")
     for name in NAMES:
-        links = json.loads((tmp_path / "with" / f"{name}.json").read_text(encoding="utf-8"))["links"]
+        links = json.loads((tmp_path / "with" / "en" / f"{name}.json").read_text(encoding="utf-8"))["links"]
         assert [link["url"] for link in links if link["type"] == "link"] == ["https://flowwatch.example.cn/runbooks"]
-        assert "/runbooks" not in (tmp_path / "without" / f"{name}.json").read_text(encoding="utf-8")
+        assert "/runbooks" not in (tmp_path / "without" / "en" / f"{name}.json").read_text(encoding="utf-8")
 
 
 def test_an_address_that_is_none_is_refused(tmp_path: Path, invoke: Invoke) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any, Final
 
+from grafana_foundation_sdk.models import units
+
 from flowwatch.grafana.dashboards import panels
 from flowwatch.metrics.names import TABLE, Kind, samples
 
@@ -15,6 +17,8 @@ Rule = Callable[[Dashboard], Iterator[str]]
 KNOWN: Final = {name: metric for metric in TABLE for name in samples(metric)}
 OF_PROMETHEUS: Final = {"job", "instance", "le"}
 SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+UNITS: Final = {unit for name, unit in vars(units).items() if not name.startswith("_") and isinstance(unit, str)}
+"""Grafana's own."""
 
 
 def variables(dashboard: Dashboard) -> dict[str, dict[str, Any]]:
@@ -22,8 +26,10 @@ def variables(dashboard: Dashboard) -> dict[str, dict[str, Any]]:
 
 
 def targets(dashboard: Dashboard) -> Iterator[tuple[str, str]]:
+    """Every expression with what it is of: of panels, and of marks in their graphs."""
     for panel in panels(dashboard):
         yield from ((panel["title"], target["expr"]) for target in panel["targets"])
+    yield from ((mark["name"], mark["expr"]) for mark in dashboard["annotations"].get("list", ()))
 
 
 def selectors(expression: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -65,10 +71,14 @@ def template_on_time_change(dashboard: Dashboard) -> Iterator[str]:
 
 
 def template_labels(dashboard: Dashboard) -> Iterator[str]:
-    """template-label-promql-rule: the metric that values of a variable are taken from, and its label, are there."""
+    """template-label-promql-rule: the metrics that values of a variable are taken from, and their label, are there."""
     for name, one in variables(dashboard).items():
-        if one["type"] == "query":
-            metric, label = re.fullmatch(r"label_values\((\w+).*, (\w+)\)", one["query"]["query"]).groups()  # type: ignore[union-attr]
+        if one["type"] != "query":
+            continue
+        query = one["query"]["query"]
+        listed = re.fullmatch(r"label_values\(.*, (\w+)\)", query)
+        label = listed[1] if listed else re.findall(r"max by \((\w+)\)", query)[0]
+        for metric in re.findall(r"\bflowwatch_\w+", query):
             if metric not in KNOWN or label not in {*KNOWN[metric].labels, *OF_PROMETHEUS}:
                 yield f"the variable {name} asks for {label} of {metric}"
 
@@ -88,10 +98,11 @@ def panel_title_description(dashboard: Dashboard) -> Iterator[str]:
 
 
 def panel_units(dashboard: Dashboard) -> Iterator[str]:
-    """panel-units-rule."""
+    """panel-units-rule. The linter does not know units of one's own; Grafana does ("suffix:/min")."""
     for panel in panels(dashboard):
-        if not panel["fieldConfig"]["defaults"].get("unit"):
-            yield f"{panel['title']}: no unit"
+        unit = panel["fieldConfig"]["defaults"].get("unit", "")
+        if unit not in UNITS and not unit.startswith("suffix:"):
+            yield f"{panel['title']}: no unit, or one that Grafana does not have"
 
 
 def panel_no_targets(dashboard: Dashboard) -> Iterator[str]:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from flowwatch.grafana import dashboards
+from flowwatch.grafana.board import GOOD, GREY, LEVELS
 from flowwatch.grafana.boards import BOARDS
 from flowwatch.grafana.generate import LANGUAGES
 from flowwatch.grafana.query import of, quantile, rate
@@ -70,6 +71,8 @@ BROKEN: Final[list[tuple[lint.Rule, Change]]] = [
     (lint.panel_datasource, lambda d: _first(d)["targets"][0].update(datasource={"type": "prometheus", "uid": "abc"})),
     (lint.panel_title_description, lambda d: _first(d).update(description="")),
     (lint.panel_units, lambda d: _first(d)["fieldConfig"]["defaults"].update(unit="")),
+    (lint.panel_units, lambda d: _first(d)["fieldConfig"]["defaults"].update(unit="people")),
+    (lint.target_promql, lambda d: d["annotations"]["list"][0].update(expr="flowwatch_plan_stages")),
     (lint.panel_no_targets, lambda d: _first(d).update(targets=[])),
     (lint.target_promql, lambda d: _expr(d, 'flowwatch_zone_known{job=~"$job",instance=~"$instance",gate="a"}')),
     (lint.target_promql, lambda d: _expr(d, "flowwatch_zone_known")),
@@ -127,6 +130,47 @@ def test_every_level_is_shown_by_its_numeral_and_not_by_colour_alone() -> None:
             assert [one["text"] for one in mapping["options"].values()] == ["none", "IV", "III", "II", "I"]
             return
     pytest.fail("no panel of levels")
+
+
+def test_good_and_unknown_look_like_no_level() -> None:
+    assert not {GOOD, GREY} & {LEVELS[level] for level in ("I", "II", "III", "IV")}
+
+
+def test_the_stage_of_a_site_is_coloured_by_its_level_and_says_which() -> None:
+    (panel,) = (p for p in dashboards.panels(dashboards.read("en")["command"]) if p["title"] == "Stage and level")
+    (mapping,) = panel["fieldConfig"]["defaults"]["mappings"]
+    assert {one["text"]: one["color"] for one in mapping["options"].values()} == LEVELS
+    assert panel["options"]["textMode"] == "value_and_name"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "path", "lies"),
+    [
+        (".*", "harbour/east/quay", True),
+        (".*", "quay", True),
+        ("harbour/east", "harbour/east/quay", True),
+        ("harbour", "harbour/east/quay", True),
+        ("(harbour/east|harbour/west)", "harbour/west/pier", True),
+        ("harbour/east", "harbour/west/pier", False),
+        ("harbour/east", "harbour/eastern/pier", False),
+        ("harbour/east", "quay", False),
+    ],
+)
+def test_an_area_chooses_the_sites_in_it(chosen: str, path: str, lies: bool) -> None:
+    for dashboard in dashboards.read("en").values():
+        if "site" in (found := lint.variables(dashboard)):
+            asked = re.search(r'area=~"([^"]+)"', found["site"]["query"]["query"])
+            assert asked is not None
+            assert bool(re.fullmatch(asked[1].replace("$area", chosen), path)) == lies
+            assert found["area"]["allValue"] == ".*", "a site at the top has an area's path that is its own name"
+            assert "allValue" not in found["site"], "all sites are those of the chosen area"
+
+
+@pytest.mark.parametrize(("path", "area"), [("harbour/east/quay", "harbour/east"), ("huangpu/yuyuan", "huangpu"), ("quay", None)])
+def test_areas_to_choose_from_are_sites_paths_without_the_sites(path: str, area: str | None) -> None:
+    pattern = lint.variables(dashboards.read("en")["district"])["area"]["regex"]
+    found = re.search(pattern[1:-1].replace(r"\/", "/"), path)
+    assert (found and found[1]) == area
 
 
 def test_expressions_are_promql(tmp_path: Path) -> None:

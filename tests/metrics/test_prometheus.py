@@ -21,6 +21,10 @@ RULES: Final = FOLDER / "rules"
 KNOWN: Final = {name: metric for metric in TABLE for name in samples(metric)}
 OF_PROMETHEUS: Final = {"job", "instance", "le", "__name__"}
 URL: Final = "{{ $externalLabels.flowwatch_url }}/runbooks/"
+SHUT: Final = re.compile(
+    r"^( *)# ?((?:  )*(?:scheme|tls_config|ca_file|server_name|alerting|alertmanagers|- static_configs)\b)", re.MULTILINE
+)
+"""What the example has as a comment, for those who need it."""
 
 
 def promtool(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -57,6 +61,22 @@ def test_the_example_is_a_configuration(tmp_path: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_what_the_example_has_as_a_comment_is_a_configuration_too(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "prometheus")
+    for name in ("metrics-token", "ca.pem"):
+        (tmp_path / "prometheus" / name).write_text("any\n")
+    file = tmp_path / "prometheus" / "prometheus.yml"
+    opened, count = SHUT.subn(r"\1\2", file.read_text(encoding="utf-8"))
+    assert count == 7
+    file.write_text(opened, encoding="utf-8")
+    read = yaml.safe_load(opened)
+    assert read["scrape_configs"][0]["scheme"] == "https"
+    assert read["scrape_configs"][0]["tls_config"].keys() == {"ca_file", "server_name"}
+    assert read["alerting"]["alertmanagers"]
+    checked = promtool("check", "config", file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 @pytest.mark.parametrize("file", ["recording.yml", "alerts.yml"])
 def test_the_rules_are_rules(file: str) -> None:
     checked = promtool("check", "rules", "--lint-fatal", RULES / file)
@@ -87,15 +107,23 @@ def test_every_metric_that_is_asked_for_is_in_the_table_with_those_labels(rule: 
         assert labels <= {*KNOWN[name].labels, *OF_PROMETHEUS}, name
     for name in re.findall(r"\w+:flowwatch_\w+:\w+", rule["expr"]):
         assert name in RECORDED
+    grouped = {label for names in re.findall(r"\b(?:by|on|ignoring)\s*\(([^)]*)\)", rule["expr"]) for label in re.findall(r"\w+", names)}
+    assert grouped <= {label for name, _ in found for label in KNOWN[name].labels} | OF_PROMETHEUS
 
 
 @each
 def test_an_alert_says_what_in_both_languages_and_where_to_read_on(rule: dict[str, Any]) -> None:
     told = rule["annotations"]
-    assert set(told) == {"summary", "summary_zh", "runbook_url"}
-    assert re.search("[一-鿿]", told["summary_zh"])
-    assert not re.search("[一-鿿]", told["summary"])
-    assert set(re.findall(r"\$labels\.(\w+)", told["summary"])) == set(re.findall(r"\$labels\.(\w+)", told["summary_zh"]))
+    assert set(told) == {"summary", "summary_zh", "description", "description_zh", "runbook_url"}
+    for name in ("summary", "description"):
+        english, chinese = told[name], told[f"{name}_zh"]
+        assert re.search("[一-鿿]", chinese)
+        assert not re.search("[一-鿿]", english)
+        assert not re.search("[一-鿿] ?[,;:?!()]|[,;:?!()] ?[一-鿿]", chinese)
+        for also in (r"\$labels\.\w+", r"\$value", r"flowwatch [a-z]+ [a-z]+|--[a-z]+[ \w-]*|/v1/\S+"):
+            assert len(re.findall(also, english)) == len(re.findall(also, chinese)), also
+    assert told["description"].endswith(".")
+    assert told["description_zh"].endswith("。")
     assert told["runbook_url"].startswith(URL)
     assert told["runbook_url"].removeprefix(URL) in runbooks.kinds()
 
@@ -107,9 +135,28 @@ def test_an_alert_waits_and_is_critical_or_a_warning(rule: dict[str, Any]) -> No
 
 
 @each
+def test_every_bar_and_every_wait_has_its_reason_beside_it(rule: dict[str, Any]) -> None:
+    text = (RULES / "alerts.yml").read_text(encoding="utf-8")
+    (mine,) = re.findall(rf"- alert: {rule['alert']}\n(.*?)\n +labels:", text, re.DOTALL)
+    bar, wait = mine.rsplit("\n", 1)
+    assert " for: " in wait
+    assert " # " in wait
+    assert " # " in bar or not re.search(r"[<>] *(?!0\b)\d", rule["expr"])
+
+
+@each
 def test_an_alert_has_a_test_in_which_it_fires_and_one_in_which_it_stays_quiet(rule: dict[str, Any]) -> None:
     mine = [part for test in cases("alerts.yml") for part in test["alert_rule_test"] if part["alertname"] == rule["alert"]]
     assert sorted(len(part["exp_alerts"]) for part in mine) == [0, 1]
+
+
+def test_an_alert_leads_to_a_page_of_the_service_where_nobody_named_its_address(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "prometheus")
+    file = tmp_path / "prometheus" / "tests" / "alerts.yml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("https://flowwatch.example.cn/", "/").replace("https://flowwatch.example.cn", ""), encoding="utf-8")
+    checked = promtool("test", "rules", file)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_every_recording_rule_has_a_test() -> None:
