@@ -186,8 +186,10 @@ class Ground:
                 made = (log / partition / f"{files[-1]:020d}.ckpt").stat().st_mtime_ns // 1000
                 board.put("snapshot_age_seconds", max(0, now - made) / US, partition=partition)
         if newest != ABSENT:
-            board.put("log_tick_timestamp_seconds", newest / US)
-            stands = settings.clock is Clock.WALL and now - newest > max(BEHIND_US, 10 * settings.tick_us)
+            wall = settings.clock is Clock.WALL
+            if wall:
+                board.put("log_tick_timestamp_seconds", newest / US)
+            stands = wall and now - newest > max(BEHIND_US, 10 * settings.tick_us)
             board.put("engine_up", float(up and not stands))
         count, size = backlog(log)
         board.put("inbox_files", count)

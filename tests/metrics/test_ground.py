@@ -16,10 +16,10 @@ from flowwatch.core.readings import ABSENT, Kind
 from flowwatch.decided import Note
 from flowwatch.decided import Place as Decided
 from flowwatch.figures import Watcher
-from flowwatch.log import Reader
+from flowwatch.log import Reader, Writer, create
 from flowwatch.metrics.ground import Ground
 from flowwatch.workspace import Workspace
-from tests.service.place import SECOND, Place, document, make
+from tests.service.place import SECOND, START, Place, document, make
 
 Told = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -146,6 +146,19 @@ def test_an_engine_behind_the_log_is_not_up_nor_one_in_a_log_that_stands_still(p
     assert of(told(place), "engine_up") == 1
     place.now.advance(11)
     assert of(told(place), "engine_up") == 0
+
+
+def test_a_log_whose_time_is_told_has_no_tick_that_could_stand_still(tmp_path: Path) -> None:
+    create(tmp_path / "log", clock="told", partitions=1)
+    with Writer.open(tmp_path / "log") as writer:
+        writer.append_document(document("yuyuan"), START)
+        writer.tick(START)
+    ground = Ground(Workspace(tmp_path))
+    found = {sample.name: sample.value for sample in ground.samples() if not sample.labels or "partition" in sample.labels}
+    ground.close()
+    assert found["flowwatch_log_rows"] == 2
+    assert found["flowwatch_engine_up"] == 0
+    assert "flowwatch_log_tick_timestamp_seconds" not in found
 
 
 def test_before_any_engine_said_anything_nothing_is_told_of_one(place: Place) -> None:
