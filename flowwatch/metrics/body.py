@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import generate_latest as as_text
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
 from prometheus_client.registry import Collector
 
 from flowwatch.metrics.board import Board
@@ -23,6 +24,9 @@ from flowwatch.metrics.part import Part, fill
 
 FRESH_S: Final = 1.0
 """How old a body may be: what it tells of changes once a minute, or is a matter of seconds."""
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+"""The two forms; a scraper that accepts something else gets text. All names are such as every version has, so none is escaped."""
 PACKED_FROM: Final = 1_024
 """Smaller bodies are sent as they are."""
 
@@ -68,13 +72,13 @@ class Bodies:
 
     def body(self, accept: str, *, packed: bool) -> Body:
         """A body that is fresh enough, of the kind that `accept` (the header's value) prefers."""
-        encode, kind = choose_encoder(accept)
+        kind = OPENMETRICS if OPENMETRICS.partition(";")[0] in accept else TEXT
         with self._lock:
             found = self._made.get((kind, packed))
             if found is not None and time.monotonic() - found[0] < self._fresh_s:
                 return found[1]
             began = time.perf_counter()
-            data = encode(self._registry)
+            data = as_openmetrics(self._registry) if kind is OPENMETRICS else as_text(self._registry)  # type: ignore[no-untyped-call]
             self._took_s = time.perf_counter() - began
             if packed and len(data) >= PACKED_FROM:
                 made = Body(gzip.compress(data, compresslevel=1), kind, packed=True)

@@ -71,6 +71,26 @@ def test_it_is_text_or_openmetrics_as_the_scraper_accepts(place: Place, run: Run
     run(work())
 
 
+@pytest.mark.parametrize("accept", ["", "*/*", "text/plain;version=x", "application/json", "text/html, */*;q=0.1", ";;;=,", "é" * 500])
+def test_whatever_else_somebody_accepts_gets_text(place: Place, run: Run, accept: str) -> None:
+    async def work() -> None:
+        headers = [*place.token(Scope.METRICS_READ).items(), ("accept", accept.encode())]
+        answer = await place.client.get("/metrics", headers=headers)  # type: ignore[arg-type]
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+
+    run(work())
+
+
+def test_versions_that_somebody_makes_up_are_not_kept(place: Place, run: Run) -> None:
+    async def work() -> None:
+        for version in range(20):
+            answer = await fetched(place, accept=f"application/openmetrics-text;version={version}.0.0;escaping=e{version}")
+            assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        assert len(place.service.metrics.bodies._made) <= 4
+
+    run(work())
+
+
 def test_it_is_packed_for_who_can_unpack(place: Place, run: Run) -> None:
     async def work() -> None:
         async with place.client.stream("GET", "/metrics", headers=place.token(Scope.METRICS_READ) | {"accept-encoding": "gzip"}) as answer:
