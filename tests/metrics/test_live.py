@@ -126,16 +126,31 @@ def held(lived: Evening, name: str, at: float) -> State:
     return {labels: value for labels, value in found.items() if value or name != "flowwatch_incidents_total"}
 
 
+def less(state: State, before: State) -> State:
+    """A state without what was there before the service counted; without zeros, where there was anything."""
+    return {labels: value - before.get(labels, 0) for labels, value in state.items() if value != before.get(labels, 0) or not before}
+
+
+def uncounted(lived: Evening, name: str, course: Course) -> State:
+    """What was raised before the service began to count: the engine may be sooner than it by some ticks."""
+    if name != "flowwatch_incidents_total":
+        return {}
+    first = next(lived.began + n / 2 for n in range(10, 60) if course.still(lived.began + n / 2))
+    counted = held(lived, name, first)
+    return {labels: value - counted.get(labels, 0) for labels, value in course.at(first).items() if value > counted.get(labels, 0)}
+
+
 @pytest.mark.parametrize("name", COURSES)
 def test_at_random_moments_prometheus_holds_what_the_records_say(lived: Evening, name: str) -> None:
     course, seed = COURSES[name](lived), random.randrange(2**32)
     print("seed", seed)
     dice, compared = random.Random(seed), 0
     assert len(course) > 3
+    before = uncounted(lived, name, course)
     for _ in range(10_000):
         moment = dice.uniform(lived.began + 15, lived.ended - 1)
         if course.still(moment):
-            assert held(lived, name, moment) == course.at(moment), moment - lived.began
+            assert held(lived, name, moment) == less(course.at(moment), before), moment - lived.began
             compared += 1
         if compared == MOMENTS:
             return
