@@ -21,8 +21,11 @@ from tests.metrics.evening import SILENT, Evening, evening
 
 pytestmark = pytest.mark.slow
 MOMENTS: Final = 10
-BEFORE_S, AFTER_S = 3.0, 0.5
-"""Around a moment nothing may have changed: a body is a second old at most, a scrape is a second from the next, and a tick half a second."""
+BEFORE_S, AFTER_S = 5.0, 0.5
+"""Around a moment nothing may have changed: a body is a second old at most, a scrape is a second from the next, and a tick half a second;
+beside other work each may come a second later."""
+SETTLED_S: Final = 15
+"""From when on Prometheus has scraped some times, and with it everything that stood before."""
 VALUES: Final = {"job": ".+", "instance": ".+", "site": "quay-.*", "area": ".+", "zone": "site", "gate": ".+", "__rate_interval": "10s"}
 Labels = tuple[tuple[str, str], ...]
 State = Mapping[Labels, float]
@@ -135,7 +138,7 @@ def uncounted(lived: Evening, name: str, course: Course) -> State:
     """What was raised before the service began to count: the engine may be sooner than it by some ticks."""
     if name != "flowwatch_incidents_total":
         return {}
-    first = next(lived.began + n / 2 for n in range(10, 60) if course.still(lived.began + n / 2))
+    first = next(lived.began + n / 2 for n in range(2 * SETTLED_S, 200) if course.still(lived.began + n / 2))
     counted = held(lived, name, first)
     return {labels: value - counted.get(labels, 0) for labels, value in course.at(first).items() if value > counted.get(labels, 0)}
 
@@ -148,7 +151,7 @@ def test_at_random_moments_prometheus_holds_what_the_records_say(lived: Evening,
     assert len(course) > 3
     before = uncounted(lived, name, course)
     for _ in range(10_000):
-        moment = dice.uniform(lived.began + 15, lived.ended - 1)
+        moment = dice.uniform(lived.began + SETTLED_S, lived.ended - 1)
         if course.still(moment):
             assert held(lived, name, moment) == less(course.at(moment), before), moment - lived.began
             compared += 1
