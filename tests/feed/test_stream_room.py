@@ -51,18 +51,23 @@ def test_one_who_is_read_much_that_is_not_for_it_hears_how_far_it_is(there: Live
     assert 1 < int(ear.last.split("-h")[1].split(".")[0]) < 5_000
 
 
+def files() -> int:
+    """How many files this process has open; sockets, of which both ends lie in it, are none."""
+    return sum(Path(one).is_file() for one in Path("/proc/self/fd").iterdir())
+
+
 def test_those_who_read_nothing_hold_no_files(there: Live) -> None:
     note = Step(site="yuyuan", incident="yuyuan-i1", act=Act.NOTE, by="wang", reason="x" * 4_000)
     there.written.book.write([("yuyuan", START, note)] * 2_500)
     there.listen("?since=j0-h0&kinds=zones")
     until(lambda: len(there.place.service.feed.hub.listeners) == 1)
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = files()
     for _ in range(10):
         there.listen("?since=j0-h0", receive=4096, begin=False)
     feed = there.place.service.feed
     until(lambda: sum(one.sending for one in feed.streams) == 10)
-    held = len(list(Path("/proc/self/fd").iterdir())) - before
-    assert held <= 2 * 10 + 8, "more than both ends of each connection, which lie in this process"
+    until(lambda: files() < before + 10)  # a thread that reads for another may have some open for a moment
+    assert sum(one.sending for one in feed.streams) == 10
 
 
 def test_one_identity_does_not_take_all_the_room(there: Live, monkeypatch: pytest.MonkeyPatch) -> None:
