@@ -178,8 +178,8 @@ SAYINGS: Final[Mapping[str, Saying]] = {
     ),
     "figures": _fine("各项指标均在正常范围", "all figures are as they should be"),
     "engine_down": _trouble(
-        "引擎没有跟上节拍，当前不在决策",
-        "the engine does not keep up with the ticks: nothing is decided now",
+        "引擎当前没有在决策：{why}",
+        "the engine does not decide now: {why}",
         "看 flowwatch up 或 run 是否在运行、最后说了什么；处置手册：flowwatch runbook engine_stands",
         "see whether `flowwatch up` or `run` runs and what it said last; `flowwatch runbook engine_stands`",
     ),
@@ -196,8 +196,8 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "see whether the disk can be written; start the engine, if it does not run",
     ),
     "slow": _note(
-        "百分之一的节拍处理超过 {seconds} 秒",
-        "one tick in a hundred takes up to {seconds} s",
+        "超过 1% 的节拍，{figure}超过 {seconds} 秒（目标：{aim} 秒以内）",
+        "more than one tick in a hundred takes longer than {seconds} s {figure}; the aim is {aim} s",
         "看处理器和磁盘的负载；景区很多时可增加进程：flowwatch run --workers",
         "look at the load of processor and disk; with many sites, `flowwatch run --workers` shares the work",
     ),
@@ -220,8 +220,8 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "look at the clocks of these devices and at their way here",
     ),
     "silent": _trouble(
-        "{site}：{of} 台计数器中有 {count} 台数据中断",
-        "{site}: silent counters: {count} of {of}",
+        "{site}：{of} 台计数器中有 {count} 台数据中断{longest}{unheard}：{names}",
+        "{site}: silent counters: {count} of {of}{longest}{unheard}: {names}",
         "处置手册：flowwatch runbook counters_silent",
         "`flowwatch runbook counters_silent`",
     ),
@@ -274,8 +274,8 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "`flowwatch runbook feed_undelivered`",
     ),
     "certificate_ends": _trouble(
-        "{certificate} 的证书还有 {days} 天到期",
-        "the certificate of {certificate} ends in {days} days",
+        "{certificate} 的证书{left}",
+        "the certificate of {certificate} {left}",
         "处置手册：flowwatch runbook certificate",
         "`flowwatch runbook certificate`",
     ),
@@ -310,6 +310,19 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "mend this first, then examine again",
     ),
 }
+
+
+WHY: Final[Mapping[str, Text]] = {
+    "behind": {"zh": "没有跟上节拍", "en": "it does not keep up with the ticks"},
+    "unknown": {"zh": "从未有过节拍，或日志无法读取", "en": "there never was a tick, or the log cannot be read"},
+}
+"""Why an engine counts as one that does not decide."""
+
+SLOW: Final[Mapping[str, Text]] = {
+    "decide_seconds": {"zh": "处理用时", "en": "to decide"},
+    "reading_to_decision_seconds": {"zh": "从收到读数到完成决策", "en": "from its oldest reading to the decision"},
+}
+"""What of a tick is slow, by the figure that shows it."""
 
 
 class Finding:

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from flowwatch import checkpoints, texts
-from flowwatch.cli.findings import Finding, Value
+from flowwatch.cli.findings import SLOW, WHY, Finding, Value
 from flowwatch.cli.holders import holder
 from flowwatch.core.chains import Chains
 from flowwatch.core.entries import EntryKind
 from flowwatch.core.incidents import Incidents, What
-from flowwatch.core.readings import ABSENT, SECOND, Reason
+from flowwatch.core.readings import ABSENT, SECOND
 from flowwatch.core.state import StateError
 from flowwatch.documents import DocumentErrors, find, load, shipped
 from flowwatch.evidence import Evidence
@@ -36,6 +36,7 @@ from flowwatch.log.time import log_time
 from flowwatch.metrics.ground import Ground
 from flowwatch.metrics.judged import Wrong, judge
 from flowwatch.titles import Language, Names
+from flowwatch.words import Text, duration
 from flowwatch.workspace import Workspace
 
 LITTLE_BYTES: Final = 1 << 30
@@ -47,9 +48,10 @@ AHEAD_US: Final = 5 * SECOND
 TOLD: Final = (What.COUNTER_SILENT, What.NEGATIVE_OCCUPANCY, What.OCCUPANCY_UNKNOWN, What.RECOUNT_NEEDED)
 """The incidents that speak of flowwatch's own eyes rather than of the crowd."""
 EXAMPLES: Final = 5
-OF_ENGINE: Final = ("lags", "snapshot_old", "slow", "refused", "clock_ahead", "clock_behind")
+OF_ENGINE: Final = ("engine_down", "lags", "snapshot_old", "slow", "refused", "clock_ahead", "clock_behind", "inbox")
 """What the figures of a folder say that no other check does."""
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
+NOTHING: Final[Text] = {"zh": "", "en": ""}
 
 
 class Patient:
@@ -197,10 +199,14 @@ def clock(patient: Patient) -> Iterator[Finding]:
     age = patient.now - tick
     if age < -AHEAD_US:
         yield Finding("clock_back", seconds=-age // SECOND)
-    elif patient.runner is not None and age > max(STILL_US, 10 * patient.settings.tick_us):
+    elif patient.runner is not None and _is_still(patient, tick):
         yield Finding("ticks_missing", seconds=age // SECOND, process=patient.runner)
     else:
         yield Finding("ticks", seconds=max(age, 0) // SECOND)
+
+
+def _is_still(patient: Patient, tick: int) -> bool:
+    return patient.now - tick > max(STILL_US, 10 * patient.settings.tick_us)
 
 
 def incidents(patient: Patient) -> Iterator[Finding]:
@@ -248,10 +254,13 @@ def figures(patient: Patient) -> Iterator[Finding]:
         return
     ground = Ground(patient.workspace)
     try:
-        wrong = judge(ground.samples(), patient.now / SECOND)
+        wrong = judge(ground.samples(), patient.now / SECOND, patient.settings.tick_us / SECOND)
     finally:
         ground.close()
-    yield from (told(one) for one in wrong if one.name in OF_ENGINE)
+    elsewhere = set() if patient.writer is not None else {"inbox"}
+    if any(one.name == "lags" for one in wrong) or _is_still(patient, log_time(patient.workspace.log)):
+        elsewhere.add("engine_down")  # how far it is behind, or that the clock stands, says more
+    yield from (told(one) for one in wrong if one.name in OF_ENGINE and one.name not in elsewhere)
 
 
 def told(wrong: Wrong) -> Finding:
@@ -259,20 +268,59 @@ def told(wrong: Wrong) -> Finding:
     values: dict[str, Value] = {}
     for key, value in wrong.values.items():
         if key == "reasons" and isinstance(value, list):
-            texts_ = [texts.REASONS[Reason[reason.upper()]] for reason in value]
-            values[key] = {"zh": "、".join(text["zh"] for text in texts_), "en": ", ".join(text["en"] for text in texts_)}
+            values[key] = _reasons(value)
         elif isinstance(value, list):
-            more = len(value) - EXAMPLES
-            shown = value[:EXAMPLES]
-            zh = "、".join(shown) + (f"，另有 {more} 个" if more > 0 else "")
-            values["names"] = {"zh": zh, "en": ", ".join(shown) + (f" and {more} more" if more > 0 else "")}
-        elif key == "share" and not isinstance(value, str):
+            values["names"] = _names(value)
+        elif isinstance(value, str):
+            values[key] = WHY[value] if key == "why" else SLOW[value] if key == "figure" else value
+        elif key == "share":
             values[key] = f"{value:.0%}"
-        elif key == "bytes" and not isinstance(value, str):
+        elif key == "bytes":
             values["free"] = f"{value / 1e9:,.1f} GB"
+        elif key == "days":
+            values |= {"left": _left(value), key: _number(value)}
+        elif key == "longest":
+            values[key] = _longest(value)
+        elif key == "unheard":
+            values[key] = {"zh": f"，其中 {value:,.0f} 台从未有过有效读数", "en": f", {value:,.0f} never heard"} if value else NOTHING
         else:
-            values[key] = value if isinstance(value, str) else f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
+            values[key] = _number(value)
     return Finding("disk_full" if wrong.name == "disk" else wrong.name, **values)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.3g}"
+
+
+def _names(every: list[str]) -> Text:
+    more = len(every) - EXAMPLES
+    shown = every[:EXAMPLES]
+    zh = "、".join(shown) + (f"，另有 {more} 个" if more > 0 else "")
+    return {"zh": zh, "en": ", ".join(shown) + (f" and {more} more" if more > 0 else "")}
+
+
+def _reasons(every: list[str]) -> Text:
+    """Reasons in words; one of another version, that has none here, as it is."""
+    known = {reason.name.lower(): text for reason, text in texts.REASONS.items()}
+    found = [known.get(reason, {"zh": reason, "en": reason}) for reason in every]
+    return {"zh": "、".join(text["zh"] for text in found), "en": ", ".join(text["en"] for text in found)}
+
+
+def _left(days: float) -> Text:
+    """When a certificate ends that has so long left; less than nothing, it has ended."""
+    count = int(abs(days))
+    zh, en = (f" {count:,} 天", f"{count:,} day{'s' if count > 1 else ''}") if count else ("不到 1 天", "less than a day")
+    if days <= 0:
+        return {"zh": f"已于{zh}前到期", "en": f"ended {en} ago"}
+    return {"zh": f"还有{zh}到期", "en": f"ends in {en}"}
+
+
+def _longest(seconds: float) -> Text:
+    """For how long the counter is silent that was heard before all others; minutes are near enough."""
+    whole = int(seconds) if seconds < 60 else int(seconds) // 60 * 60
+    if not whole:
+        return NOTHING
+    return {"zh": f"，最长已 {duration(whole * SECOND, 'zh')}", "en": f", the longest for {duration(whole * SECOND, 'en')}"}
 
 
 CHECKS: Final = (folder, locks, segments, inbox, states, journal, documents, clock, figures, incidents)

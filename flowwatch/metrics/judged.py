@@ -1,6 +1,7 @@
 """What the figures say is wrong: the thresholds of the alert rules (`config/prometheus`), on one look instead of over a time.
 
-Pure: samples in, what is wrong out, with the figures that show it. Who tells people of it has the words.
+Pure: samples in, what is wrong out, with the figures that show it. Who tells people of it has the words. A sample that the table of names does
+not have, that lacks a label or whose value is no number says nothing: a service of another version is judged by what is known of it.
 """
 
 from __future__ import annotations
@@ -8,18 +9,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite, isnan
 from typing import Final
 
 from prometheus_client.samples import Sample
 
-from flowwatch.metrics.names import PREFIX
+from flowwatch.metrics.names import PREFIX, TABLE
+from flowwatch.metrics.names import samples as names_of
 
 LAG_S: Final = 5.0
 """A decision is due within a second of its tick."""
 SNAPSHOT_S: Final = 600.0
 """Checkpoints are written every 30 s."""
+TICK_S: Final = 1.0
+"""The usual tick; no figure says how long it is."""
+AIM_S: Final = 0.05
+"""The aim: the most that a decision may take beyond its tick."""
 SLOW_S: Final = 0.2
-"""Four times the 0.05 s that a decision may take beyond its tick."""
+"""Four times the aim. A reading may have waited for its tick besides."""
 SLOW_FROM: Final = 1_000
 """Of fewer ticks the first few, at which documents are compiled, would be the one in a hundred."""
 REFUSED_SHARE: Final = 0.05
@@ -54,44 +61,62 @@ class Wrong:
     values: Mapping[str, Value]
 
 
-class Figures:
-    """Samples by name, the prefix left out."""
+_LABELS: Final = {name: {*metric.labels, *(["le"] if name.endswith("_bucket") else [])} for metric in TABLE for name in names_of(metric)}
+"""The labels that a sample has, by its name."""
 
-    def __init__(self, samples: Iterable[Sample]) -> None:
+
+class Figures:
+    """Samples by name, the prefix left out. `tick_s`: how long a tick is."""
+
+    def __init__(self, samples: Iterable[Sample], tick_s: float) -> None:
+        self.tick_s = tick_s
         self._of: dict[str, list[Sample]] = defaultdict(list)
         for sample in samples:
-            self._of[sample.name.removeprefix(PREFIX)].append(sample)
+            if _says_something(sample):
+                self._of[sample.name.removeprefix(PREFIX)].append(sample)
 
     def of(self, name: str, **labels: str) -> list[Sample]:
         """The samples of a name that have these labels, by their labels."""
         found = [one for one in self._of.get(name, ()) if labels.items() <= one.labels.items()]
-        return sorted(found, key=lambda one: sorted(one.labels.items()))
+        return sorted(found, key=lambda one: (sorted(one.labels.items()), one.value))
 
     def total(self, name: str, **labels: str) -> float:
         """Their sum."""
         return sum(one.value for one in self.of(name, **labels))
 
-    def at_most(self, name: str, share: float, least: int) -> float | None:
-        """The edge of a histogram at or below which this share of it lies, infinity beyond its last; None of one with fewer than `least`."""
+    def beyond(self, name: str, share: float, least: int) -> float:
+        """The last edge of a histogram beyond which more than this share of it lies; 0 if there is none, or fewer than `least` in all."""
         edges = sorted((float(one.labels["le"]), one.value) for one in self.of(f"{name}_bucket"))
         if not edges or edges[-1][1] < least:
-            return None
-        return next(edge for edge, count in edges if count >= share * edges[-1][1])
+            return 0.0
+        return max((edge for edge, count in edges[:-1] if count < (1 - share) * edges[-1][1]), default=0.0)
+
+
+def _says_something(sample: Sample) -> bool:
+    labels = _LABELS.get(sample.name)
+    if labels is None or not labels <= sample.labels.keys() or not isfinite(sample.value):
+        return False
+    try:
+        return "le" not in labels or not isnan(float(sample.labels["le"]))
+    except ValueError:
+        return False
 
 
 Rule = Callable[[Figures, float], Iterator[Wrong]]
 
 
-def judge(samples: Iterable[Sample], now_s: float) -> list[Wrong]:
-    """Everything that is wrong by these samples at `now_s`, seconds since the epoch."""
-    figures = Figures(samples)
+def judge(samples: Iterable[Sample], now_s: float, tick_s: float = TICK_S) -> list[Wrong]:
+    """Everything that is wrong by these samples at `now_s`, seconds since the epoch. Raises nothing, whatever they are."""
+    figures = Figures(samples, tick_s)
     return [wrong for rule in RULES for wrong in rule(figures, now_s)]
 
 
 def _engine(figures: Figures, now_s: float) -> Iterator[Wrong]:
     del now_s
     if any(not one.value for one in figures.of("engine_up")):
-        yield Wrong("engine_down", {})
+        yield Wrong("engine_down", {"why": "behind"})
+    elif figures.of("build_info") and not figures.of("engine_up"):  # a service tells what it is, and nothing of an engine
+        yield Wrong("engine_down", {"why": "unknown"})
     lags = [one for one in figures.of("log_lag_seconds") if one.value > LAG_S]
     if lags:
         worst = max(lags, key=lambda one: one.value)
@@ -102,9 +127,16 @@ def _engine(figures: Figures, now_s: float) -> Iterator[Wrong]:
     if old:
         worst = max(old, key=lambda one: one.value)
         yield Wrong("snapshot_old", {"partition": worst.labels["partition"], "seconds": worst.value})
-    slow = figures.at_most("decide_seconds", 0.99, SLOW_FROM)
-    if slow is not None and slow > SLOW_S:
-        yield Wrong("slow", {"seconds": slow})
+
+
+def _speed(figures: Figures, now_s: float) -> Iterator[Wrong]:
+    """More than one tick in a hundred is slow. Where deciding is, what waits for it is slow as well, and that is not told besides."""
+    del now_s
+    for figure, waits in (("decide_seconds", 0.0), ("reading_to_decision_seconds", figures.tick_s)):
+        slow = figures.beyond(figure, 0.01, SLOW_FROM)
+        if slow >= waits + SLOW_S:
+            yield Wrong("slow", {"figure": figure, "seconds": slow, "aim": waits + AIM_S})
+            return
 
 
 def _refused(figures: Figures, now_s: float) -> Iterator[Wrong]:
@@ -119,7 +151,6 @@ def _refused(figures: Figures, now_s: float) -> Iterator[Wrong]:
 
 
 def _counters(figures: Figures, now_s: float) -> Iterator[Wrong]:
-    del now_s
     skews = {_name(one): one.value for one in figures.of("counter_skew_seconds")}
     for name, chosen in (
         ("clock_ahead", {counter: -skew for counter, skew in skews.items() if skew < -AHEAD_S}),
@@ -127,12 +158,18 @@ def _counters(figures: Figures, now_s: float) -> Iterator[Wrong]:
     ):
         if chosen:
             yield Wrong(name, {"counters": sorted(chosen), "seconds": max(chosen.values())})
-    silent: dict[str, list[float]] = defaultdict(list)
+    last = {_name(one): one.value for one in figures.of("counter_last_reading_timestamp_seconds")}
+    every: dict[str, list[Sample]] = defaultdict(list)
     for one in figures.of("counter_silent"):
-        silent[one.labels["site"]].append(one.value)
-    for site, values in sorted(silent.items()):
-        if sum(values) / len(values) > SILENT_SHARE:
-            yield Wrong("silent", {"site": site, "count": sum(values), "of": float(len(values))})
+        every[one.labels["site"]].append(one)
+    for site, counters in sorted(every.items()):
+        silent = [_name(one) for one in counters if one.value]
+        if len(silent) / len(counters) > SILENT_SHARE:
+            heard = [last[name] for name in silent if name in last]
+            names: Value = [name.removeprefix(f"{site}/") for name in silent]
+            share = {"count": float(len(silent)), "of": float(len(counters))}
+            since = {"longest": max(0.0, now_s - min(heard, default=now_s)), "unheard": float(len(silent) - len(heard))}
+            yield Wrong("silent", {"site": site, "counters": names, **share, **since})
 
 
 def _gates(figures: Figures, now_s: float) -> Iterator[Wrong]:
@@ -188,4 +225,4 @@ def _name(one: Sample, label: str = "counter") -> str:
     return f"{one.labels['site']}/{one.labels[label]}"
 
 
-RULES: Final[tuple[Rule, ...]] = (_engine, _refused, _counters, _gates, _service, _storage)
+RULES: Final[tuple[Rule, ...]] = (_engine, _speed, _refused, _counters, _gates, _service, _storage)
