@@ -268,8 +268,8 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "after a start, wait until it has caught up; if it stays, look at the service's output",
     ),
     "webhooks_wait": _trouble(
-        "有 {count} 条推送在等待接收方",
-        "messages that wait for their receivers: {count}",
+        "有 {count} 条推送在等待接收方，最早一条已等 {age}",
+        "messages that wait for their receivers: {count}, the oldest for {age}",
         "处置手册：flowwatch runbook feed_undelivered",
         "`flowwatch runbook feed_undelivered`",
     ),

@@ -254,7 +254,7 @@ def figures(patient: Patient) -> Iterator[Finding]:
         return
     ground = Ground(patient.workspace)
     try:
-        wrong = judge(ground.samples(), patient.now / SECOND, patient.settings.tick_us / SECOND)
+        wrong = judge(ground.samples(), patient.now / SECOND)
     finally:
         ground.close()
     elsewhere = set() if patient.writer is not None else {"inbox"}
@@ -281,6 +281,8 @@ def told(wrong: Wrong) -> Finding:
             values |= {"left": _left(value), key: _number(value)}
         elif key == "longest":
             values[key] = _longest(value)
+        elif key == "age":
+            values[key] = _lasting(value)
         elif key == "unheard":
             values[key] = {"zh": f"，其中 {value:,.0f} 台从未有过有效读数", "en": f", {value:,.0f} never heard"} if value else NOTHING
         else:
@@ -316,11 +318,17 @@ def _left(days: float) -> Text:
 
 
 def _longest(seconds: float) -> Text:
-    """For how long the counter is silent that was heard before all others; minutes are near enough."""
-    whole = int(seconds) if seconds < 60 else int(seconds) // 60 * 60
-    if not whole:
+    """For how long the counter is silent that was heard before all others."""
+    if seconds < 1:
         return NOTHING
-    return {"zh": f"，最长已 {duration(whole * SECOND, 'zh')}", "en": f", the longest for {duration(whole * SECOND, 'en')}"}
+    lasting = _lasting(seconds)
+    return {"zh": f"，最长已 {lasting['zh']}", "en": f", the longest for {lasting['en']}"}
+
+
+def _lasting(seconds: float) -> Text:
+    """A duration; beyond a minute, minutes are near enough."""
+    whole = int(seconds) if seconds < 60 else int(seconds) // 60 * 60
+    return {lang: duration(whole * SECOND, lang) for lang in LANGUAGES}
 
 
 CHECKS: Final = (folder, locks, segments, inbox, states, journal, documents, clock, figures, incidents)

@@ -7,6 +7,7 @@ from typing import Final
 
 from flowwatch.grafana.board import BAD, GOOD, GREY, LEVELS, WARN, Board, Both, Choice, Panel, Query, Row, Shape, Value, same
 from flowwatch.grafana.query import FRESH_S, alarming, fresh, of, quantile, rate, rise
+from flowwatch.handling.load import FLOOD, PER_HOUR
 from flowwatch.handling.words import HANDLINGS, KINDS
 from flowwatch.metrics.names import named
 from flowwatch.texts import REASONS
@@ -479,10 +480,10 @@ PLAN: Final = Board(
                     _about("alarms_per_operator_hour"),
                     Shape.STAT,
                     COUNT,
-                    (Query(of("alarms_per_operator_hour"), Both("EEMUA 191: 6 at most", "EEMUA 191：不超过 6")),),
+                    (Query(of("alarms_per_operator_hour"), Both(f"EEMUA 191: {PER_HOUR} at most", f"EEMUA 191：不超过 {PER_HOUR}")),),
                     width=4,
                     height=6,
-                    steps=((None, GOOD), (6.01, BAD)),
+                    steps=((None, GOOD), (PER_HOUR + 0.01, BAD)),
                     decimals=1,
                 ),
                 Panel(
@@ -490,10 +491,10 @@ PLAN: Final = Board(
                     _about("alarms_worst_window"),
                     Shape.STAT,
                     COUNT,
-                    (Query(of("alarms_worst_window"), Both("10 at most", "不超过 10")),),
+                    (Query(of("alarms_worst_window"), Both(f"{FLOOD} at most", f"不超过 {FLOOD}")),),
                     width=4,
                     height=6,
-                    steps=((None, GOOD), (10.01, BAD)),
+                    steps=((None, GOOD), (FLOOD + 0.01, BAD)),
                     decimals=0,
                 ),
                 Panel(
@@ -950,6 +951,14 @@ ITSELF: Final = Board(
                     (Query(of("webhook_outbox_messages"), same("{{state}}")),),
                     least=0,
                     words=_STATES,
+                ),
+                Panel(
+                    Both("Oldest webhook message", "等待最久的推送"),
+                    _about("webhook_oldest_waiting_seconds"),
+                    Shape.TIME,
+                    SECONDS,
+                    (Query(of("webhook_oldest_waiting_seconds"), same("{{instance}}")),),
+                    least=0,
                 ),
                 Panel(
                     Both("People not told yet", "尚未通知到人"),

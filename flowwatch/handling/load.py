@@ -22,6 +22,8 @@ SECOND_US: Final = 1_000_000
 HOUR_US: Final = 3_600 * SECOND_US
 WINDOW_US: Final = 600 * SECOND_US
 """Ten minutes: the span by which floods are judged (ISA-18.2)."""
+PER_HOUR: Final = 6
+"""The most alerts that one operator can answer in an hour, over a day (EEMUA 191)."""
 FLOOD: Final = 10
 """More alerts than this in ten minutes are a flood (ISA-18.2)."""
 CHATTER_US: Final = 60 * SECOND_US
@@ -142,7 +144,7 @@ class Load:
     def bounds(self) -> tuple[Bound, ...]:
         """What is judged, each beside its bound."""
         return (
-            Bound("per_operator_hour", self.per_operator_hour, 6, "EEMUA 191"),
+            Bound("per_operator_hour", self.per_operator_hour, PER_HOUR, "EEMUA 191"),
             Bound("worst_10min", self.worst_10min, FLOOD, "EEMUA 191, ISA-18.2"),
             Bound("flood_share", self.flood_share, 0.01, "ISA-18.2"),
             Bound("chatter", len(self.chatter), 0, "ISA-18.2"),

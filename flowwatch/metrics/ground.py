@@ -167,6 +167,7 @@ class Ground:
 
     def _log(self, board: Board) -> None:
         log, settings = self._workspace.log, load(self._workspace.log)
+        board.put("tick_interval_seconds", settings.tick_us / US)
         newest, up, now = ABSENT, True, time.time_ns() // 1000
         for partition in settings.folders:
             with closing(Reader(log, partition)) as reader:

@@ -22,7 +22,7 @@ LAG_S: Final = 5.0
 SNAPSHOT_S: Final = 600.0
 """Checkpoints are written every 30 s."""
 TICK_S: Final = 1.0
-"""The usual tick; no figure says how long it is."""
+"""The usual tick, where no figure says how long it is."""
 AIM_S: Final = 0.05
 """The aim: the most that a decision may take beyond its tick."""
 SLOW_S: Final = 0.2
@@ -47,8 +47,8 @@ CERTIFICATE_S: Final = 30 * 86_400.0
 """A month: time to ask for another."""
 DESK_ENTRIES: Final = 100
 """500 are told in some 50 ms."""
-WAITING: Final = 1_000
-"""A flood comes to some hundreds."""
+WAITING_S: Final = 600.0
+"""The fast tries have failed, and the first long one."""
 
 Value = float | str | list[str]
 
@@ -66,10 +66,9 @@ _LABELS: Final = {name: {*metric.labels, *(["le"] if name.endswith("_bucket") el
 
 
 class Figures:
-    """Samples by name, the prefix left out. `tick_s`: how long a tick is."""
+    """Samples by name, the prefix left out."""
 
-    def __init__(self, samples: Iterable[Sample], tick_s: float) -> None:
-        self.tick_s = tick_s
+    def __init__(self, samples: Iterable[Sample]) -> None:
         self._of: dict[str, list[Sample]] = defaultdict(list)
         for sample in samples:
             if _says_something(sample):
@@ -105,9 +104,9 @@ def _says_something(sample: Sample) -> bool:
 Rule = Callable[[Figures, float], Iterator[Wrong]]
 
 
-def judge(samples: Iterable[Sample], now_s: float, tick_s: float = TICK_S) -> list[Wrong]:
+def judge(samples: Iterable[Sample], now_s: float) -> list[Wrong]:
     """Everything that is wrong by these samples at `now_s`, seconds since the epoch. Raises nothing, whatever they are."""
-    figures = Figures(samples, tick_s)
+    figures = Figures(samples)
     return [wrong for rule in RULES for wrong in rule(figures, now_s)]
 
 
@@ -132,7 +131,8 @@ def _engine(figures: Figures, now_s: float) -> Iterator[Wrong]:
 def _speed(figures: Figures, now_s: float) -> Iterator[Wrong]:
     """More than one tick in a hundred is slow. Where deciding is, what waits for it is slow as well, and that is not told besides."""
     del now_s
-    for figure, waits in (("decide_seconds", 0.0), ("reading_to_decision_seconds", figures.tick_s)):
+    tick_s = max((one.value for one in figures.of("tick_interval_seconds")), default=TICK_S)
+    for figure, waits in (("decide_seconds", 0.0), ("reading_to_decision_seconds", tick_s)):
         slow = figures.beyond(figure, 0.01, SLOW_FROM)
         if slow >= waits + SLOW_S:
             yield Wrong("slow", {"figure": figure, "seconds": slow, "aim": waits + AIM_S})
@@ -194,9 +194,9 @@ def _service(figures: Figures, now_s: float) -> Iterator[Wrong]:
     untold = figures.total("desk_lag_entries")
     if untold > DESK_ENTRIES:
         yield Wrong("desk_lags", {"count": untold})
-    waiting = figures.total("webhook_outbox_messages", state="waiting")
-    if waiting > WAITING:
-        yield Wrong("webhooks_wait", {"count": waiting})
+    waiting = max((one.value for one in figures.of("webhook_oldest_waiting_seconds")), default=0.0)
+    if waiting > WAITING_S:
+        yield Wrong("webhooks_wait", {"count": figures.total("webhook_outbox_messages", state="waiting"), "age": waiting})
     ends = [one for one in figures.of("certificate_expiry_timestamp_seconds") if one.value - now_s < CERTIFICATE_S]
     for one in ends:
         yield Wrong("certificate_ends", {"certificate": one.labels["certificate"], "days": (one.value - now_s) / 86_400})

@@ -450,6 +450,7 @@ TABLE: Final[tuple[Metric, ...]] = (
     ),
     *_rows(
         Group.LOG,
+        ("tick_interval_seconds", G, (), "seconds", "How long a tick is: how often everything is decided", "节拍长度，即每隔多久决策一次"),
         ("log_rows", G, _PARTITION, "", "Rows that the log has taken, in all", "日志已接收的总行数"),
         ("log_lag_rows", G, _PARTITION, "", "Rows in the log that are not decided yet", "日志中尚未决策的行数"),
         (
@@ -500,6 +501,14 @@ TABLE: Final[tuple[Metric, ...]] = (
             "",
             "Webhook messages by state: waiting, delivered, dead (given up)",
             "推送消息数，按状态分：等待、已送达、已放弃",
+        ),
+        (
+            "webhook_oldest_waiting_seconds",
+            G,
+            (),
+            "seconds",
+            "How long ago the oldest of the events happened that wait for a webhook's receiver; 0 if none waits",
+            "等待推送的事件中，最早一条距今的时间；没有等待的为 0",
         ),
         (
             "dispatcher_up",

@@ -13,6 +13,7 @@ from cryptography import x509
 from flowwatch.actuators.answered import BOUNDS_S
 from flowwatch.actuators.dispatcher import Dispatcher
 from flowwatch.core.entries import EntryKind
+from flowwatch.core.readings import SECOND
 from flowwatch.feed.webhooks.outbox import Outbox, State
 from flowwatch.handling.desk import Desk
 from flowwatch.handling.incident import Incident
@@ -42,6 +43,8 @@ class Serving:
 
     sites: Callable[[], Sequence[str]]
     picture: Picture
+    now_us: Callable[[], int]
+    """The log's time."""
     desk: Desk | None = None
     streams: Streams | None = None
     stager: Stager | None = None
@@ -111,6 +114,8 @@ class Serving:
                 counts.update(states)
             for state in State:
                 board.put("webhook_outbox_messages", counts[state.value], state=state.value)
+            now, since = self.now_us(), self.outbox.waiting_since()
+            board.put("webhook_oldest_waiting_seconds", 0 if since is None else max(0, now - since) / SECOND)
 
     def _devices(self, board: Board) -> None:
         dispatcher = self.dispatcher

@@ -44,6 +44,7 @@ class Metrics:
         self._serving = Serving(
             parts.sites.names,
             parts.picture,
+            parts.records.now_us,
             parts.desk,
             streams,
             stager if isinstance(stager, Stager) else None,

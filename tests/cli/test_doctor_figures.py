@@ -35,9 +35,9 @@ def one(name: str, value: float, **labels: str) -> Sample:
     return Sample(f"flowwatch_{name}", labels, value)
 
 
-def said(*given: Sample, tick_s: float = TICK_S) -> list[tuple[str, str]]:
+def said(*given: Sample) -> list[tuple[str, str]]:
     """What is told of these samples, in Chinese and in English."""
-    return [(finding.what("zh"), finding.what("en")) for finding in (told(wrong) for wrong in judge(given, NOW, tick_s))]
+    return [(finding.what("zh"), finding.what("en")) for finding in (told(wrong) for wrong in judge(given, NOW))]
 
 
 def spread(name: str, bounds: tuple[float, ...], within: int, edge: float, every: int = 1_000) -> list[Sample]:
@@ -106,7 +106,7 @@ def test_where_deciding_is_slow_the_wait_for_it_is_not_told_besides() -> None:
 def test_longer_ticks_let_readings_wait_longer() -> None:
     waiting = spread("reading_to_decision_seconds", LATENCY_BOUNDS_S, 1_000, 5.0)
     assert len(said(*waiting)) == 1
-    assert said(*waiting, tick_s=5.0) == []
+    assert said(*waiting, one("tick_interval_seconds", 5)) == []
 
 
 def test_few_ticks_say_nothing_of_speed() -> None:

@@ -79,8 +79,8 @@ CASES: Final[list[tuple[str, list[Told], list[Told]]]] = [
     ("desk_lags", [one("desk_lag_entries", 101)], [one("desk_lag_entries", 100)]),
     (
         "webhooks_wait",
-        [one("webhook_outbox_messages", 1_001, state="waiting")],
-        [one("webhook_outbox_messages", 1_000, state="waiting"), one("webhook_outbox_messages", 9_999, state="delivered")],
+        [one("webhook_oldest_waiting_seconds", 601), one("webhook_outbox_messages", 1, state="waiting")],
+        [one("webhook_oldest_waiting_seconds", 600), one("webhook_outbox_messages", 9_999, state="waiting")],
     ),
     (
         "certificate_ends",
@@ -187,7 +187,8 @@ ALERTS: Final = {
         ("FlowwatchInboxGrows", judged.INBOX_FILES),
         ("FlowwatchDiskFull", judged.FREE_BYTES),
         ("FlowwatchDeskLags", judged.DESK_ENTRIES),
-        ("FlowwatchWebhooksWait", judged.WAITING),
+        ("FlowwatchReadingsWait", judged.SLOW_S),
+        ("FlowwatchWebhooksWait", judged.WAITING_S),
     ],
 )
 def test_thresholds_are_those_of_the_alert_rules(alert: str, threshold: float) -> None:

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
+from flowwatch.feed.webhooks.outbox import Due
 from flowwatch.feed.webhooks.subscriptions import Subscription
 from flowwatch.metrics.names import BY_SAMPLE, PREFIX
 from flowwatch.service.auth.identity import Grant, Role, Scope
@@ -224,12 +225,16 @@ def test_people_are_those_of_the_newest_estimate(place: Place, run: Run) -> None
 
 def test_waiting_webhooks_are_counted(place: Place, run: Run) -> None:
     async def work() -> None:
+        assert of(await now(place), "webhook_oldest_waiting_seconds") == 0
         one: Subscription = place.courier.subscriptions.add(
             "http://127.0.0.1:9/x", "t", areas=["huangpu/yuyuan"], sites=None, kinds=["alert"], priority=None, by="admin"
         )
-        place.courier.offer(one, "test_1", {"a": 1})
+        now_us = place.parts.records.now_us()
+        for name, age_s in (("test_1", 90), ("test_2", 30)):
+            place.courier.outbox.put([Due(one.id, name, b"{}", 0, now_us - age_s * SECOND)], [], now_us)
         found = await now(place)
-        assert [of(found, "webhook_outbox_messages", state=state) for state in ("waiting", "delivered", "dead")] == [1, 0, 0]
+        assert [of(found, "webhook_outbox_messages", state=state) for state in ("waiting", "delivered", "dead")] == [2, 0, 0]
+        assert of(found, "webhook_oldest_waiting_seconds") == 90
 
     run(work())
 

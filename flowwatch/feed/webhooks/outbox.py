@@ -223,6 +223,12 @@ class Outbox:
                 found.setdefault(name, {})[state] = count
         return found
 
+    def waiting_since(self) -> int | None:
+        """When the oldest event happened that waits for a receiver, in the log's time; None if none waits."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(func.min(outbox.c.at_us)).where(outbox.c.state == State.WAITING.value)).scalar_one()
+        return None if found is None else int(found)
+
     def bound(self) -> None:
         """Give up the mildest, and of those the oldest, where more than `MOST_WAITING` wait for a receiver: they are shown, and can be replayed."""
         o = outbox.c
