@@ -42,6 +42,7 @@ STEPS: dict[str, dict[str, str]] = {
         "shelve": "暂时搁置",
         "unshelve": "取消搁置",
         "maintain": "设备检修",
+        "restore": "检修完毕",
         "note": "备注",
         "supervise": "督办",
         "warn": "即将超时",

@@ -209,6 +209,9 @@ def _put_off(said: Sequence[Alert | Step], at_us: int) -> list[PutOff]:
             found[one.act, one.incident] = one
         elif one.act is Act.UNSHELVE:
             _drop(found, one.incident, Act.SHELVE)
+        elif one.act is Act.RESTORE:
+            for other in [name for act, name in found if act is Act.MAINTAIN and about[name].subject == about[one.incident].subject]:
+                _drop(found, other, Act.MAINTAIN)
         elif one.act is Act.RESUME:
             _drop(found, one.incident, Act.DEFER)
         elif one.act is Act.REOPEN:

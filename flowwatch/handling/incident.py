@@ -199,6 +199,7 @@ def _changes(made: Incident, step: Step, at_us: int) -> dict[str, Any]:
         Act.SHELVE: {"shelved_until": FOREVER_US if step.until_us is None else step.until_us},
         Act.UNSHELVE: {**again, "shelved_until": None},
         Act.MAINTAIN: {"maintained": True},
+        Act.RESTORE: {"maintained": made.open},  # what is open is shown again by a step of its own, beside all others about the device
         Act.WARN: {"warned": (*made.warned, step.clock or "")},
         Act.ESCALATE: {"overdue": (*made.overdue, step.clock or ""), "escalated": made.escalated + 1},
         Act.SUPPRESS: {"parent": step.to},

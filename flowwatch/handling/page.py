@@ -29,7 +29,7 @@ _CLOCK_STATES: Final[Mapping[str, Text]] = {
 _PUT_OFF: Final[Mapping[str, Text]] = {
     "shelve": {"zh": "搁置", "en": "shelved"},
     "defer": {"zh": "挂账", "en": "put off"},
-    "maintain": {"zh": "维护", "en": "under maintenance"},
+    "maintain": {"zh": "检修", "en": "under maintenance"},
 }
 
 
@@ -57,7 +57,7 @@ class _Page:
         yield from (("line", self._held(one)) for one in others)
         yield from self._section("演练", "Drills", len(drills))
         yield from (("line", self._held(one)) for one in drills)
-        yield from self._section("搁置、挂账与设备维护", "Shelved, put off, under maintenance", len(found.put_off))
+        yield from self._section("搁置、挂账与设备检修", "Shelved, put off, under maintenance", len(found.put_off))
         yield from (("line", self._put_off(one)) for one in found.put_off)
         yield from self._section("本班情况", "The shift", None)
         yield from (("line", text) for text in self._shift())

@@ -5,7 +5,7 @@ A table and one function, so that the API can say what is possible before anybod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +46,7 @@ WAYS: Final[Mapping[Act, Way]] = {
     Act.SHELVE: Way(_OPEN, reason=True),
     Act.UNSHELVE: Way(_OPEN),
     Act.MAINTAIN: Way(_OPEN, reason=True, until=True),
+    Act.RESTORE: Way(),
     Act.SUPERVISE: Way(_OPEN, reason=True, supervisor=True),
     Act.NOTE: Way(reason=True),
 }
@@ -85,21 +86,25 @@ def check(incident: Incident, act: Act, now_us: int, *, reason: str = "", to: st
 
 
 def _refusal(incident: Incident, act: Act) -> str | None:
-    way = WAYS[act]
+    way, name = WAYS[act], incident.name
     if incident.handling not in way.from_:
         expected = " or ".join(sorted(way.from_)) or "none"
-        return f"{incident.name} is {incident.handling}, and {act} follows {expected}"
-    match act:
-        case Act.CLOSE if incident.active:
-            return f"{incident.name} still holds: what holds is deferred or shelved, not closed"
-        case Act.SHELVE if incident.priority == "I":
-            return f"{incident.name} is red, and what is red is never shelved"
-        case Act.MAINTAIN if incident.what not in kinds.DEVICES:
-            return f"{incident.name} is about no device, and only devices are under maintenance; it can be shelved or deferred"
-        case Act.MAINTAIN if incident.priority == "I":
-            return f"{incident.name} is red, and what is red is not put aside for maintenance; a supervisor can defer it"
-        case Act.RESUME if incident.deferred_until is None:
-            return f"{incident.name} is not deferred"
-        case Act.UNSHELVE if not incident.shelved:
-            return f"{incident.name} is not shelved"
-    return None
+        return f"{name} is {incident.handling}, and {act} follows {expected}"
+    return next((sentence.format(name) for refused, sentence in _REFUSED.get(act, ()) if refused(incident)), None)
+
+
+_REFUSED: Final[Mapping[Act, tuple[tuple[Callable[[Incident], bool], str], ...]]] = {
+    Act.CLOSE: ((lambda i: i.active, "{} still holds: what holds is deferred or shelved, not closed"),),
+    Act.SHELVE: ((lambda i: i.priority == "I", "{} is red, and what is red is never shelved"),),
+    Act.MAINTAIN: (
+        (
+            lambda i: i.what not in kinds.DEVICES,
+            "{} is about no device, and only devices are under maintenance; it can be shelved or deferred",
+        ),
+        (lambda i: i.priority == "I", "{} is red, and what is red is not put aside for maintenance; a supervisor can defer it"),
+    ),
+    Act.RESTORE: ((lambda i: not i.maintained, "{} is about nothing that is under maintenance"),),
+    Act.RESUME: ((lambda i: i.deferred_until is None, "{} is not deferred"),),
+    Act.UNSHELVE: ((lambda i: not i.shelved, "{} is not shelved"),),
+}
+"""Of what an act is refused, and why, besides how far it is."""

@@ -134,6 +134,8 @@ class Ward(Struct, kw_only=True):
             self.shelved.pop(key(*incident.key), None)
         elif step.act is Act.MAINTAIN and step.until_us is not None:
             self.maintained[incident.subject] = step.until_us
+        elif step.act is Act.RESTORE:
+            self.maintained.pop(incident.subject, None)
         if step.act is Act.REOPEN and step.by == FLOWWATCH:
             self.maintained.pop(incident.subject, None)
         if step.act is Act.UNSUPPRESS and step.detail is not None and step.detail.get("sounds"):

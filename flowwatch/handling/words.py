@@ -63,7 +63,8 @@ ACTS: Final[Mapping[str, Text]] = {
     "resume": {"zh": "恢复办理", "en": "resumed"},
     "shelve": {"zh": "搁置", "en": "shelved"},
     "unshelve": {"zh": "取消搁置", "en": "unshelved"},
-    "maintain": {"zh": "转入维护", "en": "under maintenance"},
+    "maintain": {"zh": "转入检修", "en": "under maintenance"},
+    "restore": {"zh": "检修完毕", "en": "in use again"},
     "note": {"zh": "备注", "en": "note"},
     "supervise": {"zh": "督办", "en": "pressed"},
     "warn": {"zh": "临近超时", "en": "almost overdue"},
@@ -91,7 +92,7 @@ HIDDEN: Final[Mapping[str, Text]] = {
     "group": {"zh": "同类归并", "en": "one group stands for several"},
     "flood": {"zh": "密集时段汇总", "en": "gathered in a flood"},
     "shelved": {"zh": "人工搁置", "en": "shelved by hand"},
-    "maintenance": {"zh": "设备维护", "en": "its device is under maintenance"},
+    "maintenance": {"zh": "设备检修", "en": "its device is under maintenance"},
 }
 """Why an alert was not shown by itself."""
 
@@ -118,9 +119,10 @@ _SENTENCES: Final[Mapping[str, Text]] = {
     "shelve": {"zh": "{by}搁置", "en": "{by} shelved it"},
     "unshelve": {"zh": "{by}取消搁置", "en": "{by} took it off the shelf"},
     "maintain": {
-        "zh": "{by}将设备转入维护，期间不再提示",
+        "zh": "{by}将设备转入检修，期间不再提示",
         "en": "{by} put the device under maintenance; its alerts are not shown meanwhile",
     },
+    "restore": {"zh": "{by}报告：设备检修完毕，恢复提示", "en": "{by} says that the device is in use again; its alerts are shown"},
     "note": {"zh": "{by}备注", "en": "{by} noted"},
     "supervise": {"zh": "{by}督办", "en": "{by} presses for it"},
     "warn": {"zh": "{clock}时限已过八成", "en": "four fifths of the time for {clock} are gone"},

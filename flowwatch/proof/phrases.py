@@ -28,6 +28,7 @@ ACTS: Final[Mapping[Act, Text]] = {
     Act.SHELVE: {"zh": "搁置提示", "en": "shelved"},
     Act.UNSHELVE: {"zh": "取消搁置", "en": "taken off the shelf"},
     Act.MAINTAIN: {"zh": "设备检修", "en": "under maintenance"},
+    Act.RESTORE: {"zh": "检修完毕", "en": "in use again"},
     Act.NOTE: {"zh": "备注", "en": "noted"},
     Act.SUPERVISE: {"zh": "督办", "en": "pressed"},
     Act.REOPEN: {"zh": "升级重办", "en": "opened again"},

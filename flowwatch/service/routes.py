@@ -86,6 +86,7 @@ NEEDS: Final[Mapping[tuple[str, str], Need]] = {
     ("POST", "/v1/sites/{site}/incidents/{incident}/resume"): OPERATE,
     ("POST", "/v1/sites/{site}/incidents/{incident}/shelve"): OPERATE,
     ("POST", "/v1/sites/{site}/incidents/{incident}/unshelve"): OPERATE,
+    ("POST", "/v1/sites/{site}/incidents/{incident}/restore"): OPERATE,
     ("POST", "/v1/sites/{site}/incidents/{incident}/maintain"): OPERATE,
     ("POST", "/v1/sites/{site}/incidents/{incident}/note"): OPERATE,
     ("POST", "/v1/sites/{site}/incidents/{incident}/supervise"): SUPERVISE,

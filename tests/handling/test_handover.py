@@ -104,6 +104,16 @@ def test_what_was_put_off_is_listed_with_who_and_why_until_it_ends() -> None:
     ]
 
 
+def test_a_device_that_is_restored_is_put_off_no_more_whichever_of_its_incidents_said_so() -> None:
+    maintained: list[tuple[float, Alert | Step]] = [
+        (0, alert("yuyuan-i1")),
+        (1, step(Act.MAINTAIN, "yuyuan-i1", reason="belt", until_us=us(20))),
+        (2, alert("yuyuan-i2")),
+    ]
+    assert [one.act for one in of(*maintained).put_off] == ["maintain"]
+    assert of(*maintained, (3, step(Act.RESTORE, "yuyuan-i2"))).put_off == ()
+
+
 def test_the_digest_is_of_what_is_handed_over_and_not_of_the_moment() -> None:
     lost = incident(alert(), Clock("arrive", us(7), us(9), "running"))
     first = of(incidents=[lost])
@@ -164,7 +174,7 @@ def test_it_reads_as_a_dispatcher_writes_it() -> None:
         "三、演练（1）",
         "【演练】“只出不进”阶段，至 2026-10-02 00:00，li：月度演练",
         "",
-        "四、搁置、挂账与设备维护（1）",
+        "四、搁置、挂账与设备检修（1）",
         "yuyuan-i2  2 号口（gate-2）：失去联系，搁置至 23:00，wang：更换模块",
         "",
         "五、本班情况",

@@ -195,6 +195,47 @@ def test_only_what_is_about_a_device_goes_into_maintenance() -> None:
         steps.check(stage, Act.MAINTAIN, START, reason="belt", until_us=START + HOUR_US)
 
 
+def under_maintenance() -> Told:
+    """A counter that was silent, under maintenance for an hour; its alert has ended and is closed."""
+    told = Told()
+    told.tell(0, "i1", what="counter_silent", subject="t1", level="IV")
+    told.write(START + SECOND, [step(Act.MAINTAIN, "yuyuan-i1", reason="belt", until_us=START + HOUR_US)])
+    told.tell(60, "i1", what="counter_silent", subject="t1", level="IV", state="cleared")
+    assert told.ward.incidents == {}
+    return told
+
+
+def test_what_a_device_under_maintenance_says_does_not_sound_until_its_time() -> None:
+    told = under_maintenance()
+    assert told.tell(1800, "i2", what="counter_silent", subject="t1", level="IV").shown is Shown.MAINTENANCE
+    assert told.come(3599) == []
+    (free,) = told.come(3600)
+    assert (free.incident, free.detail) == ("yuyuan-i2", {"sounds": True})
+
+
+def test_a_device_that_is_restored_is_heard_before_its_time() -> None:
+    told = under_maintenance()
+    told.write(START + 600 * SECOND, [step(Act.RESTORE, "yuyuan-i1", handling=Handling.CLOSED)])
+    assert told.tell(1800, "i2", what="counter_silent", subject="t1", level="IV").shown is Shown.RAISED
+
+
+def test_what_a_restored_device_says_already_sounds_at_once() -> None:
+    told = under_maintenance()
+    told.tell(600, "i2", what="counter_silent", subject="t1", level="IV")
+    told.write(START + 900 * SECOND, [step(Act.RESTORE, "yuyuan-i2")])
+    (free,) = told.come(900)
+    assert (free.incident, free.act, free.detail) == ("yuyuan-i2", Act.UNSUPPRESS, {"sounds": True})
+    assert not told.ward.incidents["yuyuan-i2"].waits
+
+
+def test_only_a_device_under_maintenance_is_restored() -> None:
+    told = under_maintenance()
+    assert steps.check(told.ward.closed["yuyuan-i1"], Act.RESTORE, START) is Handling.CLOSED
+    told.write(START + 600 * SECOND, [step(Act.RESTORE, "yuyuan-i1", handling=Handling.CLOSED)])
+    with pytest.raises(NotPossibleError, match="nothing that is under maintenance"):
+        steps.check(told.ward.closed["yuyuan-i1"], Act.RESTORE, START)
+
+
 @pytest.mark.parametrize("chosen", ["IV", "notice"])
 def test_no_deployment_makes_a_fire_less_than_red(chosen: str) -> None:
     assert kinds.priority("fire", "fire", None, None, {"fire": chosen}) == "I"

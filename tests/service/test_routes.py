@@ -38,7 +38,7 @@ LEAST: dict[str, set[str]] = {
         for kind in ("override", "recount", "confirm", "drill", "fire", "release", "deliver", "turned")
     }
     | {f"POST {INCIDENT}/{act}" for act in ("acknowledge", "dispatch", "arrive", "handle", "feedback", "close", "return")}
-    | {f"POST {INCIDENT}/{act}" for act in ("resume", "shelve", "unshelve", "maintain", "note")}
+    | {f"POST {INCIDENT}/{act}" for act in ("resume", "shelve", "unshelve", "maintain", "restore", "note")}
     | {"POST /v1/sites/{site}/handover"},
     "supervisor": {"POST /v1/sites/{site}/roster", "DELETE /v1/sites/{site}/roster/{shift}"}
     | {f"POST {INCIDENT}/{act}" for act in ("verify", "defer", "supervise")},
@@ -80,7 +80,7 @@ BODIES: dict[str, Any] = {
     f"POST {INCIDENT}/dispatch": {"to": "patrol-3"},
     **{f"POST {INCIDENT}/{act}": {"reason": "test"} for act in ("feedback", "return", "shelve", "note", "supervise")},
     **{f"POST {INCIDENT}/{act}": {"reason": "test", "until": "2026-10-01T18:00:00Z"} for act in ("defer", "maintain")},
-    **{f"POST {INCIDENT}/{act}": {} for act in ("acknowledge", "arrive", "handle", "verify", "close", "resume", "unshelve")},
+    **{f"POST {INCIDENT}/{act}": {} for act in ("acknowledge", "arrive", "handle", "verify", "close", "resume", "unshelve", "restore")},
 }
 TEMPLATES = sorted(NEEDS)
 CAPS = {IN: "31010100000001_20261001140000_0", OUT: "31010100000001_20261001140000_1"}

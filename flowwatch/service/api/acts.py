@@ -162,6 +162,12 @@ async def maintain(site: InPath, incident: InPath, data: JSONBody[Until], identi
     return await _take(Act.MAINTAIN, site, incident, data, identity, parts)
 
 
+@post("/v1/sites/{site:str}/incidents/{incident:str}/restore", status_code=200, summary="In use again")
+async def restore(site: InPath, incident: InPath, data: JSONBody[Plain], identity: GivenIdentity, parts: GivenParts) -> StepTold:
+    """The device is in use again before its time: its alerts are shown from now on, those too that hold already."""
+    return await _take(Act.RESTORE, site, incident, data, identity, parts)
+
+
 @post("/v1/sites/{site:str}/incidents/{incident:str}/note", status_code=200, summary="Add a note")
 async def note(site: InPath, incident: InPath, data: JSONBody[Reasoned], identity: GivenIdentity, parts: GivenParts) -> StepTold:
     """A remark, at any time, after the end too."""
@@ -188,6 +194,7 @@ HANDLERS: Final[dict[Act, Any]] = {
     Act.SHELVE: shelve,
     Act.UNSHELVE: unshelve,
     Act.MAINTAIN: maintain,
+    Act.RESTORE: restore,
     Act.NOTE: note,
     Act.SUPERVISE: supervise,
 }
