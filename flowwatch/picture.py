@@ -6,6 +6,7 @@ read out, and then only from where it was left, when somebody asks: the picture 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +16,10 @@ import msgspec
 
 from flowwatch.core.entries import Entry, EntryKind, Estimate
 from flowwatch.journal import Journal
-from flowwatch.journal.export import iso, with_times
+from flowwatch.journal.export import body_of, iso, with_times
 from flowwatch.journal.opened import Opened
 
+LOG: Final = logging.getLogger(__name__)
 Body = dict[str, Any]
 OUTCOMES_KEPT: Final = 1_000
 """How many operators' records of a site are remembered with what became of them."""
@@ -35,6 +37,27 @@ class _Key(msgspec.Struct, frozen=True):
 
 
 _KEY: Final = msgspec.json.Decoder(_Key)
+_TOLD: Final = frozenset(
+    (EntryKind.TRANSITION, EntryKind.COMMAND, EntryKind.DEVICE, EntryKind.INCIDENT, EntryKind.ACTION, EntryKind.DOCUMENT)
+)
+
+
+def _key(kind: str, seq: int, body: bytes) -> tuple[str, ...]:
+    """What an entry is about, so that the last word on it counts."""
+    match kind:
+        case EntryKind.TRANSITION:
+            return "plan", _KEY.decode(body).plan
+        case EntryKind.COMMAND:
+            return "gate", _KEY.decode(body).gate
+        case EntryKind.DEVICE:
+            found = _KEY.decode(body)
+            return "device", found.device, found.name
+        case EntryKind.INCIDENT:
+            return "incident", _KEY.decode(body).incident
+        case EntryKind.DOCUMENT:
+            return ("document",)
+        case _:
+            return "action", str(seq)
 
 
 @dataclass(slots=True)
@@ -50,11 +73,18 @@ class Standing:
     document: Body | None = None
 
     def take(self, entry: Entry) -> None:
-        """Go on by one entry."""
+        """Go on by one entry. One that cannot be read is passed over: what came before it stands."""
         self.seq = entry.seq
-        body: Body = msgspec.json.decode(entry.body)
-        body |= {"id": entry.id, "at_us": entry.at}
-        match entry.kind:
+        if entry.kind not in _TOLD:
+            return
+        try:
+            _key(entry.kind, entry.seq, entry.body)
+            self._take(entry.kind, msgspec.json.decode(entry.body) | {"id": entry.id, "at_us": entry.at})
+        except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            LOG.error("%s: an entry that cannot be read (%s); passed over", entry.id, error)  # noqa: TRY400 - the sentence says it
+
+    def _take(self, kind: EntryKind, body: Body) -> None:
+        match kind:
             case EntryKind.TRANSITION:
                 if body["to"] is None:
                     self.stages.pop(body["plan"], None)
@@ -86,25 +116,15 @@ class Standing:
         last = actions = 0
         for row in journal.backwards(site):
             seq, kind, _, body = row
-            key: tuple[str, ...]
             last = last or seq
-            match kind:
-                case EntryKind.TRANSITION:
-                    key = ("plan", _KEY.decode(body).plan)
-                case EntryKind.COMMAND:
-                    key = ("gate", _KEY.decode(body).gate)
-                case EntryKind.DEVICE:
-                    found = _KEY.decode(body)
-                    key = ("device", found.device, found.name)
-                case EntryKind.INCIDENT:
-                    key = ("incident", _KEY.decode(body).incident)
-                case EntryKind.ACTION if actions < OUTCOMES_KEPT:
-                    actions += 1
-                    key = ("action", str(seq))
-                case EntryKind.DOCUMENT:
-                    key = ("document",)
-                case _:
-                    continue
+            actions += kind == EntryKind.ACTION
+            if kind not in _TOLD or (kind == EntryKind.ACTION and actions > OUTCOMES_KEPT):
+                continue
+            try:
+                key = _key(kind, seq, body)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                LOG.error("%s-%d: an entry that cannot be read (%s); passed over", site, seq, error)  # noqa: TRY400 - the sentence says it
+                continue
             newest.setdefault(key, row)
             first[key] = seq
         made = cls()
@@ -183,7 +203,7 @@ def people(estimate: Estimate | None) -> tuple[str | None, str | None, Body]:
 
 
 def plain_page(entries: list[Entry]) -> Iterator[Body]:
-    """Entries as the API gives them: with id, chain's site, kind, time and body."""
+    """Entries as the API gives them: with id, chain's site, kind, time and body, None where that was damaged on the disk."""
     for entry in entries:
-        body = with_times(msgspec.json.decode(entry.body))
+        body = with_times(body_of(entry))
         yield {"id": entry.id, "kind": entry.kind.value, "at": iso(entry.at), "hash": entry.hash.hex(), "body": body}

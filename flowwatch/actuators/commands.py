@@ -15,8 +15,8 @@ from flowwatch.core.settings import Mode, Setting
 Record = Mapping[str, Any]
 
 
-def command(site: Record, send: Send, generation: int, now_us: int) -> Command:
-    """The message of `send` to a device of the compiled `site`, sent now (microseconds)."""
+def command(site: Record, send: Send, generation: int, wall_us: int) -> Command:
+    """The message of `send` to a device of the compiled `site`, sent now (microseconds of the wall clock, which devices have as well)."""
     want = send.wanted
     setting = Setting.parse(want.setting) if want.device.startswith("gate/") and want.setting is not None else None
     gate = next((g for g in site["gates"] if f"gate/{g['gate']}" == want.device), None)
@@ -33,12 +33,12 @@ def command(site: Record, send: Send, generation: int, now_us: int) -> Command:
         revision=send.revision,
         attempt=send.attempt,
         generation=generation,
-        expires=protocol.moment(now_us + ATTEMPT_LIVES_S * SECOND),
+        expires=protocol.moment(wall_us + ATTEMPT_LIVES_S * SECOND),
         on_lost=None if gate is None else on_lost(gate),
         drill=want.drill,
         fire=want.fire,
         reason=want.reason,
-        sent=protocol.moment(now_us),
+        sent=protocol.moment(wall_us),
     )
 
 
@@ -60,5 +60,5 @@ def delivery(command: Command, now_us: int) -> Delivery:
         command.generation,
         command.setting,
         now_us,
-        expires_us=protocol.micros(command.expires),
+        expires_us=now_us + ATTEMPT_LIVES_S * SECOND,
     )

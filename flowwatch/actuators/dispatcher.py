@@ -14,7 +14,6 @@ import contextlib
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,13 +22,14 @@ from typing import Any, Final
 
 from flowwatch.actuators import protocol
 from flowwatch.actuators.answered import Answered
+from flowwatch.actuators.clock import now_us, wall_us
 from flowwatch.actuators.commands import command as message
 from flowwatch.actuators.commands import delivery
 from flowwatch.actuators.fleet import Device, Fleet
 from flowwatch.actuators.http import HttpWire
 from flowwatch.actuators.ledger import KEPT_US, Answer, Delivery, Ledger
 from flowwatch.actuators.mqtt import MqttWire
-from flowwatch.actuators.protocol import Ack, ProtocolError, State
+from flowwatch.actuators.protocol import ATTEMPT_LIVES_S, Ack, ProtocolError, State
 from flowwatch.actuators.reconcile import SECOND, Because, Flight, Plan, Wanted, reconcile
 from flowwatch.actuators.reports import Report, Reports
 from flowwatch.actuators.standing_orders import KINDS, Fire, Order, StandingOrders
@@ -83,7 +83,7 @@ class Dispatcher:
         log_us: Callable[[], int] | None = None,
     ) -> None:
         """`document_of`: the compiled documents of a version; `report`: takes what devices say; `log_us`: the log's time, if it is told."""
-        self._log_us = log_us or _now
+        self._log_us = log_us or now_us
         self._journal, self._ledger, self._generation, self._document_of = journal, ledger, generation, document_of
         self._reports = Reports(report)
         self._events: queue.SimpleQueue[Heard | Silent | Connected | Woken] = queue.SimpleQueue()
@@ -149,7 +149,7 @@ class Dispatcher:
         When this returns the latch is on the disk and its commands are about to go. If the disk fails the latch holds in memory, and the
         commands go all the same; then this raises `JournalError`.
         """
-        now = _now()
+        now = now_us()
         with self._lock:
             mine = self._latches.setdefault(site, [])
             if any(fire.record == record for fire in mine):
@@ -213,7 +213,7 @@ class Dispatcher:
         self._take_events()
         if not self._apart("follow", self._follow):
             self._drop_follower()
-        now = _now()
+        now = now_us()
         if now >= self._next["check"]:
             self._next["check"] = now + CHECK_US
             self._apart("check", lambda: self._check(now))
@@ -232,13 +232,13 @@ class Dispatcher:
 
         What failed is left alone for a second.
         """
-        if _now() < self._failed_until.get(name, 0):
+        if now_us() < self._failed_until.get(name, 0):
             return True
         try:
             work()
         except Exception:
             LOG.exception("the actuators: %s failed; again in a second", name)
-            self._failed_until[name] = _now() + SECOND
+            self._failed_until[name] = now_us() + SECOND
             return False
         return True
 
@@ -322,7 +322,7 @@ class Dispatcher:
         if not self._follower.grew() and not self._unread:
             return
         self._unread = True
-        now, fresh = _now(), self._fresh
+        now, fresh = now_us(), self._fresh
         self._fresh = False
         seen: list[tuple[str, Order]] = []
         for entry in self._follower.new():
@@ -340,9 +340,9 @@ class Dispatcher:
 
     def _find_place(self) -> bool:
         """Open the journal where this service had come to; whether it is there."""
-        if _now() < self._next["journal"]:
+        if now_us() < self._next["journal"]:
             return False
-        self._next["journal"] = _now() + SECOND
+        self._next["journal"] = now_us() + SECOND
         kept = self._ledger.kept(str(self._journal))
         try:
             follower = Follower.open(self._journal, kept[0] if kept else BEGINNING, KINDS)
@@ -452,7 +452,7 @@ class Dispatcher:
         devices = self._fleet.of(name)
         for device in devices.values():
             self._recall(device, wanted.get(device.name))
-        plan = reconcile(site, wanted, {d.name: d.known for d in devices.values()}, _now(), self._orders.by_hand(name))
+        plan = reconcile(site, wanted, {d.name: d.known for d in devices.values()}, now_us(), self._orders.by_hand(name))
         self._send(site, plan)
         self._note_held(name, plan, wanted)
         if plan.again_us is not None:
@@ -472,7 +472,7 @@ class Dispatcher:
                 if self._missing.get(name) != str(version):
                     LOG.warning("%s: no compiled documents of version %s; its devices are told nothing new", name, version)
                 self._missing[name] = str(version)
-                self._due[name] = _now() + SECOND
+                self._due[name] = now_us() + SECOND
                 return None if kept is None else kept[1]
             self._records[name] = kept = (version, found)
             self._meet(name, found)
@@ -489,7 +489,7 @@ class Dispatcher:
                 continue
             device = self._fleet.add(*key)
             try:
-                device.remember(self._ledger.flights(*key, _now() - REMEMBERED_US), {})
+                device.remember(self._ledger.flights(*key, now_us() - REMEMBERED_US), {})
             except JournalError:
                 LOG.exception("%s: what was sent before cannot be read; only what opens is sent", name)
                 self._blind.add(name)
@@ -515,16 +515,16 @@ class Dispatcher:
             attempts = self._ledger.attempts(device.site, device.name, want.revision)
         except JournalError:
             LOG.exception("%s/%s: attempts cannot be read; they are counted by the clock", device.site, device.name)
-            attempts = _now() // SECOND
+            attempts = now_us() // SECOND
         device.remember(list(device.known.flights), {want.revision: attempts})
 
     def _send(self, site: Record, plan: Plan) -> None:
         """Write the attempts down and make them. Where they cannot be written down, only those that take nobody's way out are made."""
         if not plan.sends:
             return
-        name, now = site["site"], _now()
+        name, now = site["site"], now_us()
         sends = [send for send in plan.sends if send.gives or name not in self._blind]
-        commands = [(send, message(site, send, self._generation, now)) for send in sends]
+        commands = [(send, message(site, send, self._generation, wall_us())) for send in sends]
         try:
             self._ledger.write([delivery(command, now) for _, command in commands])
         except JournalError:
@@ -533,8 +533,8 @@ class Dispatcher:
             commands = [(send, command) for send, command in commands if send.gives]
         for _, command in commands:
             device = self._fleet.devices[name, command.device]
-            expires = protocol.micros(command.expires)
-            device.sent(Flight(command.setting, command.revision, command.attempt, command.generation, now, expires))
+            expires_us = now + ATTEMPT_LIVES_S * SECOND
+            device.sent(Flight(command.setting, command.revision, command.attempt, command.generation, now, expires_us))
             self._wires[self._wire_of[name, command.device]].send(command)
         self._dirty.add(name)
 
@@ -546,7 +546,7 @@ class Dispatcher:
                 continue
             self._noted[name, device] = (want.revision, wait.because)
             note = f"held: {wait.because}: {wait.says}"[:500]
-            notes.append(self._note(name, device, want.command, want.revision, want.setting, _now(), note))
+            notes.append(self._note(name, device, want.command, want.revision, want.setting, now_us(), note))
         self._spare(lambda: self._ledger.write(notes))
 
     def _note(self, site: str, device: str, command: str, revision: int, setting: str | None, now: int, note: str) -> Delivery:
@@ -556,7 +556,3 @@ class Dispatcher:
 def _same(device: str, said: str) -> None:
     if device != said:
         raise ProtocolError(f'found the device "{said}" in what "{device}" says')
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

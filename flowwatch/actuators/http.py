@@ -20,6 +20,7 @@ from typing import Final
 import httpx
 
 from flowwatch.actuators import protocol
+from flowwatch.actuators.clock import now_us
 from flowwatch.actuators.protocol import MOST_BYTES, Command
 from flowwatch.actuators.wires import Actuator, Connected, Heard, Silent, Tell
 
@@ -53,7 +54,7 @@ class HttpWire:
     def start(self) -> None:
         """Begin to ask."""
         self._thread.start()
-        self._tell(Connected(self.name, up=True, at_us=_now()))
+        self._tell(Connected(self.name, up=True, at_us=now_us()))
 
     def stop(self) -> None:
         """End the thread."""
@@ -113,7 +114,7 @@ class HttpWire:
             ) as answer:
                 data = await _bounded(answer)
             if answer.is_success or answer.status_code == httpx.codes.CONFLICT:
-                self._tell(Heard(*key, "ack", data, live=True, at_us=_now()))
+                self._tell(Heard(*key, "ack", data, live=True, at_us=now_us()))
         self._wake[key].set()
 
     async def _ask(self, key: tuple[str, str]) -> None:
@@ -129,13 +130,13 @@ class HttpWire:
                     data = await _bounded(answer)
                 if answer.is_success:
                     heard, silent = time.monotonic(), False
-                    self._tell(Heard(*key, "state", data, live=True, at_us=_now()))
+                    self._tell(Heard(*key, "state", data, live=True, at_us=now_us()))
                     pause = ASK_EVERY_S if self._settled(data, key) else MOVING_EVERY_S
             except (httpx.HTTPError, OSError) as error:
                 LOG.debug("%s/%s: %s", *key, type(error).__name__)
             if time.monotonic() - heard > SILENT_S and not silent:
                 silent = True
-                self._tell(Silent(*key, at_us=_now()))
+                self._tell(Silent(*key, at_us=now_us()))
 
     def _settled(self, data: bytes, key: tuple[str, str]) -> bool:
         """Whether the last command that was put shows in the state, or never will; then it need not be asked so often."""
@@ -164,7 +165,3 @@ async def _bounded(answer: httpx.Response) -> bytes:
         if len(data) > MOST_BYTES:
             raise httpx.DecodingError(f"a body of more than {MOST_BYTES} bytes")
     return data
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from flowwatch.actuators import protocol
+from flowwatch.actuators.clock import now_us
 from flowwatch.actuators.protocol import ATTEMPT_LIVES_S, KEEPALIVE_S, STATUS_TOPIC, Command, Status
 from flowwatch.actuators.wires import Broker, Connected, Heard, Tell
 
@@ -104,7 +104,7 @@ class MqttWire:
             return
         with self._lock:
             topics = list(self._topics)
-        self._tell(Connected(self.name, up=True, at_us=_now()))
+        self._tell(Connected(self.name, up=True, at_us=now_us()))
         self._subscribe(topics)
 
     def _subscribe(self, topics: list[str]) -> None:
@@ -114,7 +114,7 @@ class MqttWire:
         self._client.publish(STATUS_TOPIC, self._status("up"), qos=1, retain=True)
 
     def _disconnected(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
-        self._tell(Connected(self.name, up=False, at_us=_now()))
+        self._tell(Connected(self.name, up=False, at_us=now_us()))
         if not self._stopping.is_set():
             LOG.warning("%s: connection lost: %s", self.name, reason)
             if reason == "Session taken over":
@@ -126,7 +126,7 @@ class MqttWire:
             return
         site, device, leaf = found
         what = "state" if leaf == "state" else "ack"
-        self._tell(Heard(site, device, what, bytes(message.payload), live=not message.retain, at_us=_now()))
+        self._tell(Heard(site, device, what, bytes(message.payload), live=not message.retain, at_us=now_us()))
 
     def _status(self, state: str) -> bytes:
         return protocol.write(Status(generation=self._generation, state="up" if state == "up" else "lost"))
@@ -148,7 +148,3 @@ def without_delay(_client: paho.Client, _data: Any, line: Any) -> None:
     """Send small messages at once: waiting to gather several (Nagle) costs a command 40 ms."""
     if isinstance(line, socket.socket):
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

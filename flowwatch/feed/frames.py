@@ -9,7 +9,7 @@ import msgspec
 
 from flowwatch.core.entries import Entry, EntryKind, Estimate
 from flowwatch.feed.places import Places
-from flowwatch.journal.export import iso, with_times
+from flowwatch.journal.export import body_of, iso, with_times
 from flowwatch.journal.tables import site_of
 
 DECIDED: Final = (EntryKind.TRANSITION, EntryKind.COMMAND, EntryKind.DEVICE, EntryKind.TASK)
@@ -52,12 +52,8 @@ def told(entry: Entry) -> dict[str, Any]:
 
     A body that cannot be read is None: it was damaged on the disk, and what comes behind it is told all the same.
     """
-    try:
-        body = with_times(msgspec.json.decode(entry.body))
-    except msgspec.DecodeError:
-        body = None
     head = {"id": entry.id, "kind": entry.kind.value, "site": site_of(entry.chain), "at": iso(entry.at), "hash": entry.hash.hex()}
-    return head | {"body": body}
+    return head | {"body": with_times(body_of(entry))}
 
 
 def event(kind: str, data: bytes, place: str = "") -> bytes:

@@ -63,7 +63,7 @@ class Stories:
         """See how it is with an incident now."""
         last: dict[EntryKind, dict[str, Any]] = {e.kind: told(e) for e in _newest(e for e in book.about(name) if e.seq <= self.seq)}
         alert, step = last.get(EntryKind.ALERT), last.get(EntryKind.HANDLING)
-        handling = Handling.NEW.value if step is None else step["body"]["handling"]
+        handling = Handling.NEW.value if step is None else (step["body"] or {}).get("handling", Handling.NEW.value)
         self.incidents.pop(name, None)
         if handling != Handling.CLOSED:
             self.incidents[name] = {"handling": handling, "alert": alert, "step": step}

@@ -205,11 +205,11 @@ COMMAND: Final = Board(
             Both("Open", "未结"),
             (
                 Panel(
-                    Both("Open incidents by level", "未结事件（按级别）"),
+                    Both("Open incidents by priority", "未结事件（按紧急程度）"),
                     _about("incidents_active"),
                     Shape.BARS,
                     COUNT,
-                    tuple(Query(alarming(_open(level=level)), same(level)) for level in LEVELS),
+                    tuple(Query(alarming(_open(priority=priority)), same(priority)) for priority in LEVELS),
                     width=8,
                     height=6,
                     words=_NO_LEVEL,
@@ -446,11 +446,11 @@ PLAN: Final = Board(
                     words=_words(HANDLINGS),
                 ),
                 Panel(
-                    Both("Open, by level", "未结（按级别）"),
+                    Both("Open, by priority", "未结（按紧急程度）"),
                     _about("incidents_active"),
                     Shape.TIME,
                     COUNT,
-                    (Query(f"sum by (level) ({of('incidents_active', site='~$site|@service')})", same("{{level}}")),),
+                    (Query(f"sum by (priority) ({of('incidents_active', site='~$site|@service')})", same("{{priority}}")),),
                     stacked=True,
                     least=0,
                     words=_NO_LEVEL,

@@ -98,6 +98,8 @@ class Desk:
             self._opened()
         except JournalError as error:
             LOG.error("the desk: %s", error)  # noqa: TRY400 - the sentence says it
+        except Exception:
+            LOG.exception("the desk: the book cannot be read")
         self._thread.start()
 
     def stop(self) -> None:

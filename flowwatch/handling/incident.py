@@ -73,6 +73,11 @@ class Incident(Struct, frozen=True, kw_only=True):
         return -RANKS[self.priority], self.since_us, self.name
 
     @property
+    def urgency(self) -> str | None:
+        """How urgent it is for people: as it was at its worst until somebody acknowledges it, then as it is."""
+        return self.worst if self.handling is Handling.NEW else self.priority
+
+    @property
     def key(self) -> tuple[str, str]:
         """What it is about, whatever number it has this time."""
         return self.what, self.subject

@@ -8,10 +8,10 @@ are microseconds UTC; texts are in Chinese and English, as they were told.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from flowwatch.core.entries import Entry, EntryKind, canonical
 
@@ -127,12 +127,12 @@ class Alert(Struct, frozen=True, kw_only=True):
     incident: str
     entry: str | None = None
     entry_hash: str | None = None
-    state: str
+    state: Annotated[str, Meta(pattern="^(raised|updated|cleared)$")]
     what: str
     subject: str
     reason: str | None = None
     level: str | None = None
-    priority: str | None = None
+    priority: Annotated[str, Meta(pattern="^(I|II|III|IV)$")] | None = None
     since_us: int
     text: Said
     instruction: Said | None = None

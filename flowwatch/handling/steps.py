@@ -93,15 +93,24 @@ def _refusal(incident: Incident, act: Act) -> str | None:
     return next((sentence.format(name) for refused, sentence in _REFUSED.get(act, ()) if refused(incident)), None)
 
 
+def _red_unanswered(incident: Incident) -> bool:
+    """Whether it was red and has become milder, before anybody answered for the red."""
+    return incident.worst == "I" and incident.handling is Handling.NEW
+
+
 _REFUSED: Final[Mapping[Act, tuple[tuple[Callable[[Incident], bool], str], ...]]] = {
     Act.CLOSE: ((lambda i: i.active, "{} still holds: what holds is deferred or shelved, not closed"),),
-    Act.SHELVE: ((lambda i: i.priority == "I", "{} is red, and what is red is never shelved"),),
+    Act.SHELVE: (
+        (lambda i: i.priority == "I", "{} is red, and what is red is never shelved"),
+        (_red_unanswered, "{} was red, and nobody has acknowledged it: that comes first"),
+    ),
     Act.MAINTAIN: (
         (
             lambda i: i.what not in kinds.DEVICES,
             "{} is about no device, and only devices are under maintenance; it can be shelved or deferred",
         ),
         (lambda i: i.priority == "I", "{} is red, and what is red is not put aside for maintenance; a supervisor can defer it"),
+        (_red_unanswered, "{} was red, and nobody has acknowledged it: that comes first"),
     ),
     Act.RESTORE: ((lambda i: not i.maintained, "{} is about nothing that is under maintenance"),),
     Act.RESUME: ((lambda i: i.deferred_until is None, "{} is not deferred"),),

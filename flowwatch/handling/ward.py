@@ -82,10 +82,15 @@ class Ward(Struct, kw_only=True):
         self.seq = entry.seq
         try:
             said = read(entry)
-        except msgspec.MsgspecError as error:  # of another version, or damaged: the chain says which, and nothing else waits for it
+            if isinstance(said, Alert):
+                return self._alert(said, entry, _place_of(said))
+        except (
+            msgspec.MsgspecError,
+            ValueError,
+        ) as error:  # of another version, or damaged: the chain says which, and nothing else waits for it
             LOG.error("%s: a record that cannot be read (%s); passed over", entry.id, error)  # noqa: TRY400 - the sentence says it
             return None
-        return self._alert(said, entry) if isinstance(said, Alert) else self._step(said, entry.at)
+        return self._step(said, entry.at)
 
     def find(self, name: str) -> Incident | None:
         """An open incident, or one that was closed lately."""
@@ -99,13 +104,12 @@ class Ward(Struct, kw_only=True):
         """The active incidents that another stands for."""
         return [i for i in self.incidents.values() if i.parent == parent and i.active]
 
-    def _alert(self, alert: Alert, entry: Entry) -> Incident:
+    def _alert(self, alert: Alert, entry: Entry, place: tuple[int, bytes]) -> Incident:
         at = entry.at
         if alert.entry is not None:
-            self.told = int(alert.entry.rpartition("-")[2])
-            self.told_hash = bytes.fromhex(alert.entry_hash or "")
+            self.told, self.told_hash = place
         elif alert.incident not in self.incidents:
-            self.own = max(self.own, int(alert.incident.rpartition("-h")[2]))
+            self.own = max(self.own, place[0])
         self.forget(at)
         if alert.shown in SHOWN:
             self.sounded.append(at)
@@ -161,6 +165,13 @@ class Ward(Struct, kw_only=True):
         self.maintained = {k: until for k, until in self.maintained.items() if until > now_us}
         if len(self.ended) > CLOSED_KEPT:
             self.ended = {k: e for k, e in self.ended.items() if e.at_us > now_us - REMEMBERED_US}
+
+
+def _place_of(alert: Alert) -> tuple[int, bytes]:
+    """(number, hash) of the journal's entry that an alert tells of; of the desk's own, its number among those. Raises ValueError."""
+    if alert.entry is None:
+        return int(alert.incident.rpartition("-h")[2]), b""
+    return int(alert.entry.rpartition("-")[2]), bytes.fromhex(alert.entry_hash or "")
 
 
 def key(what: str, subject: str) -> str:

@@ -62,6 +62,15 @@ def plain(item: Entry | Estimate) -> dict[str, Any]:
     return {"kind": "estimate", "site": item.site, "at": iso(item.at), "body": body}
 
 
+def body_of(entry: Entry) -> dict[str, Any] | None:
+    """An entry's body; None where it is no JSON object, because it was damaged on the disk: whoever tells of many entries goes on behind it."""
+    try:
+        body = json.loads(entry.body)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
 def with_times(value: Any) -> Any:
     """`value` with every moment in it (`TIMES`) as text, at any depth."""
     if isinstance(value, dict):

@@ -1,7 +1,10 @@
-"""What time it is in a log: the wall clock's in a live one; elsewhere that of its last tick, found by walking over the heads of its newest frames."""
+"""What time it is in a log: in a live one a wall clock's that never goes back; elsewhere that of its last tick, found by walking over the heads
+of its newest frames.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -15,9 +18,35 @@ from flowwatch.log.settings import Clock, load
 def clock_of(log: Path) -> Callable[[], int]:
     """What tells the log's time, microseconds: the wall clock where its ticks follow that, else its last tick, 0 before the first.
 
-    Both may raise `LogError`.
+    Both may raise `LogError`. The wall clock's never goes back, and not behind the last tick: where that clock is set back, ticks do not either.
     """
-    return _wall if load(log).clock is Clock.WALL else lambda: max(log_time(log), 0)
+    return Onward(not_before_us=max(log_time(log), 0)) if load(log).clock is Clock.WALL else lambda: max(log_time(log), 0)
+
+
+class Onward:
+    """A wall clock that never goes back: where it is set back, time goes on at the speed of the steady clock until the wall clock has caught up.
+
+    What was begun by it runs out in its time, whatever the wall clock does; as the ticks of a log do (`log.clock`). For several threads.
+    """
+
+    def __init__(
+        self,
+        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        steady_us: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
+        *,
+        not_before_us: int = 0,
+    ) -> None:
+        self._wall_us, self._steady_us = wall_us, steady_us
+        self._now_us, self._looked_us = not_before_us, steady_us()
+        self._looking = threading.Lock()
+
+    def __call__(self) -> int:
+        """What time it is, microseconds since the epoch."""
+        with self._looking:
+            steady = self._steady_us()
+            self._now_us = max(self._wall_us(), self._now_us + steady - self._looked_us)
+            self._looked_us = steady
+            return self._now_us
 
 
 def unhurried(clock: Callable[[], int], every_s: float = 0.2) -> Callable[[], int]:
@@ -54,7 +83,3 @@ def last_tick(folder: Path) -> int:
 def log_time(log: Path) -> int:
     """The last tick of the whole log, `ABSENT` before the first. Raises `LogError`."""
     return max(last_tick(log / name) for name in load(log).folders)
-
-
-def _wall() -> int:
-    return time.time_ns() // 1000

@@ -29,7 +29,7 @@ from flowwatch.log.settings import Clock, load
 from flowwatch.log.time import last_tick
 from flowwatch.metrics.board import Board
 from flowwatch.metrics.names import NONE
-from flowwatch.metrics.part import Part, fill
+from flowwatch.metrics.part import Part, PartlyError, fill
 from flowwatch.picture import Picture, Standing
 from flowwatch.workspace import Workspace
 
@@ -90,14 +90,30 @@ class Ground:
     # ---- sites: what the documents say, and the journal
 
     def _sites(self, board: Board) -> None:
+        failed: list[str] = []
         for site, document in sorted(self._known().items()):
-            title = document["title"]
-            board.put("site_info", 1, site=site, area=self._area_of(site), title_en=title["en"], title_zh=title["zh"])
-            standing = self._picture.site(site)
-            _places(board, site, document)
-            self._people(board, site, document)
-            _plans(board, site, document, standing)
-            _gates(board, site, document, standing)
+            own = Board()
+            try:
+                self._site(own, site, document)
+            except (
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as error:  # something of it was damaged on the disk; others are none the worse for it
+                failed.append(f"{site}: {type(error).__name__}: {error}")
+            else:
+                board.take(own)
+        if failed:
+            raise PartlyError("; ".join(failed))
+
+    def _site(self, board: Board, site: str, document: Document) -> None:
+        title = document["title"]
+        board.put("site_info", 1, site=site, area=self._area_of(site), title_en=title["en"], title_zh=title["zh"])
+        standing = self._picture.site(site)
+        _places(board, site, document)
+        self._people(board, site, document)
+        _plans(board, site, document, standing)
+        _gates(board, site, document, standing)
 
     def _people(self, board: Board, site: str, document: Document) -> None:
         """The newest estimate."""

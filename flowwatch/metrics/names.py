@@ -225,10 +225,10 @@ TABLE: Final[tuple[Metric, ...]] = (
         (
             "incidents_active",
             G,
-            ("site", "level", "handling"),
+            ("site", "priority", "handling"),
             "",
-            "Open incidents by level (I to IV, or none) and by how far their handling is",
-            "未结事件数，按级别与处置环节分",
+            "Open incidents by how urgent they are (I to IV, at their worst until acknowledged; none: a notice) and by how far their handling is",
+            "未结事件数，按紧急程度（一至四级，签收前按最高时计；none 为通知）与处置环节分",
         ),
         (
             "incidents",
@@ -239,7 +239,14 @@ TABLE: Final[tuple[Metric, ...]] = (
             "服务启动以来发生的事件数，按类型分",
         ),
         ("incidents_overdue", G, _SITE, "", "Open incidents one of whose clocks has run out", "已超时限的未结事件数"),
-        ("incidents_unacknowledged", G, _SITE, "", "Open incidents with a level that nobody has acknowledged", "尚未签收的定级事件数"),
+        (
+            "incidents_unacknowledged",
+            G,
+            _SITE,
+            "",
+            "Open incidents that ask for an answer and that nobody has acknowledged",
+            "需要签收而尚未签收的事件数",
+        ),
     ),
     *_rows(
         Group.ALARMS,
@@ -493,6 +500,14 @@ TABLE: Final[tuple[Metric, ...]] = (
             "",
             "Listeners that were too slow and were put to a snapshot, since the service was started",
             "服务启动以来因过慢而改发快照的次数",
+        ),
+        (
+            "webhooks_up",
+            G,
+            (),
+            "",
+            "1 if what happens is put into the outbox of webhooks and sent from it",
+            "推送正常（能取出新事件并发送）为 1",
         ),
         (
             "webhook_outbox_messages",

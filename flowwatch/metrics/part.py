@@ -12,8 +12,12 @@ LOG: Final = logging.getLogger(__name__)
 Part = Callable[[Board], None]
 
 
+class PartlyError(Exception):
+    """Some of a part cannot be read; what is up of it may stay."""
+
+
 def fill(board: Board, parts: Mapping[str, Part]) -> None:
-    """Put up what each part has, whole or not at all."""
+    """Put up what each part has, whole or not at all, unless it says itself what of it is good."""
     for name, part in parts.items():
         own, failed = Board(), False
         try:
@@ -21,6 +25,7 @@ def fill(board: Board, parts: Mapping[str, Part]) -> None:
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one part takes nothing from the others
             LOG.warning("metrics: %s: %s: %s", name, type(error).__name__, error)
             failed = True
-        else:
-            board.take(own)
+            if not isinstance(error, PartlyError):
+                own = Board()
+        board.take(own)
         board.put("metrics_failed", float(failed), part=name)

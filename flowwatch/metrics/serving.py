@@ -14,9 +14,11 @@ from flowwatch.actuators.answered import BOUNDS_S
 from flowwatch.actuators.dispatcher import Dispatcher
 from flowwatch.core.entries import EntryKind
 from flowwatch.core.readings import SECOND
-from flowwatch.feed.webhooks.outbox import Outbox, State
+from flowwatch.feed.webhooks.courier import Courier
+from flowwatch.feed.webhooks.outbox import State
 from flowwatch.handling.desk import Desk
 from flowwatch.handling.incident import Incident
+from flowwatch.handling.kinds import priority
 from flowwatch.handling.records import Handling
 from flowwatch.inputs.mqtt import MqttSource
 from flowwatch.inputs.poll import PollSource
@@ -51,7 +53,7 @@ class Serving:
     sources: Mapping[str, MqttSource | PollSource] = field(default_factory=dict)
     """What each brings in by -> the source."""
     dispatcher: Dispatcher | None = None
-    outbox: Outbox | None = None
+    courier: Courier | None = None
     certificates: Mapping[str, Path] = field(default_factory=dict)
     """What each is for -> its file."""
 
@@ -75,13 +77,14 @@ class Serving:
             known = {incident.name: incident for incident in desk.lately(site)}
             told = [incident for incident in known.values() if incident.open]
             untold = [body for name, body in self.picture.site(site).incidents.items() if name not in known]
-            active = Counter((incident.level or NONE, incident.handling.value) for incident in told)
-            active.update((body["level"] or NONE, Handling.NEW.value) for body in untold)
-            for (level, handling), count in sorted(active.items()):
-                board.put("incidents_active", count, site=site, level=level, handling=handling)
+            new = [priority(b["what"], b["subject"], b["reason"], b["level"], desk.settings.priorities) for b in untold]
+            active = Counter((incident.urgency or NONE, incident.handling.value) for incident in told)
+            active.update((urgency or NONE, Handling.NEW.value) for urgency in new)
+            for (urgency, handling), count in sorted(active.items()):
+                board.put("incidents_active", count, site=site, priority=urgency, handling=handling)
             board.put("incidents_overdue", sum(self._is_overdue(desk, incident) for incident in told), site=site)
             waiting = sum(incident.handling is Handling.NEW and incident.priority is not None for incident in told)
-            board.put("incidents_unacknowledged", waiting + sum(body["level"] is not None for body in untold), site=site)
+            board.put("incidents_unacknowledged", waiting + sum(one is not None for one in new), site=site)
         board.put("desk_up", float(desk.well))
         board.put("desk_lag_entries", self._lag(desk))
 
@@ -108,13 +111,15 @@ class Serving:
         if self.streams is not None:
             board.put("feed_clients", self.streams.listening)
             board.put("feed_dropped_total", self.streams.dropped)
-        if self.outbox is not None:
+        if self.courier is not None:
+            outbox = self.courier.outbox
+            board.put("webhooks_up", float(self.courier.well))
             counts: Counter[str] = Counter()
-            for states in self.outbox.counts().values():
+            for states in outbox.counts().values():
                 counts.update(states)
             for state in State:
                 board.put("webhook_outbox_messages", counts[state.value], state=state.value)
-            now, since = self.now_us(), self.outbox.waiting_since()
+            now, since = self.now_us(), outbox.waiting_since()
             board.put("webhook_oldest_waiting_seconds", 0 if since is None else max(0, now - since) / SECOND)
 
     def _devices(self, board: Board) -> None:

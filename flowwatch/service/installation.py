@@ -80,7 +80,7 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
     limits, bounds = limits_of(said.limits)
     with ExitStack() as owned:
         owned.enter_context(sole_instance(workspace, service=True))
-        told = load(workspace.log).clock is Clock.TOLD
+        told, clock = load(workspace.log).clock is Clock.TOLD, clock_of(workspace.log)
         stager = owned.enter_context(Stager(workspace.log, bounds, every_s=0.0 if told else EVERY_S))
         store = open_store(workspace.service)
         owned.callback(store.close)
@@ -88,14 +88,14 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         if said.actuators:
             ledger = Ledger.open(workspace.service)
             owned.callback(ledger.close)
-            dispatcher = _dispatcher(workspace, said, folder, ledger, stager)
+            dispatcher = _dispatcher(workspace, said, folder, ledger, stager, clock)
             wires = _wires(dispatcher, ledger)
             dispatcher.start()
             owned.callback(dispatcher.stop)
-        desk = _desk(workspace, said)
+        desk = _desk(workspace, said, clock)
         desk.start()
         owned.callback(desk.stop)
-        courier = _courier(workspace, said, store, desk)
+        courier = _courier(workspace, said, store, desk, clock)
         courier.start()
         owned.callback(courier.stop)
         watched = Watched(dispatcher, certificates=_certificates(said, folder))
@@ -103,7 +103,7 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             Areas(said.areas),
             limits,
             wires,
-            log_us=clock_of(workspace.log),
+            log_us=clock,
             desk=desk,
             courier=courier,
             cap=said.feeds.cap,
@@ -112,7 +112,7 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
         )
         service = build(workspace, store, stager, setting)
         owned.callback(service.close)
-        for feed in _feeds(workspace, said, folder, desk, service):
+        for feed in _feeds(workspace, said, folder, desk, service, clock):
             feed.start()
             owned.callback(feed.stop)
         desk.end_troubles_but(_fed(said, courier))
@@ -136,13 +136,13 @@ def _document_of(workspace: Workspace) -> Callable[[str, str | None], Mapping[st
     return document_of
 
 
-def _desk(workspace: Workspace, said: Deployment) -> Desk:
+def _desk(workspace: Workspace, said: Deployment, clock: Callable[[], int]) -> Desk:
     return Desk(
         workspace.journal,
         workspace.handling,
         DeskSettings.of(said.alarms),
         _document_of(workspace),
-        unhurried(clock_of(workspace.log)) if load(workspace.log).clock is Clock.TOLD else clock_of(workspace.log),
+        unhurried(clock) if load(workspace.log).clock is Clock.TOLD else clock,
         kept=workspace.state / "handling.kept",
         naming=_cap_names(workspace, said),
     )
@@ -160,8 +160,8 @@ def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
     return names
 
 
-def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk) -> Courier:
-    links, log_us = or_(said.public_url, None), clock_of(workspace.log)
+def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk, clock: Callable[[], int]) -> Courier:
+    links = or_(said.public_url, None)
     setting = CourierSetting(
         workspace.handling,
         workspace.journal,
@@ -170,14 +170,15 @@ def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk
         links or f"urn:flowwatch:{said.deployment}",
         links,
         desk.trouble,
-        log_us=log_us,
+        log_us=clock,
     )
-    return Courier(Outbox.open(store), Subscriptions(store, now_us, log_us), setting, now_us)
+    return Courier(Outbox.open(store), Subscriptions(store, now_us, clock), setting, now_us)
 
 
-def _feeds(workspace: Workspace, said: Deployment, folder: Path, desk: Desk, service: Service) -> Iterator[ZoneStates | Alertmanagers]:
+def _feeds(
+    workspace: Workspace, said: Deployment, folder: Path, desk: Desk, service: Service, now: Callable[[], int]
+) -> Iterator[ZoneStates | Alertmanagers]:
     """Who is told of what stands, whether they ask or not: the broker of zone states, and Alertmanagers."""
-    now = clock_of(workspace.log)
     if isinstance(said.feeds.mqtt, MqttFeed):
         name = said.feeds.mqtt.broker
         broker = _broker(name, said.brokers[name], folder, "feed")
@@ -205,7 +206,9 @@ def _receiver(said: AlertmanagerFeed, folder: Path) -> Receiver:
     return Receiver(said.url, token, tls=True, ca=ca, certificate=certificate, key=key)
 
 
-def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager) -> Dispatcher:
+def _dispatcher(
+    workspace: Workspace, said: Deployment, folder: Path, ledger: Ledger, stager: Stager, clock: Callable[[], int]
+) -> Dispatcher:
     def report(site: str, payload: bytes, at_us: int) -> None:
         taken = stager.offer_report(site, payload, at_us)
         if taken is None:
@@ -222,7 +225,7 @@ def _dispatcher(workspace: Workspace, said: Deployment, folder: Path, ledger: Le
         report,
         actuators=[_actuator(name, way, folder) for name, way in said.actuators.items()],
         brokers=[_broker(name, broker, folder, "out") for name, broker in said.brokers.items() if name in used],
-        log_us=clock_of(workspace.log),
+        log_us=clock,
     )
 
 

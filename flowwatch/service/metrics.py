@@ -50,7 +50,7 @@ class Metrics:
             stager if isinstance(stager, Stager) else None,
             watched.sources,
             watched.dispatcher,
-            None if parts.courier is None else parts.courier.outbox,
+            parts.courier,
             watched.certificates,
         )
         self.bodies = Bodies(self._made_of)

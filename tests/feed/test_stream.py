@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import shutil
@@ -448,6 +449,16 @@ def test_a_damaged_entry_keeps_nothing_behind_it(there: Live) -> None:
     assert events[1].data["body"] is None
     again = there.listen(f"?kinds=task&since={events[0].id}")
     assert [again.next(), again.next()] == events[1:]
+
+
+def test_damaged_entries_take_the_snapshot_from_nobody(there: Live) -> None:
+    seq, hash_ = there.written.journal.heads()["yuyuan"]
+    kinds = (EntryKind.TRANSITION, EntryKind.COMMAND, EntryKind.DEVICE, EntryKind.INCIDENT)
+    for kind, data in itertools.product(kinds, (b"{not JSON", b"[]", b"{}")):
+        seq, hash_ = seq + 1, link(hash_, kind, LATER, data)
+        there.written.journal.append([Entry("yuyuan", seq, kind, LATER, data, hash_)])
+    assert {site["site"] for site in there.listen().next("snapshot").data["sites"]} == {"bund", "yuyuan"}
+    assert there.place.service.parts.picture.site("yuyuan").seq == seq
 
 
 def test_a_record_of_handling_that_comes_later_is_told_from_its_beginning(there: Live) -> None:

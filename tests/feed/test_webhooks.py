@@ -13,11 +13,13 @@ from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks import Webhook
 
+from flowwatch.core.entries import Entry, EntryKind, link
 from flowwatch.feed.webhooks import courier as carrying
 from flowwatch.feed.webhooks import outbox as boxes
 from flowwatch.feed.webhooks.outbox import State
 from flowwatch.handling.records import Said
-from tests.feed.carried import alert, carried, step, subscribe, until, write
+from flowwatch.journal import Journal, JournalError
+from tests.feed.carried import alert, carried, now_us, step, subscribe, until, write
 from tests.feed.receiver import Receiver, receiving
 from tests.servers import free_port
 
@@ -109,6 +111,53 @@ def test_what_a_receiver_says_does_not_enter_the_record(tmp_path: Path) -> None:
     assert "SECRET" not in told[0]
     assert "SECRET" not in str(rows[0].why)
     assert len(told[0]) < 200
+
+
+def test_who_asks_for_a_long_pause_is_shown_at_once(tmp_path: Path) -> None:
+    told = threading.Event()
+    receiver = Receiver(lambda n, path: "later")
+    with receiving(receiver), carried(tmp_path, trouble=lambda key, text, *, on: told.set() if on else None) as courier:
+        subscribe(courier, receiver.url())
+        write(tmp_path, alert(1, priority="I"))
+        assert told.wait(30)
+        assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("data", [b"{not JSON", b"[]", b"{}", b'{"incident":5,"priority":[]}'])
+def test_a_record_that_cannot_be_read_keeps_no_other_from_its_receivers(tmp_path: Path, data: bytes) -> None:
+    with receiving(Receiver()) as receiver, carried(tmp_path) as courier:
+        one = subscribe(courier, receiver.url(), priority="III")
+        write(tmp_path, alert(1))
+        receiver.wait(lambda: receiver.taken.keys() == ids(1))
+        with Journal.open(tmp_path / "handling.db") as book:
+            (seq, hash_), at = book.heads()["yuyuan"], now_us()
+            for kind in (EntryKind.ALERT, EntryKind.HANDLING):
+                seq, hash_ = seq + 1, link(hash_, kind, at, data)
+                book.append([Entry("yuyuan", seq, kind, at, data, hash_)])
+        write(tmp_path, alert(4))
+        receiver.wait(lambda: ids(4) <= receiver.taken.keys())
+        assert courier.well
+        before = len(receiver.requests)
+        courier.replay_since(one, 0)
+        receiver.wait(lambda: len(receiver.requests) > before)
+
+
+def test_what_cannot_be_noted_is_not_sent_again_without_end_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = threading.Event()
+    with receiving(Receiver()) as receiver, carried(tmp_path, trouble=lambda key, text, *, on: told.set() if on else None) as courier:
+
+        def full(*_: object, **__: object) -> None:
+            raise JournalError("the disk is full")
+
+        monkeypatch.setattr(courier.outbox, "delivered", full)
+        one = subscribe(courier, receiver.url())
+        write(tmp_path, alert(1))
+        assert told.wait(30)
+        receiver.wait(lambda: len(receiver.requests) >= 5)
+        assert courier._unnoted[one.id] >= 4, "each pause is twice as long as the one before"
+        monkeypatch.undo()
+        until(lambda: courier.outbox.counts().get(one.id) == {"delivered": 1})
+        assert not courier._unnoted
 
 
 def test_one_who_comes_and_goes_is_told_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

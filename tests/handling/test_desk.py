@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 
-from flowwatch.core.entries import Entry
+from flowwatch.core.entries import Entry, EntryKind, canonical
 from flowwatch.handling import clocks, showing
-from flowwatch.handling.records import SERVICE, Act, Alert, Handling, Said, Shown, Step
+from flowwatch.handling.records import FLOWWATCH, SERVICE, Act, Alert, Handling, Said, Shown, Step, read
 from flowwatch.handling.steps import NotPossibleError
 from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal, JournalError
-from tests.handling.tale import START, Room, Tale
+from flowwatch.log.time import Onward
+from tests.handling.tale import SECOND, START, Clock, Room, Tale
 
 WAIT_S = 20.0
+
+
+def alter(book: Path, changes: dict[str, object]) -> None:
+    """Change the first alert of a book on the disk."""
+    with closing(sqlite3.connect(book)) as connection:
+        row, body = connection.execute("select rowid, body from entries where kind = 'alert' order by seq limit 1").fetchone()
+        connection.execute("update entries set body = ? where rowid = ?", (canonical(json.loads(body) | changes), row))
+        connection.commit()
 
 
 def test_what_happened_while_nobody_sat_there_is_told_with_its_own_times(tmp_path: Path) -> None:
@@ -180,6 +191,43 @@ def test_a_clock_warns_once_and_escalates_once(tmp_path: Path) -> None:
     desk.stop()
     told = [(s.act, s.clock, s.to) for s in room.steps() if s.act in (Act.WARN, Act.ESCALATE)]
     assert told == [(Act.WARN, "acknowledge", "operator"), (Act.ESCALATE, "acknowledge", "supervisor")]
+
+
+def test_a_wall_clock_that_is_set_back_holds_up_no_clock_of_handling(tmp_path: Path) -> None:
+    wall, steady, tale = Clock(), [0], Tale()
+    room = Room(tmp_path, clock=Onward(wall, lambda: steady[0]))  # type: ignore[arg-type]
+    tale.says("i1", "raised", 0, what="fire", subject="fire")
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    wall.at(-3600)
+    steady[0] = 60 * SECOND
+    for _ in range(2):
+        desk.act("yuyuan", "yuyuan-i1", Act.NOTE, "wang", reason="a turn").result(WAIT_S)
+    desk.stop()
+    assert [(s.act, s.clock) for s in room.steps() if s.by == FLOWWATCH] == [(Act.ESCALATE, "acknowledge")]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("entry", "yuyuan-x"), ("entry", None), ("entry_hash", "zz"), ("priority", "VII"), ("state", "away"), ("since_us", [])],
+)
+def test_a_record_that_was_altered_keeps_the_desk_from_nothing(tmp_path: Path, field: str, value: object) -> None:
+    room, tale = Room(tmp_path), Tale()
+    for number in (1, 2):
+        tale.says(f"i{number}", "raised", number, subject=f"gate/{number}", level="III")
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    desk.abandon()
+    alter(room.book, {field: value})
+    again = room.desk()
+    assert again.caught_up(WAIT_S)
+    again.act("yuyuan", "yuyuan-i2", Act.ACKNOWLEDGE, "wang").result(WAIT_S)
+    again.stop()
+    with Journal.open(room.book, create=False) as book:
+        steps = [read(entry) for entry in book.entries("yuyuan", EntryKind.HANDLING)]
+    assert [(step.incident, step.act) for step in steps if isinstance(step, Step)] == [("yuyuan-i2", Act.ACKNOWLEDGE)]
 
 
 def test_trouble_of_a_feed_is_an_incident_of_the_service_until_it_is_over(tmp_path: Path) -> None:

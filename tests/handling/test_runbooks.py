@@ -149,7 +149,7 @@ def test_every_route_that_a_page_names_is_one_of_the_service(kind: str, lang: La
 @languages
 def test_the_index_names_the_routes_of_the_steps(lang: Language) -> None:
     named = re.findall(r"`(/[a-z]+)`", runbooks.text(INDEX, lang))
-    assert len(named) == 10
+    assert len(named) == 11
     assert {("POST", f"{STEPS_BELOW}{step}") for step in named} <= NEEDS.keys()
 
 

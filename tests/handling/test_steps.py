@@ -60,6 +60,16 @@ def test_a_red_is_neither_shelved_nor_put_under_maintenance(act: Act) -> None:
         steps.check(red, act, START, reason="why", until_us=START + SECOND)
 
 
+@pytest.mark.parametrize("act", [Act.SHELVE, Act.MAINTAIN])
+def test_what_was_red_is_put_aside_only_once_somebody_acknowledged_the_red(act: Act) -> None:
+    milder = replace(begun(alert(level="II"), "yuyuan-1", START), worst="I")
+    with pytest.raises(NotPossibleError, match="nobody has acknowledged it"):
+        steps.check(milder, act, START, reason="why", until_us=START + SECOND)
+    assert act not in steps.possible(milder)
+    answered = replace(milder, handling=Handling.ACKNOWLEDGED)
+    assert steps.check(answered, act, START, reason="why", until_us=START + SECOND) is Handling.ACKNOWLEDGED
+
+
 @pytest.mark.parametrize("act", [Act.WARN, Act.ESCALATE, Act.SUPPRESS, Act.REOPEN, Act.FLOOD])
 def test_nobody_takes_the_steps_of_the_clock_by_hand(act: Act) -> None:
     with pytest.raises(NotPossibleError, match="no step that a person takes"):

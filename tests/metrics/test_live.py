@@ -99,14 +99,16 @@ def people(lived: Evening) -> Course:
 
 
 def active(lived: Evening) -> Course:
-    """Open incidents by level and handling, as the book tells them."""
+    """Open incidents by priority and handling, as the book tells them."""
     course, wards = Course(), dict[str, Ward]()
     entries = [entry for chain in lived.handled().values() for entry in chain]
     for entry in sorted(entries, key=lambda entry: (entry.at, entry.chain, entry.seq)):
         wards.setdefault(entry.chain, Ward(site=entry.chain)).take(entry)
         count: Counter[Labels] = Counter()
         for ward in wards.values():
-            count.update(key(site=ward.site, level=i.level or NONE, handling=i.handling.value) for i in ward.incidents.values() if i.open)
+            count.update(
+                key(site=ward.site, priority=i.urgency or NONE, handling=i.handling.value) for i in ward.incidents.values() if i.open
+            )
         course.add(entry.at / 1e6, count)
     return course
 

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ from flowwatch.handling.records import Said
 from flowwatch.journal import Journal, UnknownIdError
 from flowwatch.journal.database import JournalError
 from flowwatch.journal.follower import BEGINNING, Follower, Place, inode_of
-from flowwatch.log.time import unhurried
+from flowwatch.log.time import Onward, unhurried
 
 LOG: Final = logging.getLogger(__name__)
 SECOND: Final = 1_000_000
@@ -55,6 +56,8 @@ MOST: Final = 128
 MOST_OF_ONE: Final = 8
 PAGE: Final = 500
 FORGET_S: Final = 60.0
+MOST_PAUSE_S: Final = 300.0
+"""The longest pause before what could not be noted is sent again."""
 GONE_STATUS: Final = 410
 
 
@@ -79,10 +82,11 @@ class Courier:
     """The thread. `start`, then `stop`."""
 
     def __init__(self, outbox: Outbox, subscriptions: Subscriptions, setting: Setting, now_us: Callable[[], int]) -> None:
-        """`now_us`: the wall clock."""
+        """`now_us`: the wall clock, by which what is sent is signed; waits go by it, too, but never begin anew where it is set back."""
         self.outbox, self.subscriptions = outbox, subscriptions
         self.guard = setting.guard
-        self._setting, self._now_us, self._log_us = setting, now_us, setting.log_us or now_us
+        self._setting, self._wall_us, self._now_us = setting, now_us, Onward(now_us)
+        self._log_us = setting.log_us or self._now_us
         self._collecting = threading.Lock()
         """Held while the outbox is filled from book and journal, so that what a subscription has heard of is told once and by one."""
         self._heard: Heard | None = None
@@ -98,6 +102,9 @@ class Courier:
         """What people were told last of each subscription, in this life."""
         self._failed_at: dict[str, float] = {}
         """Of those in trouble: when something failed last, on the steady clock."""
+        self._unnoted: Counter[str] = Counter()
+        """Receivers whose answers cannot be noted, because the service's database fails: how often in a row."""
+        self._turned_well = True
         self._well: set[str] = set()
         """Of those in trouble: who took something since."""
         self._checked = -1
@@ -121,6 +128,11 @@ class Courier:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def well(self) -> bool:
+        """Whether its loop runs, and its last turn did not fail."""
+        return self.alive and self._turned_well
+
     def offer(self, one: Subscription, name: str, body: Mapping[str, Any], rank: int = 0) -> None:
         """Put an event of one's own into the outbox, for one receiver."""
         self.outbox.put([Due(one.id, name, msgspec.json.encode(body), rank, self._log_us())], [], self._now_us())
@@ -136,8 +148,7 @@ class Courier:
             count, heard = self.outbox.replay(one.id, now, since_us=since), self.outbox.heard()
             wanted: list[Due] = []
             for entry in self._happened(since):
-                if one.may_have(entry, self._setting.lies_in) and heard.is_urgent(one, entry):
-                    wanted.append(self._made(one, entry))
+                wanted += _readable(entry, partial(self._wanted, one, entry, heard))
                 if len(wanted) >= PAGE:
                     count += self.outbox.put(wanted, [], now)
                     wanted.clear()
@@ -148,7 +159,8 @@ class Courier:
         now = self._now_us()
         known = self.outbox.known(one.id, events)
         found = {name: entry for name in events if name not in known and (entry := self._find(name)) is not None}
-        wanted = [self._made(one, entry) for entry in found.values() if one.may_have(entry, self._setting.lies_in)]
+        mine = [entry for entry in found.values() if one.may_have(entry, self._setting.lies_in)]
+        wanted = [due for entry in mine for due in _readable(entry, lambda entry=entry: [self._made(one, entry)])]  # type: ignore[misc]
         count = self.outbox.replay(one.id, now, events=events) + self.outbox.put(wanted, [], now)
         return count, [name for name in events if name not in known and name not in {due.event for due in wanted}]
 
@@ -201,8 +213,10 @@ class Courier:
                         forget_at = asyncio.get_running_loop().time() + FORGET_S
                         self.outbox.forget(self._log_us() - KEPT_US)
                         self.outbox.bound()
+                    self._turned_well = True
                 except Exception:
                     LOG.exception("webhooks: a turn failed; again in a second")
+                    self._turned_well = False
                     self._leave()
                     more = False
                     await asyncio.sleep(1.0)
@@ -243,7 +257,7 @@ class Courier:
             before = follower.place
             for entry in follower.new():
                 if entry.at >= oldest:
-                    due += self._due(entry, self._heard)
+                    due += _readable(entry, partial(self._due, entry, self._heard))
                 count += 1
                 if count >= PAGE:
                     break
@@ -270,8 +284,10 @@ class Courier:
         return self._followers[source]
 
     def _due(self, entry: Entry, heard: Heard) -> list[Due]:
-        there = [one for one in self._enabled() if entry.at >= one.begins_us and one.may_have(entry, self._setting.lies_in)]
-        return [self._made(one, entry) for one in there if heard.is_urgent(one, entry)]
+        return [due for one in self._enabled() if entry.at >= one.begins_us for due in self._wanted(one, entry, heard)]
+
+    def _wanted(self, one: Subscription, entry: Entry, heard: Heard) -> list[Due]:
+        return [self._made(one, entry)] if one.may_have(entry, self._setting.lies_in) and heard.is_urgent(one, entry) else []
 
     def _made(self, one: Subscription, entry: Entry) -> Due:
         body = msgspec.json.encode(event(entry, self._setting.source, self._setting.links))
@@ -307,9 +323,12 @@ class Courier:
         try:
             status, retry_after, why = await self._send(client, one, delivery)
             self._note(one, delivery, status, retry_after, why)
+            self._unnoted.pop(one.id, None)
         except Exception:
             LOG.exception("webhooks: %s to %s could not be noted; it is sent again", delivery.event, one.id)
-            await asyncio.sleep(1.0)
+            self._unnoted[one.id] += 1
+            self._tell(one, "what it answers cannot be noted, so it is sent the same again", on=True)
+            await asyncio.sleep(min(2.0 ** self._unnoted[one.id], MOST_PAUSE_S) / self._setting.steps_faster)
         finally:
             self._under_way.discard((delivery.subscription, delivery.event))
 
@@ -343,9 +362,9 @@ class Courier:
         return answer.status_code, _retry_after(answer.headers.get("retry-after")), why
 
     def _headers(self, one: Subscription, delivery: Delivery) -> dict[str, str]:
-        now = datetime.fromtimestamp(self._now_us() // SECOND, UTC)
+        now = datetime.fromtimestamp(self._wall_us() // SECOND, UTC)
         text = delivery.body.decode()
-        signatures = [Webhook(secret).sign(delivery.event, now, text) for secret in one.secrets(self._now_us())]
+        signatures = [Webhook(secret).sign(delivery.event, now, text) for secret in one.secrets(self._wall_us())]
         return {
             "content-type": MEDIA_TYPE,
             "user-agent": f"flowwatch/{flowwatch.__version__}",
@@ -379,7 +398,7 @@ class Courier:
         wanted = gone or any(other.id == one.id for other in self._enabled())
         self._failed_at[one.id] = time.monotonic()
         self._well.discard(one.id)
-        if wanted and (gone or ladder.is_slow(failures)):
+        if wanted and (gone or ladder.is_long(wait)):
             LOG.warning("webhook %s (%s): %s", one.id, one.label, why)
             self._tell(one, why, on=True)
 
@@ -440,6 +459,15 @@ async def _looked_up(guard: Guard, url: str) -> Goal:
 
     threading.Thread(target=look, name="webhooks-host", daemon=True).start()
     return await done
+
+
+def _readable(entry: Entry, make: Callable[[], list[Due]]) -> list[Due]:
+    """What is due of an entry; nothing of one that cannot be read (damaged on the disk, or of another version): others do not wait for it."""
+    try:
+        return make()
+    except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError) as error:
+        LOG.error("webhooks: %s cannot be read (%s); passed over", entry.id, error)  # noqa: TRY400 - the sentence says it
+        return []
 
 
 def _rank(entry: Entry) -> int:

@@ -30,6 +30,10 @@ def wait_us(name: str, failures: int, retry_after_s: float | None = None) -> int
     return round(max(wait, min(retry_after_s or 0.0, LONGEST_S)) * SECOND)
 
 
-def is_slow(failures: int) -> bool:
-    """Whether the fast tries have failed: then people are told."""
-    return failures > len(FAST_S)
+def is_long(waits_us: int | None) -> bool:
+    """Whether that is a longer wait than any between the fast tries, whoever asked for it: then people are told.
+
+    >>> is_long(wait_us("a", 4)), is_long(wait_us("a", 5)), is_long(wait_us("a", 1, 3_600.0)), is_long(None)
+    (False, True, True, True)
+    """
+    return waits_us is None or waits_us > FAST_S[-1] * SECOND * 11 // 10
