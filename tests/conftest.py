@@ -6,7 +6,9 @@ set (as the project's CI does) a skipped test fails the run.
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -23,6 +25,13 @@ def data_dir() -> Path:
     if not folder:
         pytest.skip("FLOWWATCH_DATA is not set: it names the folder of real measurements that this test reads")
     return Path(folder)
+
+
+@pytest.fixture
+def swept() -> Iterator[None]:
+    """What a test leaves to the collector goes with it, and is not told at another."""
+    yield
+    gc.collect()
 
 
 def _skipped(reporter: pytest.TerminalReporter) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -94,14 +96,27 @@ class Mosquitto(Server):
         super().__init__(BINARY, "mosquitto (Debian: mosquitto)", ["-c", str(file)], port, folder / "mosquitto.log")
 
 
-class Alertmanager(Server):
-    """Prometheus's Alertmanager. `config`: its configuration, YAML."""
+def users(folder: Path, **passwords: str) -> str:
+    """A line that has a Mosquitto know these users, written down in `folder`. Whoever gives no name may come in all the same, if anybody may."""
+    salt = b"twelve bytes"
+    hashed = {name: hashlib.pbkdf2_hmac("sha512", word.encode(), salt, 101, 64) for name, word in passwords.items()}
+    lines = [f"{name}:$7$101${b64encode(salt).decode()}${b64encode(found).decode()}\n" for name, found in hashed.items()]
+    (folder / "users").write_text("".join(lines), encoding="utf-8")
+    return f"password_file {folder}/users\n"
 
-    def __init__(self, folder: Path, config: str, *, port: int | None = None) -> None:
+
+class Alertmanager(Server):
+    """Prometheus's Alertmanager. `config`: its configuration, YAML; `web`: that of its TLS, YAML too, if it has any."""
+
+    def __init__(self, folder: Path, config: str, *, port: int | None = None, web: str | None = None) -> None:
         """`port`: a free one if it is left out."""
+        self._scheme = "http" if web is None else "https"
         listens, file = port or free_port(), folder / "alertmanager.yaml"
         file.write_text(config, encoding="utf-8")
         arguments = [f"--config.file={file}", f"--storage.path={folder}/kept", f"--web.listen-address=127.0.0.1:{listens}"]
+        if web is not None:
+            (folder / "web.yaml").write_text(web, encoding="utf-8")
+            arguments.append(f"--web.config.file={folder}/web.yaml")
         super().__init__(
             ALERTMANAGER,
             "prometheus-alertmanager (Debian: prometheus-alertmanager)",
@@ -113,7 +128,7 @@ class Alertmanager(Server):
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
 
 class Prometheus(Server):

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -23,6 +22,8 @@ from flowwatch.actuators import protocol
 from flowwatch.actuators.clock import now_us
 from flowwatch.actuators.protocol import MOST_BYTES, Command
 from flowwatch.actuators.wires import Actuator, Connected, Heard, Silent, Tell
+from flowwatch.documents.secrets import SecretError
+from flowwatch.tls import Tls, TlsFileError
 
 LOG: Final = logging.getLogger(__name__)
 PUT_S: Final = 5.0
@@ -47,7 +48,7 @@ class HttpWire:
         self._wanted: dict[tuple[str, str], int] = {}
         self._put_at: dict[tuple[str, str], float] = {}
         self._wake: dict[tuple[str, str], asyncio.Event] = {}
-        self._clients: dict[Path | None, httpx.AsyncClient] = {}
+        self._clients: dict[Tls, httpx.AsyncClient] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="actuators-http", daemon=True)
 
@@ -108,7 +109,7 @@ class HttpWire:
 
     async def _put(self, key: tuple[str, str], command: Command) -> None:
         way = self._ways[key]
-        with contextlib.suppress(httpx.HTTPError, OSError):
+        with contextlib.suppress(httpx.HTTPError, OSError, SecretError, TlsFileError):
             async with self._client(way).stream(
                 "PUT", way.url_of(key[1]), content=protocol.write(command), headers=self._headers(way), timeout=PUT_S
             ) as answer:
@@ -119,7 +120,7 @@ class HttpWire:
 
     async def _ask(self, key: tuple[str, str]) -> None:
         way = self._ways[key]
-        heard, silent, pause = time.monotonic(), False, 0.0
+        heard, silent, pause, why = time.monotonic(), False, 0.0, ""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake[key].wait(), pause)
@@ -132,10 +133,12 @@ class HttpWire:
                     heard, silent = time.monotonic(), False
                     self._tell(Heard(*key, "state", data, live=True, at_us=now_us()))
                     pause = ASK_EVERY_S if self._settled(data, key) else MOVING_EVERY_S
-            except (httpx.HTTPError, OSError) as error:
-                LOG.debug("%s/%s: %s", *key, type(error).__name__)
+                why = f"HTTP {answer.status_code}"
+            except (httpx.HTTPError, OSError, SecretError, TlsFileError) as error:
+                why = way.tls.why_not(error, urlsplit(way.url_of(key[1])).hostname or key[1])
             if time.monotonic() - heard > SILENT_S and not silent:
                 silent = True
+                LOG.warning("%s/%s: %s: tells no state: %s", *key, urlsplit(way.url_of(key[1])).netloc, why)
                 self._tell(Silent(*key, at_us=now_us()))
 
     def _settled(self, data: bytes, key: tuple[str, str]) -> bool:
@@ -147,14 +150,14 @@ class HttpWire:
         return True
 
     def _client(self, way: Actuator) -> httpx.AsyncClient:
-        if way.ca not in self._clients:
-            verify = ssl.create_default_context(cafile=str(way.ca)) if way.ca is not None else True
-            self._clients[way.ca] = httpx.AsyncClient(verify=verify, trust_env=False, limits=httpx.Limits(max_connections=None))
-        return self._clients[way.ca]
+        if way.tls not in self._clients:
+            limits = httpx.Limits(max_connections=None)
+            self._clients[way.tls] = httpx.AsyncClient(verify=way.tls.context(), trust_env=False, limits=limits)
+        return self._clients[way.tls]
 
     def _headers(self, way: Actuator) -> dict[str, str]:
-        headers = {GENERATION: str(self._generation), "Content-Type": "application/json"}
-        return headers | ({"Authorization": f"Bearer {way.token}"} if way.token is not None else {})
+        headers, token = {GENERATION: str(self._generation), "Content-Type": "application/json"}, way.token()
+        return headers | ({"Authorization": f"Bearer {token}"} if token is not None else {})
 
 
 async def _bounded(answer: httpx.Response) -> bytes:

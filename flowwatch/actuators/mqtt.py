@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any, Final
@@ -25,6 +26,8 @@ from flowwatch.actuators import protocol
 from flowwatch.actuators.clock import now_us
 from flowwatch.actuators.protocol import ATTEMPT_LIVES_S, KEEPALIVE_S, STATUS_TOPIC, Command, Status
 from flowwatch.actuators.wires import Broker, Connected, Heard, Tell
+from flowwatch.documents.secrets import SecretError
+from flowwatch.tls import UNWELCOME
 
 LOG: Final = logging.getLogger(__name__)
 FIRST_PAUSE_S: Final = 1
@@ -45,6 +48,10 @@ class MqttWire:
         self._topics: list[str] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._why = ""
+        """Why it could not connect when it last tried."""
+        self._welcome: bool | None = None
+        """Whether the broker let us in; None while it has not answered."""
         self._client = self._made()
 
     def start(self) -> None:
@@ -96,16 +103,34 @@ class MqttWire:
         client.reconnect_delay_set(FIRST_PAUSE_S, LAST_PAUSE_S)
         client.will_set(STATUS_TOPIC, self._status("lost"), qos=1, retain=True)
         client.on_connect, client.on_disconnect, client.on_message = self._connected, self._disconnected, self._heard
+        client.on_pre_connect, client.on_connect_fail = self._before_connecting, self._failed
         return client
 
+    def _before_connecting(self, client: paho.Client, _data: Any) -> None:
+        """The password may have changed since the last connection; with the old one where it cannot be read."""
+        if self._broker.username is not None:
+            try:
+                client.username_pw_set(self._broker.username, self._broker.password())
+            except SecretError as error:
+                LOG.warning("%s: %s", self.name, error)
+
     def _connected(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        self._welcome = not reason.is_failure
         if reason.is_failure:
             LOG.warning("%s: the broker refuses the connection: %s", self.name, reason)
             return
         with self._lock:
             topics = list(self._topics)
+        self._why = ""
         self._tell(Connected(self.name, up=True, at_us=now_us()))
         self._subscribe(topics)
+
+    def _failed(self, _client: paho.Client, _data: Any) -> None:
+        """Tried in vain: said once for each reason, since it is tried again and again."""
+        why = self._broker.why_not(sys.exception())
+        if why != self._why:
+            LOG.warning("%s: %s:%s: cannot be reached: %s", self.name, self._broker.host, self._broker.port, why)
+        self._why = why
 
     def _subscribe(self, topics: list[str]) -> None:
         """The broker takes the subscriptions before the status, so the states that answer it are heard as they come."""
@@ -115,8 +140,9 @@ class MqttWire:
 
     def _disconnected(self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         self._tell(Connected(self.name, up=False, at_us=now_us()))
+        welcome, self._welcome = self._welcome, None
         if not self._stopping.is_set():
-            LOG.warning("%s: connection lost: %s", self.name, reason)
+            LOG.warning("%s: connection lost: %s", self.name, UNWELCOME if welcome is None else reason)
             if reason == "Session taken over":
                 self._stopping.wait(AWAY_S)
 
@@ -133,13 +159,12 @@ class MqttWire:
 
 
 def client_of(broker: Broker) -> paho.Client:
-    """A client that reaches `broker` as it is described, not connected yet."""
+    """A client that reaches `broker` as it is described, not connected yet. Raises `SecretError` and `TlsFileError`."""
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=broker.client, protocol=paho.MQTTv5)
     if broker.username is not None:
-        client.username_pw_set(broker.username, broker.password)
-    if broker.tls:
-        ca, certificate, key = (None if path is None else str(path) for path in (broker.ca, broker.certificate, broker.key))
-        client.tls_set(ca_certs=ca, certfile=certificate, keyfile=key)
+        client.username_pw_set(broker.username, broker.password())
+    if broker.tls is not None:
+        client.tls_set_context(broker.tls.context())
     client.on_socket_open = without_delay
     return client
 

@@ -8,41 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from flowwatch.actuators.protocol import Command
+from flowwatch.tls import Tls
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """How to reach an MQTT 5 broker. Secrets are values here, read by whoever makes this; they never appear in a log or a message."""
+    """How to reach an MQTT 5 broker, encrypted if `tls` is given. `password`: reads it, for each connection; raises `SecretError`."""
 
     name: str
     host: str
     port: int
     client: str
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: bool = False
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    password: Callable[[], str | None] = field(default=lambda: None, repr=False)
+    tls: Tls | None = None
+
+    def why_not(self, error: BaseException | None) -> str:
+        """Why there is no connection."""
+        return (self.tls or Tls()).why_not(error, self.host)
 
 
 @dataclass(frozen=True, slots=True)
 class Actuator:
     """The way to one device ("gate/gate-3") of a site, or, with `device` None, to every one of it that has none of its own.
 
-    Either `broker` is the name of a broker, or `url` the device's own address; with `{kind}` and `{id}` in it, of all of the site's.
+    Either `broker` is the name of a broker, or `url` the device's own address; with `{kind}` and `{id}` in it, of all of the site's. `token`:
+    reads the bearer token, if it wants one, for each request; raises `SecretError`.
     """
 
     site: str
     device: str | None = None
     broker: str | None = None
     url: str | None = None
-    token: str | None = field(default=None, repr=False)
-    ca: Path | None = None
+    token: Callable[[], str | None] = field(default=lambda: None, repr=False)
+    tls: Tls = field(default_factory=Tls)
 
     def url_of(self, device: str) -> str:
         """The address of `device`."""

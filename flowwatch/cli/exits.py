@@ -69,6 +69,7 @@ _BY_NAME: Final = {
     "flowwatch.host.VersionError": Exit.DAMAGE,
     "flowwatch.supervisor.WorkerDied": Exit.INTERNAL,
     "flowwatch.documents.secrets.SecretError": Exit.USAGE,
+    "flowwatch.tls.TlsFileError": Exit.USAGE,
 }
 """The exit code of each family of errors; the nearest base class that is named decides."""
 

@@ -13,12 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -31,6 +29,7 @@ from flowwatch.feed.trouble import GRACE_S, Complaint, Trouble, no_trouble
 from flowwatch.handling.incident import Incident
 from flowwatch.handling.records import Said
 from flowwatch.log.errors import LogError
+from flowwatch.tls import Tls, TlsFileError
 
 LOG: Final = logging.getLogger(__name__)
 SECOND: Final = 1_000_000
@@ -70,10 +69,7 @@ class Receiver:
 
     url: str
     token: Callable[[], str | None] = field(default=lambda: None, repr=False)
-    tls: bool = False
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    tls: Tls = field(default_factory=Tls)
 
     @property
     def name(self) -> str:
@@ -250,16 +246,12 @@ class _Told:
                     return f"HTTP {answer.status_code} {await _beginning(answer)}".strip()
         except TimeoutError:
             return f"no answer within {self._pace.answer_s:g} s"
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, SecretError) as error:
-            return f"{type(error).__name__}: {error}"[:500]
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, SecretError, TlsFileError) as error:
+            return f"{type(error).__name__}: {self._receiver.tls.why_not(error, urlsplit(url).hostname or url)}"[:500]
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
-            verify: ssl.SSLContext | bool = True
-            if self._receiver.tls:
-                verify = ssl.create_default_context(cafile=self._receiver.ca)
-                if self._receiver.certificate is not None:
-                    verify.load_cert_chain(self._receiver.certificate, self._receiver.key)
+            verify = self._receiver.tls.context()
             self._client = httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=self._pace.answer_s)
         return self._client
 

@@ -29,6 +29,7 @@ from flowwatch.actuators.mqtt import client_of
 from flowwatch.actuators.protocol import KEEPALIVE_S
 from flowwatch.actuators.wires import Broker
 from flowwatch.core.entries import EntryKind, Estimate
+from flowwatch.documents.secrets import SecretError
 from flowwatch.feed.tail import Tail
 from flowwatch.feed.trouble import GRACE_S, Complaint, Trouble, no_trouble
 from flowwatch.feed.zone_messages import STATUS_TOPIC, FeedStatus, read_topic, states, topic, write
@@ -37,6 +38,7 @@ from flowwatch.journal.database import JournalError
 from flowwatch.journal.minutes import Minutes
 from flowwatch.log.errors import LogError
 from flowwatch.picture import Picture
+from flowwatch.tls import UNWELCOME, UNWELCOME_ZH, TlsFileError
 
 LOG: Final = logging.getLogger(__name__)
 Record = Mapping[str, Any]
@@ -159,7 +161,8 @@ class ZoneStates:
             return
         code = self._client.loop(POLL_S)
         if code != paho.MQTT_ERR_SUCCESS and self._client is not None:
-            self._lost(paho.error_string(code).rstrip("."), paho.error_string(code).rstrip("."))
+            why = paho.error_string(code).rstrip(".")
+            self._lost(*((why, why) if self._in else (UNWELCOME, UNWELCOME_ZH)))
 
     def _end(self) -> None:
         client, self._client = self._client, None
@@ -181,16 +184,22 @@ class ZoneStates:
 
     def _connect(self) -> None:
         """Try once. Every connection has a client of its own, so that nothing that an earlier one still held comes after what is newer."""
-        client = client_of(self._broker)
+        self._since = time.monotonic()
+        try:
+            client = client_of(self._broker)
+        except (SecretError, TlsFileError) as error:
+            self._lost(str(error), str(error))
+            return
         client.connect_timeout = CONNECT_S
         client.will_set(STATUS_TOPIC, write(FeedStatus(state="lost")), qos=1, retain=True)
         client.max_inflight_messages_set(MOST_UNANSWERED + 1)
         client.on_connect, client.on_message, client.on_publish = self._connected, self._heard, self._published
-        self._client, self._since = client, time.monotonic()
+        self._client = client
         try:
             client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S, clean_start=True)
         except (OSError, ValueError) as error:
-            self._lost(str(error) or type(error).__name__, str(error) or type(error).__name__)
+            why = self._broker.why_not(error)
+            self._lost(why, why)
 
     def _lost(self, why: str, why_zh: str) -> None:
         """There is no connection: try again later."""

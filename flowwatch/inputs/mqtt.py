@@ -23,7 +23,7 @@ Three threads meet here: the client's, which receives; ours, which reads and han
 from __future__ import annotations
 
 import re
-import ssl
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -54,6 +54,7 @@ from flowwatch.documents.words import duration_us
 from flowwatch.inputs.formats import Reader, Readers, Signal, fire_signal, link_signal, own_readers, refused
 from flowwatch.inputs.stager import Receipt, Stager
 from flowwatch.log.errors import LogError
+from flowwatch.tls import UNWELCOME, Tls
 
 RETRY_S: Final = 0.1
 """How soon what found no room is offered again."""
@@ -140,7 +141,10 @@ class MqttSource:
         listeners: Listeners | None = None,
         reconnect_s: tuple[float, float] = (1.0, 30.0),
     ) -> None:
-        """`formats`: readers of device families beside flowwatch's own; `folder`: the deployment file's. Raises ValueError without a reader."""
+        """`formats`: readers of device families beside flowwatch's own; `folder`: the deployment file's.
+
+        Raises ValueError without a reader, and `TlsFileError`.
+        """
         self.broker = broker
         self._inputs = sorted(inputs, key=lambda part: part.format not in SIGNALS)
         self._stager = stager
@@ -157,6 +161,9 @@ class MqttSource:
         self._not_before = 0.0
         self._disk_refuses = False
         self._no_secret = ""
+        self._refused = False
+        """Whether this connection's end was told already: the broker said why it does not let us in."""
+        self._tls = Tls.of(broker.tls, folder)
         missing = sorted({part.format for part in self._inputs} - set(SIGNALS) - self._readers.keys())
         if missing:
             raise ValueError(f"no reader for the format {missing[0]}")
@@ -211,11 +218,7 @@ class MqttSource:
         )
         client.reconnect_delay_set(*reconnect_s)  # type: ignore[arg-type]
         if not isinstance(self.broker.tls, UnsetType):
-            tls = self.broker.tls
-            ca, certificate, key = (
-                None if isinstance(file, UnsetType) else str(self._folder / file) for file in (tls.ca, tls.certificate, tls.key)
-            )
-            client.tls_set(ca, certificate, key, tls_version=ssl.PROTOCOL_TLS_CLIENT)
+            client.tls_set_context(self._tls.context())
         client.on_pre_connect = self._before_connecting
         client.on_connect = self._connected
         client.on_connect_fail = self._failed
@@ -226,7 +229,7 @@ class MqttSource:
 
     def _before_connecting(self, client: Client, _: Any) -> None:
         self._new_life()
-        self._no_secret = ""
+        self._no_secret, self._refused = "", False
         if isinstance(self.broker.username, UnsetType):
             return
         try:
@@ -236,18 +239,24 @@ class MqttSource:
 
     def _connected(self, client: Client, _: Any, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None) -> None:
         if reason.is_failure:
+            self._refused = True
             self._trouble(self._no_secret or f"{self.broker.host}: the broker refuses us: {reason}")
             return
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         client.subscribe([(part.topic, options) for part in self._inputs])
 
     def _failed(self, _client: Client, _: Any) -> None:
-        self._trouble(f"{self.broker.host}:{self.broker.port_number}: cannot be reached")
+        why = self._tls.why_not(sys.exception(), self.broker.host)
+        self._trouble(f"{self.broker.host}:{self.broker.port_number}: cannot be reached: {why}")
 
     def _lost(self, _client: Client, _: Any, _flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None) -> None:
         was_connected = self._new_life()
-        if was_connected and reason.is_failure and not self._closing:
+        if not reason.is_failure or self._closing or self._refused:
+            return
+        if was_connected:
             self._trouble(f"{self.broker.host}: the connection ended: {reason}")
+        else:
+            self._trouble(f"{self.broker.host}:{self.broker.port_number}: {UNWELCOME}")
 
     def _subscribed(self, _client: Client, _: Any, _number: int, reasons: list[ReasonCode], _more: Properties | None) -> None:
         with self._changed:

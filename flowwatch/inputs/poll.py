@@ -11,7 +11,6 @@ An answer is untrusted: it has a size and a time in which it must be complete, i
 from __future__ import annotations
 
 import hashlib
-import ssl
 import threading
 import time
 from collections import Counter
@@ -22,16 +21,17 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from msgspec import UnsetType
 
 from flowwatch.adapters.devices.message import Message
 from flowwatch.core.readings import Reason
 from flowwatch.documents.deployment import PollInput
 from flowwatch.documents.secrets import SecretError, secret
+from flowwatch.documents.wires import web_address
 from flowwatch.documents.words import duration_us
 from flowwatch.inputs.formats import Readers, own_readers, refused
 from flowwatch.inputs.stager import Stager
 from flowwatch.log.errors import LogError
+from flowwatch.tls import Tls
 
 LONGEST_PAUSE_S: Final = 600.0
 """However often it went wrong, the next question comes after so long; or after `every`, if that is longer."""
@@ -85,6 +85,7 @@ class PollSource:
         self._reader = readers[source.format]
         self._stager = stager
         self._folder = folder
+        self._tls = Tls.of(source.tls, folder)
         self._transport = transport
         self._clock = clock
         self._every_s = duration_us(source.every) / 1_000_000
@@ -123,7 +124,7 @@ class PollSource:
         except (AnswerError, SecretError) as error:
             self._wrong(str(error))
         except Exception as error:  # noqa: BLE001 - the network, a certificate, a source that breaks the rules: the next question may go well
-            self._wrong(f"{type(error).__name__}: {error}")
+            self._wrong(f"{type(error).__name__}: {self._tls.why_not(error, web_address(self.source.url).hostname or self.source.url)}")
         else:
             with self._lock:
                 self._figures.in_a_row, self._figures.trouble = 0, ""
@@ -176,17 +177,13 @@ class PollSource:
         source, auth = self.source, None
         if isinstance(source.username, str):
             auth = _Asked(source.username, secret(source.password_file, source.password_env, self._folder) or "")
-        verify: ssl.SSLContext | bool = True
-        if not isinstance(source.tls, UnsetType):
-            ca, certificate, key = (
-                None if isinstance(file, UnsetType) else str(self._folder / file)
-                for file in (source.tls.ca, source.tls.certificate, source.tls.key)
-            )
-            verify = ssl.create_default_context(cafile=ca)
-            if certificate is not None:
-                verify.load_cert_chain(certificate, key)
         return httpx.Client(
-            auth=auth, verify=verify, timeout=self._timeout_s, follow_redirects=False, trust_env=False, transport=self._transport
+            auth=auth,
+            verify=self._tls.context(),
+            timeout=self._timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+            transport=self._transport,
         )
 
     def _take(self, arrived: Message | None) -> None:

@@ -55,6 +55,7 @@ from flowwatch.service.metrics import Watched
 from flowwatch.service.parts import Wires
 from flowwatch.service.server import limits_of
 from flowwatch.service.tables import open_store
+from flowwatch.tls import Tls
 from flowwatch.workspace import Workspace
 
 LOG: Final = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class NoRoomError(Exception):
 def installation(workspace: Workspace, deployment: Deployment | None = None, folder: Path = Path()) -> Iterator[Service]:
     """The service of a folder with everything that `deployment` (a file in `folder`) names, started; stopped at the end.
 
-    Raises `AlreadyRunning`, `LogError`, `JournalError`, `SecretError`, and ValueError for devices that contradict one another.
+    Raises `AlreadyRunning`, `LogError`, `JournalError`, `SecretError`, `TlsFileError`, and ValueError for devices that contradict one another.
     """
     said = deployment or Deployment(deployment="here")
     limits, bounds = limits_of(said.limits)
@@ -200,10 +201,7 @@ def _fed(said: Deployment, courier: Courier) -> Callable[[str], bool]:
 
 def _receiver(said: AlertmanagerFeed, folder: Path) -> Receiver:
     token = partial(secret, said.token_file, said.token_env, folder)
-    if isinstance(said.tls, UnsetType):
-        return Receiver(said.url, token)
-    ca, certificate, key = (_path(file, folder) for file in (said.tls.ca, said.tls.certificate, said.tls.key))
-    return Receiver(said.url, token, tls=True, ca=ca, certificate=certificate, key=key)
+    return Receiver(said.url, token, Tls.of(said.tls, folder))
 
 
 def _dispatcher(
@@ -233,18 +231,17 @@ def _actuator(name: str, way: declared.Actuator, folder: Path) -> Actuator:
     site, _, device = name.partition("/")
     if way.via is Via.MQTT:
         return Actuator(site, device or None, broker=or_(way.broker, None))
-    token = secret(way.token_file, way.token_env, folder)
-    ca = None if isinstance(way.tls, UnsetType) else _path(way.tls.ca, folder)
-    return Actuator(site, device or None, url=or_(way.url, None), token=token, ca=ca)
+    token = partial(secret, way.token_file, way.token_env, folder)
+    token()  # one that cannot be had is told at the start
+    return Actuator(site, device or None, url=or_(way.url, None), token=token, tls=Tls.of(way.tls, folder))
 
 
 def _broker(name: str, said: declared.Broker, folder: Path, part: str) -> Broker:
-    user, password = or_(said.username, None), secret(said.password_file, said.password_env, folder)
+    user, password = or_(said.username, None), partial(secret, said.password_file, said.password_env, folder)
+    password()  # one that cannot be had is told at the start
     client = f"{said.client}-{part}"
-    if isinstance(said.tls, UnsetType):
-        return Broker(name, said.host, said.port_number, client, user, password)
-    ca, certificate, key = (_path(file, folder) for file in (said.tls.ca, said.tls.certificate, said.tls.key))
-    return Broker(name, said.host, said.port_number, client, user, password, tls=True, ca=ca, certificate=certificate, key=key)
+    tls = None if isinstance(said.tls, UnsetType) else Tls.of(said.tls, folder)
+    return Broker(name, said.host, said.port_number, client, user, password, tls)
 
 
 def _certificates(said: Deployment, folder: Path) -> dict[str, Path]:
@@ -252,14 +249,12 @@ def _certificates(said: Deployment, folder: Path) -> dict[str, Path]:
     found = {} if isinstance(said.tls, UnsetType) else {"api": folder / said.tls.certificate}
     clients = {f"broker/{name}": broker.tls for name, broker in said.brokers.items()}
     clients |= {f"alertmanager/{number}": one.tls for number, one in enumerate(said.feeds.alertmanager, 1)}
+    clients |= {f"actuator/{name}": way.tls for name, way in said.actuators.items()}
+    clients |= {f"poll/{number}": one.tls for number, one in enumerate(said.inputs.poll, 1)}
     for name, tls in clients.items():
-        if not isinstance(tls, UnsetType) and (file := _path(tls.certificate, folder)) is not None:
+        if (file := Tls.of(tls, folder).certificate) is not None:
             found[name] = file
     return found
-
-
-def _path(file: str | UnsetType, folder: Path) -> Path | None:
-    return folder / file if isinstance(file, str) else None
 
 
 def _sources(

@@ -188,10 +188,16 @@ class Lab:
         return started
 
     def dispatcher(
-        self, generation: int = 1, *, ways: list[Actuator] | None = None, ledger: Ledger | None = None, client: str = ""
+        self,
+        generation: int = 1,
+        *,
+        ways: list[Actuator] | None = None,
+        ledger: Ledger | None = None,
+        client: str = "",
+        broker: Broker | None = None,
     ) -> Dispatcher:
         """A service's actuators, started."""
-        brokers = [Broker("main", "127.0.0.1", self.broker.port, client or f"flowwatch-{generation}")]
+        brokers = [broker or Broker("main", "127.0.0.1", self.broker.port, client or f"flowwatch-{generation}")]
         made = Dispatcher(
             self.folder / "journal.db",
             ledger or self.ledger,

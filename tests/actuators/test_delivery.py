@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flowwatch.actuators import http
 from flowwatch.actuators.ledger import Ledger
 from flowwatch.actuators.reconcile import Because
-from flowwatch.actuators.wires import Actuator
+from flowwatch.actuators.wires import Actuator, Broker
 from flowwatch.core.entries import EntryKind
 from flowwatch.journal import JournalError
 from flowwatch.journal.follower import Follower
 from tests.actuators.lab import SITE, Lab, now_us, place
+from tests.encrypted import overheard
+from tests.servers import Mosquitto, users
 
 pytestmark = pytest.mark.slow
 
@@ -221,13 +225,46 @@ def test_gates_over_http_obey_and_a_fire_reaches_them(lab: Lab) -> None:
     assert house.http is not None
     url = f"http://127.0.0.1:{house.http.port}/{{kind}}/{{id}}"
     try:
-        dispatcher = lab.dispatcher(ways=[Actuator(SITE, url=url, token="secret")])
+        dispatcher = lab.dispatcher(ways=[Actuator(SITE, url=url, token=lambda: "secret")])
         lab.post.settled(a="out", b="out")
         lab.story.command(a="in")
         lab.post.settled(a="in")
         dispatcher.fire(SITE, "F1")
         lab.post.settled(a="out")
         assert "secret" not in repr(lab.ledger.latest())
+    finally:
+        house.stop()
+
+
+def test_a_changed_password_of_the_broker_needs_no_restart(tmp_path: Path) -> None:
+    words = ["old"]
+    with Mosquitto(tmp_path, users(tmp_path, us="new"), keeps=False) as broker, overheard("flowwatch.actuators.mqtt") as log:
+        lab = Lab(tmp_path, broker)
+        lab.house(a="out", b="out")
+        lab.dispatcher(broker=Broker("main", "127.0.0.1", broker.port, "fw-out", "us", lambda: words[-1]))
+        log.until("mqtt:main: the broker refuses the connection")
+        words.append("new")
+        lab.post.settled(a="out", b="out")
+        lab.end()
+
+
+def test_a_changed_token_of_gates_over_http_needs_no_restart(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    from flowwatch_sim.gatehouse.diary import Diary  # noqa: PLC0415
+    from flowwatch_sim.gatehouse.house import Fitting, House, Manner  # noqa: PLC0415
+
+    monkeypatch.setattr(http, "SILENT_S", 1.0)
+    monkeypatch.setattr(http, "ASK_EVERY_S", 0.1)
+    fittings, words = [Fitting("gate/a", "out", "out"), Fitting("gate/b", "out", "out")], ["old"]
+    house = House(SITE, fittings, lab.folder / "m", Manner(), Diary(lab.folder / "diary.jsonl"), http=("127.0.0.1", 0, "new"))
+    house.start()
+    assert house.http is not None
+    url = f"http://127.0.0.1:{house.http.port}/{{kind}}/{{id}}"
+    try:
+        with overheard("flowwatch.actuators.http") as log:
+            lab.dispatcher(ways=[Actuator(SITE, url=url, token=lambda: words[-1])])
+            log.until(f"{SITE}/gate/a", "tells no state: HTTP 401")
+        words.append("new")
+        lab.post.settled(a="out", b="out")
     finally:
         house.stop()
 

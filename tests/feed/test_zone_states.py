@@ -22,6 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from flowwatch.actuators.wires import Broker
 from flowwatch.core.entries import EntryKind, Estimate, canonical
+from flowwatch.documents.secrets import SecretError
 from flowwatch.feed import description
 from flowwatch.feed.zone_messages import STATUS_TOPIC, read_topic, topic
 from flowwatch.feed.zone_states import LIVES_S, Pace, ZoneStates
@@ -31,7 +32,7 @@ from flowwatch.journal import Journal
 from flowwatch.picture import Picture
 from tests.feed.live import Written
 from tests.safety.made import plan, site, stage, zone
-from tests.servers import WAIT_S, Mosquitto
+from tests.servers import WAIT_S, Mosquitto, users
 
 SECOND = 1_000_000
 DOCS = Path(__file__).parents[2] / "docs"
@@ -109,6 +110,7 @@ class Town:
     )
     written: Written = field(init=False)
     troubles: list[tuple[str, bool]] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
     trouble: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
@@ -143,12 +145,12 @@ class Town:
     def incident(self, what: str, state: str, name: str = "yu-i1") -> None:
         self.written.decide("yu", EntryKind.INCIDENT, now_us(), incident=name, what=what, subject=what, state=state, since_us=now_us())
 
-    def feed(self, pace: Pace = BRISK, clock: Callable[[], int] = now_us) -> ZoneStates:
+    def feed(self, pace: Pace = BRISK, clock: Callable[[], int] = now_us, *, broker: Broker | None = None) -> ZoneStates:
         """A service's feed, started."""
         picture = Picture(self.root / "journal.db")
         self.owned.callback(picture.close)
         made = ZoneStates(
-            Broker("main", "127.0.0.1", self.broker.port, "fw-feed"),
+            broker or Broker("main", "127.0.0.1", self.broker.port, "fw-feed"),
             self.root / "journal.db",
             picture,
             lambda name, _version: self.document,
@@ -173,6 +175,7 @@ class Town:
     def _trouble(self, key: str, text: Said, *, on: bool) -> None:
         with self.trouble:
             self.troubles.append((key, on))
+            self.said.append(text)
             self.trouble.notify_all()
 
 
@@ -358,6 +361,25 @@ def test_a_broker_that_refuses_us_is_told(tmp_path: Path) -> None:
         feed = town.feed()
         town.told(on=True)
         assert not feed.connected
+
+
+def test_a_changed_password_needs_no_restart(tmp_path: Path) -> None:
+    with ExitStack() as owned:
+        town, words = Town(tmp_path, owned.enter_context(Mosquitto(tmp_path, users(tmp_path, us="new"))), owned), ["old"]
+        town.minute(3)
+        town.feed(broker=Broker("main", "127.0.0.1", town.broker.port, "fw-feed", "us", lambda: words[-1]))
+        town.told(on=True)
+        words.append("new")
+        town.listener().people(3)
+
+
+def test_a_password_that_cannot_be_read_is_told(town: Town) -> None:
+    def gone() -> str:
+        raise SecretError("secrets/broker: cannot be read")
+
+    town.feed(broker=Broker("main", "127.0.0.1", town.broker.port, "fw-feed", "us", gone))
+    town.told(on=True)
+    assert town.said[0].en == 'zone states do not reach the broker "main": secrets/broker: cannot be read'
 
 
 def test_a_journal_that_comes_later_or_is_made_anew_is_read(town: Town) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import ipaddress
 import json
 import multiprocessing
 import os
@@ -13,15 +10,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 
 from flowwatch import log
@@ -33,8 +25,9 @@ from flowwatch.inputs.formats import Reader, own_readers
 from flowwatch.inputs.mqtt import Listeners, MqttSource
 from flowwatch.inputs.stager import Bounds, Receipt, Stager
 from flowwatch.log.inbox import Inbox
+from tests.encrypted import LEFT_OPEN, Authority
 from tests.log.making import rows
-from tests.servers import WAIT_S, Mosquitto, Sender
+from tests.servers import WAIT_S, Mosquitto, Sender, users
 
 COUNTS = MqttInput(broker="main", topic="flowwatch/v1/+/count/+", format=Format.FLOWWATCH)
 FIRES = MqttInput(broker="main", topic="flowwatch/v1/+/fire", format=Format.FIRE)
@@ -412,45 +405,18 @@ def test_an_unreachable_broker_is_told_and_tried_again(folder: Path, mosquitto: 
         inputs.close()
 
 
-def _certified(folder: Path) -> None:
-    """A certificate of its own for 127.0.0.1, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
-    now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "key.pem").write_bytes(private)
-
-
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # paho leaves the socket of a failed handshake to the collector
+@LEFT_OPEN
 def test_a_broker_is_believed_by_its_certificate_and_knows_us_by_a_password(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "secure"
     place.mkdir()
-    _certified(place)
-    salt = b"twelve bytes"
-    hashed = base64.b64encode(hashlib.pbkdf2_hmac("sha512", b"s3cret", salt, 101, 64)).decode()
-    (place / "users").write_text(f"us:$7$101${base64.b64encode(salt).decode()}${hashed}\n", encoding="utf-8")
+    authority = Authority(place)
+    shown = authority.shows("127.0.0.1")
     (place / "password").write_text("s3cret\n", encoding="utf-8")
     (place / "password").chmod(0o600)
-    more = f"certfile {place}/ca.pem\nkeyfile {place}/key.pem\npassword_file {place}/users\n"
+    more = f"certfile {shown.certificate}\nkeyfile {shown.key}\n{users(place, us='s3cret')}"
     with Mosquitto(place, more, anonymous=False) as broker, Stager(folder) as stager:
         described = Broker(
-            host="127.0.0.1", port=broker.port, client="c", username="us", password_file="password", tls=ClientTls(ca="ca.pem")
+            host="127.0.0.1", port=broker.port, client="c", username="us", password_file="password", tls=ClientTls(ca=authority.file.name)
         )
         inputs = MqttSource(described, [COUNTS], stager, folder=place, reconnect_s=(0.05, 0.2))
         inputs.start()

@@ -10,12 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace as but
 
 from flowwatch import log
 from flowwatch.core.readings import Kind, Reason
-from flowwatch.documents.deployment import Format, PollInput
+from flowwatch.documents.deployment import ClientTls, Format, PollInput
 from flowwatch.inputs.poll import LONGEST_PAUSE_S, PollSource
 from flowwatch.inputs.stager import Bounds, Stager
+from tests.encrypted import HERE, STRANGERS, Parties, impostor
 from tests.inputs.test_mqtt import drained, reading, until
 
 DATE = "Thu, 01 Oct 2026 01:00:00 GMT"
@@ -232,3 +234,28 @@ def test_a_real_server_is_asked_again_and_again_and_never_twice_at_once(folder: 
         server.shutdown()
     assert most[0]
     assert len(drained(folder)) == source.figures.readings
+
+
+def test_over_https_those_are_believed_that_the_system_believes(stager: Stager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parties = Parties(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(parties.ours.file))
+    with impostor(parties.right.server()) as found:
+        PollSource(but(asked(), url=f"https://{HERE}:{found.port}/spots"), stager).once()
+        found.visited(1)
+    assert [said[:11] for said in found.heard] == [b"GET /spots "]
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_over_https_a_stranger_is_told_of_and_does_not_hear_the_token(
+    stranger: str, stager: Stager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEED_TOKEN", "t0ken")
+    parties = Parties(tmp_path)
+    with impostor(parties.wrong(stranger).server()) as found:
+        address = f"https://{HERE}:{found.port}/spots"
+        source = PollSource(but(asked(token_env="FEED_TOKEN", tls=ClientTls(ca=str(parties.ours.file))), url=address), stager)
+        source.once()
+        source.once()
+        found.visited()
+    assert set(found.heard) == {b""}
+    assert all(part in source.figures.trouble for part in (address, *parties.says(stranger)))
