@@ -11,13 +11,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from flowwatch.core.entries import Entry, EntryKind, canonical
+import msgspec
+
+from flowwatch.core.entries import Entry, canonical
 from flowwatch.handling.clocks import Allowed, clocks, duty
 from flowwatch.handling.incident import FOREVER_US, Clock, Incident
 from flowwatch.handling.load import HOUR_US, LEAD_US, Load, load
-from flowwatch.handling.records import FLOWWATCH, Act, Alert, Said, Step, read
+from flowwatch.handling.readable import LATEST_US, readable
+from flowwatch.handling.records import FLOWWATCH, Act, Alert, Said, Step
 from flowwatch.journal.export import iso
 
 SHIFT_US: Final = 12 * HOUR_US
@@ -79,11 +82,21 @@ class PutOff:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What the shift had: alerts as `load` counts them, and steps that people took, by their name; `closed` by anybody."""
+    """What the shift had: alerts as `load` counts them, and steps that people took, by their name.
+
+    `ended`: incidents that flowwatch closed, because they were over and nobody had to do anything. `unreadable`: records that could not be read, of
+    all that the handover is made from.
+    """
 
     load: Load
     steps: Mapping[str, int]
-    closed: int
+    ended: int
+    unreadable: int = 0
+
+    @property
+    def closed(self) -> int:
+        """How many people closed."""
+        return self.steps.get(Act.CLOSE.value, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +163,9 @@ def handover(
     `incidents`: the site's open ones; `entries`: the book's of the site since `LEAD_US` ago, in their order; `actions`: bodies of the journal's
     ACTION entries of the site, in their order, so far as they may still hold.
     """
-    said = [(entry, read(entry)) for entry in entries if entry.at <= at_us and entry.kind in (EntryKind.ALERT, EntryKind.HANDLING)]
+    passed = set[str]()
+    said = list(readable((entry for entry in entries if entry.at <= at_us), passed))
+    standing = held(actions, at_us, passed)
     before = next(
         (
             Before(step.by, step.to or "", entry.at, step.reason)
@@ -160,8 +175,9 @@ def handover(
         None,
     )
     since = min(before.at_us, at_us - 1) if before is not None else at_us - SHIFT_US
-    taken = Counter(step.act.value for entry, step in said if isinstance(step, Step) and entry.at > since and step.by != FLOWWATCH)
-    closed = sum(isinstance(step, Step) and step.act is Act.CLOSE and entry.at > since for entry, step in said)
+    shift = [step for entry, step in said if isinstance(step, Step) and entry.at > since]
+    taken = Counter(step.act.value for step in shift if step.by != FLOWWATCH)
+    ended = sum(step.act is Act.CLOSE and step.by == FLOWWATCH for step in shift)
     return Handover(
         site=site,
         at_us=at_us,
@@ -169,28 +185,52 @@ def handover(
         before=before,
         stages=tuple(stages),
         incidents=tuple(incidents),
-        held=tuple(held(actions, at_us)),
+        held=tuple(standing),
         put_off=tuple(_put_off([one for _, one in said], at_us)),
-        shift=Shift(load([entry for entry, _ in said], since, at_us), dict(sorted(taken.items())), closed),
+        shift=Shift(load([entry for entry, _ in said], since, at_us), dict(sorted(taken.items())), ended, len(passed)),
         undelivered=tuple(undelivered),
     )
 
 
-def held(actions: Iterable[Mapping[str, Any]], at_us: int) -> list[Held]:
+def held(actions: Iterable[Mapping[str, Any]], at_us: int, passed: set[str] | None = None) -> list[Held]:
     """The overrides and drills that were accepted and are not over, of these bodies of ACTION entries in their order; by their end.
 
-    The newest record about a thing counts: one that ends now ends those before it.
+    The newest record about a thing counts: one that ends now ends those before it. The ids of those that cannot be read go into `passed`.
     """
     newest: dict[tuple[str, str | None], Held] = {}
     for body in actions:
-        record = body.get("record") or {}
         if not body.get("accepted") or body.get("type") not in ("override", "drill"):
             continue
-        of = "drill" if body["type"] == "drill" else next(name for name in ("stage", "gate", "case") if name in record)
-        name = {"drill": None, "stage": record.get("plan"), "gate": record.get("gate"), "case": record.get("case")}[of]
-        value = {"drill": record.get("stage"), "stage": record.get("stage"), "gate": record.get("mode"), "case": None}[of]
-        newest[of, name] = Held(of, name, value, record["until_us"], record["by"], record["reason"], record["action"])
+        try:
+            record = msgspec.convert(body.get("record"), _Record)
+        except msgspec.ValidationError:
+            if passed is not None:
+                passed.add(str(body.get("id")))
+            continue
+        one = record.held(drill=body["type"] == "drill")
+        newest[one.of, one.name] = one
     return sorted((one for one in newest.values() if one.until_us > at_us), key=lambda one: (one.until_us, one.of, one.name or ""))
+
+
+class _Record(msgspec.Struct):
+    """An operator's record of an override or a drill, as it is read here."""
+
+    until_us: Annotated[int, msgspec.Meta(ge=0, le=LATEST_US)]
+    by: str
+    reason: str
+    action: str
+    stage: str | None = None
+    plan: str | None = None
+    gate: str | None = None
+    mode: str | None = None
+    case: str | None = None
+
+    def held(self, *, drill: bool) -> Held:
+        """What it holds."""
+        of = "drill" if drill else "stage" if self.stage is not None else "gate" if self.gate is not None else "case"
+        name = {"drill": None, "stage": self.plan, "gate": self.gate, "case": self.case}[of]
+        value = {"drill": self.stage, "stage": self.stage, "gate": self.mode, "case": None}[of]
+        return Held(of, name, value, self.until_us, self.by, self.reason, self.action)
 
 
 def _put_off(said: Sequence[Alert | Step], at_us: int) -> list[PutOff]:
@@ -210,7 +250,7 @@ def _put_off(said: Sequence[Alert | Step], at_us: int) -> list[PutOff]:
         elif one.act is Act.UNSHELVE:
             _drop(found, one.incident, Act.SHELVE)
         elif one.act is Act.RESTORE:
-            for other in [name for act, name in found if act is Act.MAINTAIN and about[name].subject == about[one.incident].subject]:
+            for other in [name for act, name in found if act is Act.MAINTAIN and _subject(about, name) == _subject(about, one.incident)]:
                 _drop(found, other, Act.MAINTAIN)
         elif one.act is Act.RESUME:
             _drop(found, one.incident, Act.DEFER)
@@ -224,6 +264,11 @@ def _put_off(said: Sequence[Alert | Step], at_us: int) -> list[PutOff]:
         if name in about and (step.until_us is None or step.until_us > at_us)
     ]
     return sorted(standing, key=lambda one: (one.until_us or 2**62, one.act, one.incident))
+
+
+def _subject(about: Mapping[str, Alert], incident: str) -> str:
+    """What an incident is about; its own name where no alert of it can be read."""
+    return about[incident].subject if incident in about else incident
 
 
 def _drop(found: dict[tuple[Act, str], Step], incident: str, *acts: Act, only_timeless: bool = False) -> None:
@@ -258,6 +303,8 @@ def plain(found: Handover) -> dict[str, Any]:
             "escalations": sum(shift.load.escalations.values()),
             "steps": dict(shift.steps),
             "closed": shift.closed,
+            "ended": shift.ended,
+            "unreadable": shift.unreadable,
         },
     }
 

@@ -4,7 +4,8 @@ What sounds is counted (`records.SHOWN`), not what the journal says: a hundred s
 bounds are those of one operator, second-hand (docs/alarm-load.md); whoever has several says so, and the mean is divided among them. The worst ten
 minutes are not: the same screen hangs before all of them.
 
-A function of the entries alone. Those before the span say what was open when it began; they are counted nowhere else.
+A function of the entries alone; what cannot be read of them is passed over (`readable`). Those before the span say what was open when it began;
+they are counted nowhere else, and nor are their answers.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from flowwatch.core.entries import Entry, EntryKind
-from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step, read
+from flowwatch.core.entries import Entry
+from flowwatch.handling.readable import readable
+from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step
 from flowwatch.journal.export import iso
 
 SECOND_US: Final = 1_000_000
@@ -167,10 +169,15 @@ class _Episode:
     level: str | None = None
     seen: bool = False
     """Whether its last alert was before people, so that its end is, too."""
-    waiting: list[int] = field(default_factory=list)
-    """When it was shown, of the times that nobody has answered."""
+    waiting: list[tuple[int, bool]] = field(default_factory=list)
+    """When people heard of it, of the times that nobody has answered, and whether that time is counted in the span."""
     put_off: bool = False
     """Shelved, put off or suppressed: nobody is asked to answer it now."""
+
+    @property
+    def since_us(self) -> int:
+        """Since when it waits for an answer."""
+        return min(heard for heard, _ in self.waiting)
 
 
 class _Count:
@@ -189,14 +196,12 @@ class _Count:
         self.suppressed: dict[str, set[Name]] = {why.value: set() for why in HIDDEN}
         self.reds: set[Name] = set()
 
-    def take(self, entry: Entry) -> None:
-        """Go on by one entry."""
-        if entry.kind is EntryKind.ALERT or entry.kind is EntryKind.HANDLING:
-            said = read(entry)
-            if isinstance(said, Alert):
-                self._alert(said, entry.at, inside=entry.at >= self.since_us)
-            else:
-                self._step(said, entry.at, inside=entry.at >= self.since_us)
+    def take(self, said: Alert | Step, at: int) -> None:
+        """Go on by one record."""
+        if isinstance(said, Alert):
+            self._alert(said, at, inside=at >= self.since_us)
+        else:
+            self._step(said, at, inside=at >= self.since_us)
 
     def _alert(self, alert: Alert, at: int, *, inside: bool) -> None:
         name, key = (alert.site, alert.incident), (alert.site, alert.what, alert.subject)
@@ -216,7 +221,7 @@ class _Count:
             self._sound(episode, at, alert.told_us or at, inside=inside)
 
     def _sound(self, episode: _Episode, at: int, heard: int, *, inside: bool) -> None:
-        episode.waiting.append(heard)
+        episode.waiting.append((heard, inside))
         if inside:
             self.times.append(at)
             self.keys[episode.key] += 1
@@ -248,16 +253,16 @@ class _Count:
         if step.handling is Handling.NEW:
             return
         if step.by != FLOWWATCH:
-            self.took += [max(0, at - shown) for shown in episode.waiting if shown >= self.since_us]
+            self.took += [max(0, at - heard) for heard, counted in episode.waiting if counted]
         if step.by != FLOWWATCH or step.handling is Handling.CLOSED:
             episode.waiting.clear()
 
     def stale(self) -> list[Left]:
         """What nobody has answered for too long, the oldest first."""
         found = [
-            Left(site, incident, episode.key[1], episode.key[2], episode.priority, min(episode.waiting))
+            Left(site, incident, episode.key[1], episode.key[2], episode.priority, episode.since_us)
             for (site, incident), episode in self.episodes.items()
-            if episode.waiting and not episode.put_off and self.until_us - min(episode.waiting) > STALE_US
+            if episode.waiting and not episode.put_off and self.until_us - episode.since_us > STALE_US
         ]
         return sorted(found, key=lambda left: (left.since_us, left.site, left.incident))
 
@@ -270,9 +275,8 @@ def load(entries: Iterable[Entry], since_us: int, until_us: int, *, operators: i
     if until_us <= since_us or operators < 1:
         raise ValueError(f"found {until_us - since_us} us and {operators} operators, expected a span and one operator at least")
     count = _Count(since_us, until_us)
-    for entry in entries:
-        if entry.at < until_us:
-            count.take(entry)
+    for entry, said in readable(entry for entry in entries if entry.at < until_us):
+        count.take(said, entry.at)
     times = sorted(count.times)
     shown, per_hour = len(times), len(times) / ((until_us - since_us) / HOUR_US)
     worst, worst_at = most_within(times, WINDOW_US)

@@ -18,7 +18,7 @@ from flowwatch.words import SECOND_US, Language, Text, duration, sentence, word
 
 Kind = Literal["title", "line", "urgent"]
 Line = tuple[Kind, str]
-"""(how it is drawn, the text); "urgent": something is overdue."""
+"""(how it is drawn, the text); "urgent": something is overdue, or cannot be read."""
 
 _NUMERALS: Final = "一二三四五六七八九"
 _CLOCK_STATES: Final[Mapping[str, Text]] = {
@@ -61,6 +61,7 @@ class _Page:
         yield from (("line", self._put_off(one)) for one in found.put_off)
         yield from self._section("本班情况", "The shift", None)
         yield from (("line", text) for text in self._shift())
+        yield from (("urgent", text) for text in self._unreadable())
         if found.undelivered:
             yield from self._section("未送达的推送", "Feeds that cannot be delivered", len(found.undelivered))
             yield from (("urgent", f"{one.incident.name}  {self._text(one)}") for one in found.undelivered)
@@ -176,7 +177,17 @@ class _Page:
                 f"签收用时：半数在 {half}内，九成在 {most}内；未签收 {load.unanswered} 条",
                 f"Acknowledged: half within {half}, nine in ten within {most}; {load.unanswered} not",
             )
-        names = ("acknowledge", "dispatch", "return", "verify", "shelve", "defer")
+        names = ("acknowledge", "dispatch", "return", "verify", "close", "shelve", "defer")
         done = [f"{word(words.ACTS, name, self.lang)} {steps[name]}" for name in names if steps.get(name)]
-        done.append(self._say(f"办结 {shift.closed}", f"closed {shift.closed}"))
-        yield self._say("处理：", "Done: ") + self._say("，", ", ").join(done)
+        yield self._say("处理：", "Done: ") + (self._say("，", ", ").join(done) or self._say("无", "nothing"))
+        if shift.ended:
+            yield self._say(f"自行解除、系统自动办结：{shift.ended} 起", f"Over by themselves and closed without anybody: {shift.ended}")
+
+    def _unreadable(self) -> Iterator[str]:
+        count = self.found.shift.unreadable
+        if count:
+            records, are = ("records", "are") if count > 1 else ("record", "is")
+            yield self._say(
+                f"另有 {count} 条记录无法读取，以上未计入；请用 flowwatch audit verify 核查",
+                f"{count} {records} could not be read and {are} left out here; `flowwatch audit verify` says which",
+            )

@@ -6,12 +6,10 @@ A counter that begins anew with its process is what Prometheus expects; counting
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.gates import Mode
@@ -19,7 +17,8 @@ from flowwatch.core.incidents import What
 from flowwatch.evidence import Document
 from flowwatch.feed.tail import Tail
 from flowwatch.handling.load import PRIORITIES, sounds
-from flowwatch.handling.records import Alert, read
+from flowwatch.handling.readable import bodies, readable
+from flowwatch.handling.records import Alert
 from flowwatch.journal.database import JournalError
 from flowwatch.metrics.board import Board
 from flowwatch.metrics.names import NONE
@@ -49,11 +48,10 @@ class Tallies:
 
     def fill(self, board: Board, documents: Mapping[str, Document]) -> None:
         """Count what has come since the last time, and put it up. Raises `JournalError`."""
-        for tail, count in ((self._journal, lambda entry: self._count(entry, documents)), (self._book, self._told)):
+        for tail, count in ((self._journal, lambda new: self._decided(new, documents)), (self._book, self._told)):
             tail.look()
             if tail.follower is not None and tail.follower.grew():
-                for entry in tail.follower.new():
-                    count(entry)
+                count(tail.follower.new())
         self._begin(documents)
         for (site, plan, direction), count_ in self._transitions.items():
             board.put("plan_transitions_total", count_, site=site, plan=plan, direction=direction)
@@ -77,27 +75,27 @@ class Tallies:
             for priority in (*PRIORITIES, NONE):
                 self._alarms[site, priority] += 0
 
-    def _count(self, entry: Entry, documents: Mapping[str, Document]) -> None:
-        body: dict[str, Any] = msgspec.json.decode(entry.body)
-        if entry.kind is EntryKind.COMMAND:
-            self._commands[body["site"], body["mode"]] += 1
-        elif entry.kind is EntryKind.INCIDENT:
-            self._incidents[body["site"], body["what"]] += body["state"] == "raised"
-        elif body["from"] is not None and body["to"] is not None:
-            stages = _stages(documents.get(body["site"]), body["plan"])
-            if body["from"] in stages and body["to"] in stages:
-                up = stages.index(body["to"]) > stages.index(body["from"])
-                self._transitions[body["site"], body["plan"], "up" if up else "down"] += 1
+    def _decided(self, new: Iterable[Entry], documents: Mapping[str, Document]) -> None:
+        for entry, body in bodies(new):
+            if entry.kind is EntryKind.COMMAND:
+                self._commands[body["site"], body["mode"]] += 1
+            elif entry.kind is EntryKind.INCIDENT:
+                self._incidents[body["site"], body["what"]] += body["state"] == "raised"
+            elif body["from"] is not None and body["to"] is not None:
+                stages = _stages(documents.get(body["site"]), body["plan"])
+                if body["from"] in stages and body["to"] in stages:
+                    up = stages.index(body["to"]) > stages.index(body["from"])
+                    self._transitions[body["site"], body["plan"], "up" if up else "down"] += 1
 
-    def _told(self, entry: Entry) -> None:
-        said = read(entry)
-        name = (said.site, said.incident)
-        if isinstance(said, Alert):
-            self._priorities[name] = said.priority or NONE
-        if sounds(said):
-            self._alarms[said.site, self._priorities.get(name, NONE)] += 1
-        if isinstance(said, Alert) and said.state == "cleared":
-            self._priorities.pop(name, None)
+    def _told(self, new: Iterable[Entry]) -> None:
+        for _, said in readable(new):
+            name = (said.site, said.incident)
+            if isinstance(said, Alert):
+                self._priorities[name] = said.priority or NONE
+            if sounds(said):
+                self._alarms[said.site, self._priorities.get(name, NONE)] += 1
+            if isinstance(said, Alert) and said.state == "cleared":
+                self._priorities.pop(name, None)
 
 
 def _stages(document: Document | None, plan: str) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from flowwatch.handling.handover import Handover, Open, StageNow, handover, held, plain
@@ -56,7 +58,56 @@ def test_the_shift_counts_what_came_since_it_began() -> None:
         (50, step(Act.ESCALATE, "yuyuan-i1", by=FLOWWATCH, clock="arrive")),
     ).shift
     assert (found.load.shown, found.load.by_priority["II"], found.load.acknowledge_p50_s) == (1, 1, 21)
-    assert (found.steps, found.closed, found.load.escalations) == ({"acknowledge": 1}, 1, {"arrive": 1})
+    assert (found.steps, found.load.escalations) == ({"acknowledge": 1}, {"arrive": 1})
+    assert (found.closed, found.ended) == (0, 1), "nobody closed it: it ended"
+
+
+def test_what_people_closed_is_told_apart_from_what_closed_by_itself() -> None:
+    closed = {"handling": Handling.CLOSED}
+    said = [(i, step(Act.CLOSE, f"yuyuan-i{i}", "zhao" if i == 1 else FLOWWATCH, **closed)) for i in (1, 2, 3)]
+    found = of((0, handed_over("wang", "li")), *said)
+    assert (found.shift.closed, found.shift.ended) == (1, 2)
+    assert plain(found)["shift"].items() >= {"closed": 1, "ended": 2}.items()
+    chinese, english = ([text for _, text in page(found, DOCUMENT, lang)] for lang in ("zh", "en"))
+    assert chinese[-2:] == ["处理：办结 1", "自行解除、系统自动办结：2 起"]
+    assert english[-2:] == ["Done: closed 1", "Over by themselves and closed without anybody: 2"]
+    quiet = [text for _, text in page(of(*said[1:]), DOCUMENT, "zh")]
+    assert quiet[-2:] == ["处理：无", "自行解除、系统自动办结：2 起"]
+
+
+DAMAGED = [b"", b"\x00damaged", b"[]", b"null", b"1", b'{"site":"\xff"}', b"[" * 100_000, b'{"z":' + b"9" * 5_000 + b"}"]
+
+
+@pytest.mark.parametrize("bad", DAMAGED)
+@pytest.mark.parametrize("at", range(5))
+def test_a_damaged_record_hides_nothing_but_itself_and_is_told(bad: bytes, at: int) -> None:
+    book = entries(
+        (0, handed_over("zhao", "wang")),
+        (9, alert("yuyuan-i1")),
+        (10, step(Act.MAINTAIN, "yuyuan-i1", reason="belt", until_us=us(20))),
+        (11, alert("yuyuan-i2")),
+        (12, step(Act.RESTORE, "yuyuan-i2")),
+    )
+    book[at] = dataclasses.replace(book[at], body=bad)
+    found = of(entries=book)
+    assert found.shift.unreadable == 1
+    assert found.shift.load.shown == (1 if at in (1, 3) else 2)
+    (told,) = [text for kind, text in page(found, DOCUMENT, "zh") if kind == "urgent"]
+    assert told == "另有 1 条记录无法读取，以上未计入；请用 flowwatch audit verify 核查"
+    assert "1 record could not be read and is left out here; `flowwatch audit verify` says which" in [
+        text for _, text in page(found, DOCUMENT, "en")
+    ]
+    assert found.digest == of(entries=[one for i, one in enumerate(book) if i != at]).digest
+
+
+@pytest.mark.parametrize(
+    "record", [None, {}, {"gate": "gate-2", "until_us": "nine", "by": "li", "reason": "", "action": "01M9"}, [1], {"until_us": 10**30}]
+)
+def test_an_operators_record_that_is_damaged_is_passed_over(record: Any) -> None:
+    good = action("override", gate="gate-1", mode="out", until_us=us(9))
+    bad = {"id": "yuyuan-4", "type": "override", "accepted": True, "refused": None, "record": record}
+    found = of(actions=[good, bad])
+    assert ([one.name for one in found.held], found.shift.unreadable) == (["gate-1"], 1)
 
 
 def test_what_people_hold_is_the_newest_word_on_each_thing_that_is_not_over() -> None:
@@ -180,7 +231,7 @@ def test_it_reads_as_a_dispatcher_writes_it() -> None:
         "五、本班情况",
         "预警 1 条，其中Ⅱ级（橙色）1 条；超时督办 0 次",
         "签收用时：半数在 22 秒内，九成在 22 秒内；未签收 0 条",
-        "处理：签收 1，搁置 1，办结 0",
+        "处理：签收 1，搁置 1",
         "",
         "六、未送达的推送（1）",
         "@service-h1  与2号口失去联系",
@@ -213,7 +264,7 @@ def test_it_reads_well_in_english() -> None:
         "5. The shift",
         "Alerts: 1, of which level II (orange): 1; overdue and escalated: 0",
         "Acknowledged: half within 22 s, nine in ten within 22 s; 0 not",
-        "Done: acknowledged 1, shelved 1, closed 0",
+        "Done: acknowledged 1, shelved 1",
         "",
         "6. Feeds that cannot be delivered (1)",
         "@service-h1  gate-2 cannot be reached",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -81,6 +82,28 @@ def test_an_answer_is_a_persons_first_step_and_counts_for_every_time_that_it_was
     assert found.escalations == {"acknowledge": 1}
 
 
+def test_what_is_not_counted_as_shown_is_not_counted_as_answered_either() -> None:
+    """It happened before the span and was told in it, because nobody could be told before."""
+    late = alert(told_us=START + 10 * SECOND)
+    found = of((-60, late), (20, step(Act.ACKNOWLEDGE, handling=Handling.ACKNOWLEDGED)))
+    assert (found.shown, found.acknowledged, found.unanswered, found.acknowledge_p50_s) == (0, 0, 0, None)
+
+
+@pytest.mark.parametrize("bad", [b"", b"\x00damaged", b"null", b'{"site":"\xff"}'])
+def test_a_record_that_cannot_be_read_is_passed_over_and_named_once(bad: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    book = entries(*shown_at(0, 9, 18))
+    book[1] = dataclasses.replace(book[1], chain=f"yuyuan{len(bad)}", body=bad)
+    for _ in range(3):
+        assert load(book, START, START + HOUR * SECOND).shown == 2
+    assert [record.message.partition(":")[0] for record in caplog.records] == [book[1].id]
+
+
+@pytest.mark.parametrize("bad", [{"level": "V"}, {"priority": "red"}, {"since_us": -1}, {"told_us": 2**62}])
+def test_an_alert_with_words_that_nobody_knows_is_passed_over(bad: dict[str, Any]) -> None:
+    found = of((0, alert("yuyuan-i1")), (1, alert("yuyuan-i2", **({"level": None} | bad))))
+    assert (found.shown, sum(found.bands.values())) == (1, 1)
+
+
 def test_what_ended_by_itself_was_not_answered() -> None:
     found = of((0, alert()), (50, alert(state="cleared", shown=Shown.ENDED)), (51, step(Act.CLOSE, by=FLOWWATCH, handling=Handling.CLOSED)))
     assert (found.acknowledged, found.unanswered, found.acknowledge_p50_s, found.stale) == (0, 1, None, ())
@@ -147,11 +170,12 @@ def test_priorities_are_counted_and_stand_in_the_three_bands_of_the_guide() -> N
 SPAN = 1_800
 names = st.sampled_from([f"yuyuan-i{i}" for i in range(1, 5)] + ["bund-i1"])
 alerts = st.builds(
-    lambda name, subject, level, shown: alert(name, subject=subject, level=level, shown=shown),
+    lambda name, subject, level, shown, told: alert(name, subject=subject, level=level, shown=shown, told_us=told),
     names,
     st.sampled_from(["gate-1", "gate-2"]),
     st.sampled_from(["I", "II", "III", "IV"]),
     st.sampled_from([*Shown, Shown.RAISED, Shown.RAISED]),
+    st.one_of(st.none(), st.integers(0, 60).map(lambda s: START + s * SECOND)),
 )
 steps = st.builds(
     lambda name, act, by, handling: step(act, name, by, handling),
@@ -190,9 +214,11 @@ def test_counts_are_those_of_naive_counting(story: list[Said]) -> None:
     for i, (at, said) in enumerate(before):
         if isinstance(said, Alert) and said.shown in SHOWN and at >= 0:
             mine = [one for one in before[i + 1 :] if one[1].incident == said.incident]
-            waits.append((at, answered(mine)))
-    took = sorted(end - at for at, end in waits if end is not None)
+            heard = at if said.told_us is None else (said.told_us - START) / SECOND
+            waits.append((heard, answered(mine)))
+    took = sorted(max(0, end - heard) for heard, end in waits if end is not None)
     assert (found.acknowledged, found.unanswered) == (len(took), len(waits) - len(took))
+    assert found.unanswered >= 0
     if took:
         assert found.acknowledge_p50_s == took[math.ceil(len(took) / 2) - 1]
         assert found.acknowledge_p90_s == took[math.ceil(len(took) * 9 / 10) - 1]

@@ -1,0 +1,145 @@
+"""What can be read of a chain's entries: each with what it says. What cannot is named in the log, once, and passed over, so that one damaged
+record hides nothing but itself. `flowwatch audit verify` says what was done to it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from flowwatch.core.entries import Entry, EntryKind
+from flowwatch.handling.kinds import RANKS
+from flowwatch.handling.records import Alert, Step, read
+
+LOG: Final = logging.getLogger(__name__)
+LATEST_US: Final = 253_402_214_400 * 1_000_000
+"""The last moment that every calendar has: the end of 9999, less a day for time zones."""
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What reading bytes that somebody else may have written can raise."""
+
+Level = Literal["I", "II", "III", "IV"] | None
+Moment = Annotated[int, Meta(ge=0, le=LATEST_US)]
+Said = dict[Literal["zh", "en"], str] | None
+
+
+class _Transition(Struct):
+    site: str
+    plan: str
+    reason: str
+    before: str | None = msgspec.field(name="from")
+    to: str | None
+
+
+class _Command(Struct):
+    site: str
+    gate: str
+    mode: str
+    reason: str
+    stage: str | None = None
+    setting: str | None = None
+
+
+class _Device(Struct):
+    site: str
+    device: str
+    name: str
+    reason: str
+    state: str | Said
+    stage: str | None = None
+
+
+class _Task(Struct):
+    site: str
+    task: str
+    role: str | None
+    state: str
+    text: Said
+    due_us: Moment
+
+
+class _Incident(Struct):
+    site: str
+    incident: str
+    what: str
+    subject: str
+    state: Literal["raised", "updated", "cleared"]
+    since_us: Moment
+    level: Level
+    headline: Said = None
+    detail: dict[str, Any] | None = None
+
+
+class _Action(Struct):
+    site: str
+    type: str
+    accepted: bool
+    refused: str | None
+    record: dict[str, Any] | None
+
+
+class _Document(Struct):
+    site: str
+    version: str
+
+
+SHAPES: Final[Mapping[EntryKind, type[Struct]]] = {
+    EntryKind.TRANSITION: _Transition,
+    EntryKind.COMMAND: _Command,
+    EntryKind.DEVICE: _Device,
+    EntryKind.TASK: _Task,
+    EntryKind.INCIDENT: _Incident,
+    EntryKind.ACTION: _Action,
+    EntryKind.DOCUMENT: _Document,
+}
+"""What those who read the journal count upon in a body of each kind."""
+
+
+def readable(entries: Iterable[Entry], passed: set[str] | None = None) -> Iterator[tuple[Entry, Alert | Step]]:
+    """The alerts and steps among entries of the book, each with its entry; the ids of those that cannot be read go into `passed`."""
+    for entry in entries:
+        if entry.kind in (EntryKind.ALERT, EntryKind.HANDLING):
+            try:
+                said = _sensible(read(entry))
+            except UNREADABLE as error:
+                _pass(entry, error, passed)
+            else:
+                yield entry, said
+
+
+def bodies(entries: Iterable[Entry], passed: set[str] | None = None) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    """Entries of the journal, each with its body, of the shape that its kind has; the ids of those that have none go into `passed`."""
+    for entry in entries:
+        try:
+            body = msgspec.json.decode(entry.body, type=dict[str, Any])
+            msgspec.convert(body, SHAPES.get(entry.kind, dict[str, Any]))
+        except UNREADABLE as error:
+            _pass(entry, error, passed)
+        else:
+            yield entry, body
+
+
+def _sensible(said: Alert | Step) -> Alert | Step:
+    """What is said, if no word of it is one that nobody here knows. Raises ValueError."""
+    times = (said.since_us, said.told_us) if isinstance(said, Alert) else (said.until_us, said.due_us)
+    if not all(0 <= at <= LATEST_US for at in times if at is not None):
+        raise ValueError(f"found the times {times}, expected microseconds since 1970")
+    if isinstance(said, Alert) and not {said.level, said.priority} <= set(RANKS):
+        raise ValueError(f'found level "{said.level}" and priority "{said.priority}", expected I to IV')
+    return said
+
+
+def _pass(entry: Entry, error: Exception, passed: set[str] | None) -> None:
+    if passed is not None:
+        passed.add(entry.id)
+    _tell(entry.id, str(error))
+
+
+@lru_cache(1_000)
+def _tell(id_: str, why: str) -> None:
+    """Once for each: figures are counted again every minute."""
+    LOG.error("%s: a record that cannot be read (%s); passed over", id_, why)
