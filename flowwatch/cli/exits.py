@@ -63,6 +63,7 @@ _BY_NAME: Final = {
     "flowwatch.approval.keys.KeyFileError": Exit.USAGE,
     "flowwatch.proof.heads.BrokenError": Exit.FINDINGS,
     "flowwatch.proof.heads.HeadError": Exit.USAGE,
+    "flowwatch.proof.day.DayError": Exit.USAGE,
     "flowwatch.adapters.lines.SourceError": Exit.USAGE,
     "flowwatch.adapters.draft.CounterNames": Exit.DOCUMENTS,
     "flowwatch.instance.AlreadyRunning": Exit.LOCKED,

@@ -41,7 +41,10 @@ class _Command(Struct):
     mode: str
     reason: str
     stage: str | None = None
+    plan: str | None = None
     setting: str | None = None
+    delivery: str | None = None
+    drill: bool = False
 
 
 class _Device(Struct):
@@ -51,6 +54,8 @@ class _Device(Struct):
     reason: str
     state: str | Said
     stage: str | None = None
+    plan: str | None = None
+    drill: bool = False
 
 
 class _Task(Struct):
@@ -59,7 +64,7 @@ class _Task(Struct):
     role: str | None
     state: str
     text: Said
-    due_us: Moment
+    due_us: Moment | None
 
 
 class _Incident(Struct):
@@ -82,6 +87,12 @@ class _Action(Struct):
     record: dict[str, Any] | None
 
 
+class _Refusals(Struct):
+    partition: str
+    minute_us: Moment
+    refs: str
+
+
 class _Document(Struct):
     site: str
     version: str
@@ -95,6 +106,7 @@ SHAPES: Final[Mapping[EntryKind, type[Struct]]] = {
     EntryKind.INCIDENT: _Incident,
     EntryKind.ACTION: _Action,
     EntryKind.DOCUMENT: _Document,
+    EntryKind.REFUSALS: _Refusals,
 }
 """What those who read the journal count upon in a body of each kind."""
 

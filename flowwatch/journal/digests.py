@@ -9,6 +9,7 @@ attests something nobody attests after it is not believed: that one was changed,
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,8 +37,8 @@ def misplaced(estimate: Estimate) -> str | None:
         return None
     try:
         said = json.loads(estimate.body)
-        minute, site = said["minute_us"], said["site"]
-    except (ValueError, TypeError, KeyError):
+        minute, site = operator.index(said["minute_us"]), said["site"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         return "says nothing of its minute and site"
     if site != estimate.site:
         return f'is said to be of "{estimate.site}" and says itself that it is of "{site}"'

@@ -55,7 +55,7 @@ def _digest(body: bytes) -> bytes | None:
         return None
     try:
         return bytes.fromhex(json.loads(body)["estimates"])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -121,16 +121,21 @@ def _ties(workspace: Workspace, late_us: int) -> list[ties.Untied]:
     found: list[ties.Untied] = []
     with Journal.open(workspace.handling, create=False) as book, Journal.open(workspace.journal, create=False) as journal:
         told = {chain: list(book.entries(chain, EntryKind.ALERT)) for chain in book.heads()}
-        newest = _newest(journal)
+        newest = _newest(workspace)
         for chain in sorted({*told, *journal.heads()}):
             if not chain.startswith("@"):
                 found += ties.untied(chain, journal.entries(chain, EntryKind.INCIDENT), told.get(chain, ()), newest, late_us)
     return found
 
 
-def _newest(journal: Journal) -> int:
-    """When the newest entry of the journal was written."""
-    return max((entry.at for entry in journal.entries(limit=1, newest=True)), default=0)
+def _newest(workspace: Workspace) -> int:
+    """When the newest entry of the journal was written, whatever it says."""
+    database = Database(workspace.journal, create=False)
+    try:
+        with database.reading() as connection:
+            return files.newest(connection)
+    finally:
+        database.close()
 
 
 def _against(kept: Sequence[Kept], opened: dict[str, Connection | None], key: str | None) -> Iterator[OfHead]:

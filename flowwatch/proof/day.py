@@ -1,7 +1,8 @@
 """Where a day's ledger comes from: the files of a workspace, read for one site and one day.
 
 The journal is read by its indexes, so a day costs the same after a year. Of what came before it, the changes of stage that still stand, the documents
-and the incidents that were open are asked for. Readings are counted in the log, as far back as retention has left it.
+and the incidents that were open are asked for. Readings are counted in the log, as far back as retention has left it. A day that is not over by the
+log's time is told up to that time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -18,19 +19,21 @@ import numpy as np
 
 from flowwatch.actuators.ledger import Delivery
 from flowwatch.core.entries import Entry, EntryKind
-from flowwatch.core.readings import Block, Kind, Reason
+from flowwatch.core.readings import MINUTE, Block, Kind, Reason
 from flowwatch.evidence import Evidence
 from flowwatch.handling.load import LEAD_US
-from flowwatch.journal import Journal
+from flowwatch.handling.readable import bodies
+from flowwatch.journal import Journal, JournalError
 from flowwatch.journal.database import Database
 from flowwatch.log import Reader
 from flowwatch.log.errors import LogError
 from flowwatch.log.routing import Routing
 from flowwatch.log.segments import Segment, offsets
 from flowwatch.log.settings import load as settings_of
+from flowwatch.log.time import now
 from flowwatch.proof import audit, files, heads
 from flowwatch.proof.ledger import ChainEnd, Ledger, Readings, gather
-from flowwatch.refused import minutes, unpack
+from flowwatch.refused import unpack
 from flowwatch.workspace import Workspace
 
 LOOKED_BACK: Final = 2_000
@@ -39,16 +42,26 @@ AT_ONCE: Final = 500
 """Commands asked for in one query."""
 
 
+class DayError(ValueError):
+    """A day that has not begun."""
+
+
 def ledger(workspace: Workspace, site: str, day: date) -> Ledger:
-    """The ledger of a day at a site, in the site's time zone. Raises `JournalError`, `LogError`."""
+    """The ledger of a day at a site, in the site's time zone. Raises `DayError` for one to come, `JournalError`, `LogError`."""
     document = _document(workspace, site)
     zone = ZoneInfo(document["time_zone"]) if document else ZoneInfo("UTC")
     since, until = heads.day_of(day, zone)
+    now_us, passed = _now(workspace), set[str]()
+    if now_us is not None and now_us <= since:
+        at = datetime.fromtimestamp(now_us / 1_000_000, zone)
+        raise DayError(
+            f"{day} has not begun at {site}: the log is at {at:%Y-%m-%d %H:%M} ({zone.key}); expected that day or an earlier one"
+        )
     with Journal.open(workspace.journal, create=False) as journal:
         today = list(journal.entries(site, since=since, until=until))
         before = list(_before(journal, site, since))
         estimates = list(journal.estimates(site, since, until))
-        readings = _readings(workspace, journal, site, since, until)
+        readings = _readings(workspace, journal, site, since, until, passed)
     head = audit.folder(workspace) / f"{day}.json"
     return gather(
         site=site,
@@ -63,7 +76,17 @@ def ledger(workspace: Workspace, site: str, day: date) -> Ledger:
         readings=readings,
         ends=list(_ends(workspace, site, since, until)),
         head=heads.read(head).hash if head.is_file() else None,
+        as_of_us=now_us,
+        unreadable=[("journal", id_) for id_ in passed],
     )
+
+
+def _now(workspace: Workspace) -> int | None:
+    """The log's time; None where there is no log."""
+    try:
+        return now(workspace.log)
+    except (LogError, OSError):
+        return None
 
 
 def sites_of(workspace: Workspace) -> list[str]:
@@ -135,7 +158,7 @@ def _ends(workspace: Workspace, site: str, since: int, until: int) -> Iterator[C
 # ---- readings
 
 
-def _readings(workspace: Workspace, journal: Journal, site: str, since: int, until: int) -> Readings | None:
+def _readings(workspace: Workspace, journal: Journal, site: str, since: int, until: int, passed: set[str]) -> Readings | None:
     """How many readings of the site the log took in in the day, and how many of them counted. None where there is no log."""
     try:
         places = Routing(workspace.log, settings_of(workspace.log)).sites
@@ -144,7 +167,7 @@ def _readings(workspace: Workspace, journal: Journal, site: str, since: int, unt
     if site not in places:
         return None
     partition = places[site].partition
-    rejected = _rejected(journal, partition, since, until)
+    rejected = _rejected(journal, partition, since, until, passed)
     total, accepted, refused, whole = 0, 0, Counter[Reason](), True
     with closing(Reader(workspace.log, partition)) as reader:
         start, whole = _start(workspace.log / partition, since)
@@ -166,13 +189,16 @@ def _readings(workspace: Workspace, journal: Journal, site: str, since: int, unt
     return Readings(total, accepted, dict(sorted(refused.items())), whole)
 
 
-def _rejected(journal: Journal, partition: str, since: int, until: int) -> dict[int, Reason]:
+def _rejected(journal: Journal, partition: str, since: int, until: int, passed: set[str]) -> dict[int, Reason]:
     """Offset -> why the engine refused that row, of the minutes that touch the day; an entry stands in the minute after its own."""
     found: dict[int, Reason] = {}
-    for entry, body in minutes(journal, since, until):
-        if body["partition"] == partition:
-            places, reasons = unpack(entry.id, body["refs"])
-            found |= {int(place): Reason(int(reason)) for place, reason in zip(places, reasons, strict=True)}
+    for entry, body in bodies(journal.entries(kind=EntryKind.REFUSALS, since=since), passed):
+        if body["partition"] == partition and since - MINUTE < body["minute_us"] < until:
+            try:
+                places, reasons = unpack(entry.id, body["refs"])
+                found |= {int(place): Reason(int(reason)) for place, reason in zip(places, reasons, strict=True)}
+            except (JournalError, ValueError):
+                passed.add(entry.id)
     return found
 
 

@@ -33,6 +33,12 @@ def head_at(connection: Connection, since: int, until: int, *, minutes: bool = T
     return FileHead(chains=found, estimates=minutes_of(connection, since, until) if minutes else {})
 
 
+def newest(connection: Connection) -> int:
+    """When the newest entry was written (microseconds), 0 where there is none."""
+    e = entries.c
+    return max((connection.scalar(select(func.max(e.at_us)).where(e.chain == chain)) or 0 for chain in chains(connection)), default=0)
+
+
 def minutes_of(connection: Connection, since: int, until: int, last: Mapping[str, int] | None = None) -> dict[str, DayOfMinutes]:
     """Of every site: the estimates with since <= at < until; with `last`, only of those sites and up to that moment."""
     t = estimates.c

@@ -1,16 +1,19 @@
 """The ledger of a day at one site (电子台账): what its journal, its book of handling and its deliveries say of it, put in order.
 
 Gathered from what it is given and from nothing else; it reads no file. What came before the day is told apart: it says what stood and what was open
-when the day began. Times are microseconds UTC, the day is since_us <= at < until_us; people of estimates are thousandths of a person.
+when the day began. What cannot be read is passed over and named (`Ledger.unreadable`). Times are microseconds UTC, the day is
+since_us <= at < until_us; people of estimates are thousandths of a person.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
+
+import msgspec
 
 from flowwatch.actuators.ledger import Delivery
 from flowwatch.core.entries import Entry, EntryKind, Estimate
@@ -18,7 +21,9 @@ from flowwatch.core.readings import Reason
 from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.load import Load
 from flowwatch.handling.load import load as load_of
-from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Step, read
+from flowwatch.handling.readable import UNREADABLE, bodies, readable
+from flowwatch.journal.export import iso
+from flowwatch.proof.cases import Body, Case, cases
 
 SITE: Final = "site"
 HOUR_US: Final = 3_600_000_000
@@ -26,10 +31,6 @@ GAP_US: Final = 3 * 60_000_000
 """Estimates further apart than this are drawn apart: nothing was decided between them."""
 EFFECTS: Final = ("gate_unanswered", "gate_wrong_mode", "gate_lost", "gate_contradicted", "release_needed")
 """Incidents that say how a command fared, besides its answer."""
-WAY: Final = (Act.ACKNOWLEDGE, Act.DISPATCH, Act.ARRIVE, Act.HANDLE, Act.FEEDBACK, Act.VERIFY, Act.CLOSE)
-"""签收 → 派警 → 到场 → 处置 → 反馈 → 核查 → 办结."""
-
-Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,42 +96,6 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A step of handling that was taken: when, by whom, to whom, and why."""
-
-    at_us: int
-    by: str
-    to: str | None
-    reason: str
-
-
-@dataclass(slots=True)
-class Case:
-    """One incident: its condition by the journal, its handling by the book."""
-
-    name: str
-    what: str
-    subject: str
-    since_us: int
-    body: Body | None = None
-    """The journal's first entry about it; None for what the service raised itself."""
-    text: Mapping[str, str] | None = None
-    """As it was told, where it was."""
-    level: str | None = None
-    """The worst that it had."""
-    ended_us: int | None = None
-    drill: bool = False
-    told_us: int | None = None
-    sounded: bool = False
-    steps: dict[Act, Taken] = field(default_factory=dict)
-    """The last of each step on the way."""
-    others: list[tuple[Act, Taken]] = field(default_factory=list)
-    """Everything else that people did, in order."""
-    overdue: dict[str, int] = field(default_factory=dict)
-    """Clock -> when it ran out."""
-
-
-@dataclass(frozen=True, slots=True)
 class Deed:
     """An operator's record that the engine read."""
 
@@ -157,6 +122,8 @@ class Ledger:
     day: str
     since_us: int
     until_us: int
+    as_of_us: int
+    """Up to when it is told: the end of the day, or how far the log was in a day that is not over."""
     document: Mapping[str, Any] | None
     estimates: Sequence[tuple[int, Body]]
     """(when, zone -> figures)."""
@@ -180,6 +147,13 @@ class Ledger:
     """Whether there is a ledger of deliveries."""
     load: Load | None
     """How heavy the alarms were; None where nobody was told anything."""
+    unreadable: Sequence[tuple[str, str]] = ()
+    """(file, id) of records that could not be read, and that nothing here counts."""
+
+    @property
+    def over(self) -> bool:
+        """Whether the day is over."""
+        return self.as_of_us >= self.until_us
 
     @property
     def worst(self) -> Stretch | None:
@@ -273,63 +247,6 @@ def device_of(body: Body) -> str:
     return f"gate/{body['gate']}" if "gate" in body else f"{body['device']}/{body['name']}"
 
 
-# ---- incidents
-
-
-def cases(incidents: Iterable[tuple[int, Body]], records: Iterable[Entry], since: int, until: int) -> list[Case]:
-    """The incidents that were open in the day or handled in it, the oldest first.
-
-    `incidents`: the journal's (when, body) up to the end of the day; `records`: the site's chain of the book up to then.
-    """
-    found: dict[str, Case] = {}
-    for at, body in incidents:
-        case = found.get(body["incident"])
-        if case is None:
-            case = found[body["incident"]] = Case(body["incident"], body["what"], body["subject"], body["since_us"], body)
-            case.drill = body["what"] == "drill_active" or bool((body.get("detail") or {}).get("drill"))
-        if RANKS[body["level"]] > RANKS[case.level]:
-            case.level = body["level"]
-        case.ended_us = at if body["state"] == "cleared" else None
-    touched = set[str]()
-    for entry in records:
-        said = read(entry)
-        if said.incident and entry.at >= since:
-            touched.add(said.incident)
-        if isinstance(said, Alert):
-            _told(found, said, entry)
-        elif said.incident in found:
-            _stepped(found[said.incident], said, entry.at)
-    chosen = [case for case in found.values() if case.name in touched or case.ended_us is None or case.ended_us >= since]
-    return sorted((case for case in chosen if case.since_us < until), key=lambda case: (case.since_us, case.name))
-
-
-def _told(found: dict[str, Case], alert: Alert, entry: Entry) -> None:
-    case = found.get(alert.incident)
-    if case is None:
-        case = found[alert.incident] = Case(alert.incident, alert.what, alert.subject, alert.since_us)
-    if case.body is None:
-        case.ended_us = entry.at if alert.state == "cleared" else None
-    if case.told_us is None:
-        case.told_us, case.text = entry.at, {"zh": alert.text.zh, "en": alert.text.en}
-    case.sounded = case.sounded or alert.shown in SHOWN
-    case.drill = case.drill or alert.drill
-    if RANKS.get(alert.level or alert.priority, 0) > RANKS[case.level]:
-        case.level = alert.level or alert.priority
-
-
-def _stepped(case: Case, step: Step, at: int) -> None:
-    taken = Taken(at, step.by, step.to, step.reason)
-    if step.act in WAY:
-        case.steps[step.act] = taken
-    elif step.act is Act.REOPEN:
-        case.steps.clear()
-        case.others.append((step.act, taken))
-    elif step.act is Act.ESCALATE and step.clock is not None:
-        case.overdue[step.clock] = step.due_us if step.due_us is not None else at
-    elif step.by != FLOWWATCH:
-        case.others.append((step.act, taken))
-
-
 # ---- all of it
 
 
@@ -347,14 +264,22 @@ def gather(  # noqa: PLR0913 - a day has many sources, each with its name
     readings: Readings | None,
     ends: Sequence[ChainEnd],
     head: str | None = None,
+    as_of_us: int | None = None,
+    unreadable: Iterable[tuple[str, str]] = (),
 ) -> Ledger:
     """The ledger. `before`: the site's changes of stage, incidents and documents before the day; `entries`: all of the day; both in order.
 
-    `records`: its chain of the book, from `load.LEAD_US` before the day to its end.
+    `records`: its chain of the book, from `load.LEAD_US` before the day to its end. `as_of_us`: how far the log was, where the day is not over;
+    nothing is said of what comes then. `unreadable`: (file, id) of what could not be read on the way here.
     """
     since, until = span
-    earlier, today, told = list(before), list(entries), list(records or ())
-    minutes = [(estimate.at, json.loads(estimate.body)["zones"]) for estimate in estimates]
+    end = until if as_of_us is None else min(as_of_us, until)
+    if end <= since:
+        raise ValueError(f"found a day that begins at {since} and a log that is at {end}, expected a day that has begun")
+    of_journal, of_book = set[str](), set[str]()
+    earlier, today = ([entry for entry, _ in bodies(found, of_journal)] for found in (before, entries))
+    told = list(readable(records or (), of_book))
+    minutes = list(_minutes(estimates, of_journal))
     both = [*earlier, *today]
     incidents = [(entry.at, json.loads(entry.body)) for entry in both if entry.kind is EntryKind.INCIDENT]
     commanded = [entry for entry in today if entry.kind in (EntryKind.COMMAND, EntryKind.DEVICE)]
@@ -364,12 +289,13 @@ def gather(  # noqa: PLR0913 - a day has many sources, each with its name
         day=day,
         since_us=since,
         until_us=until,
+        as_of_us=end,
         document=document,
         estimates=minutes,
         readings=readings,
         peaks=peaks(minutes),
-        hours=hours(minutes, since, until),
-        stages=stretches((entry for entry in both if entry.kind is EntryKind.TRANSITION), since, until),
+        hours=hours(minutes, since, end),
+        stages=stretches((entry for entry in both if entry.kind is EntryKind.TRANSITION), since, end),
         orders=orders(commanded, deliveries or (), ((at, body) for at, body in incidents if at >= since)),
         cases=cases(incidents, told, since, until),
         deeds=[Deed(entry.id, entry.at, json.loads(entry.body)) for entry in today if entry.kind is EntryKind.ACTION],
@@ -379,8 +305,37 @@ def gather(  # noqa: PLR0913 - a day has many sources, each with its name
         head=head,
         handled=records is not None,
         delivered=deliveries is not None,
-        load=load_of(told, since, until) if told else None,
+        load=load_of([entry for entry, _ in told], since, end) if told else None,
+        unreadable=_in_order({*unreadable, *(("journal", id_) for id_ in of_journal), *(("handling", id_) for id_ in of_book)}),
     )
+
+
+def _in_order(found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(found, key=lambda one: (one[0], len(one[1]), one[1]))
+
+
+class _Figures(msgspec.Struct):
+    inside_m: int
+    lower_m: int
+    upper_m: int | None
+    known: bool
+    came: int = msgspec.field(name="in")
+    left: int = msgspec.field(name="out")
+
+
+class _Minute(msgspec.Struct):
+    zones: dict[str, _Figures]
+
+
+def _minutes(estimates: Iterable[Estimate], passed: set[str]) -> Iterator[tuple[int, Body]]:
+    for estimate in estimates:
+        try:
+            body = msgspec.json.decode(estimate.body, type=dict[str, Any])
+            msgspec.convert(body, _Minute)
+        except UNREADABLE:
+            passed.add(f"{estimate.site} {iso(estimate.at)}")
+        else:
+            yield estimate.at, body["zones"]
 
 
 def _in_force(versions: Sequence[tuple[int, str]], since: int) -> Iterator[tuple[int, str]]:

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from flowwatch.backtest.ink import CALM, COLOURS, INK, SOFT, UNRATED
 from flowwatch.handling.records import Act
+from flowwatch.proof.cases import WAY, Case
 from flowwatch.proof.figure import Figure
-from flowwatch.proof.ledger import WAY, Case, Ledger, Peak, Stretch
+from flowwatch.proof.ledger import Ledger, Peak, Stretch
 from flowwatch.proof.phrases import ACTS, CLOCKS, DEEDS, FILES, Batch, Phrases
 from flowwatch.texts import REASONS
 from flowwatch.vocabulary import LEVELS
@@ -41,6 +42,7 @@ thead {{ display: table-header-group; }}
 .n {{ text-align: right; white-space: nowrap; width: 1%; padding-left: 6px; }}
 .t {{ white-space: nowrap; }}
 .soft {{ color: {SOFT}; }}
+.note {{ border-left: 3px solid {COLOURS["I"]}; background: #fbf1f0; margin: 12px 0 0; padding: 6px 12px; }}
 .late {{ color: {COLOURS["I"]}; font-weight: 600; }}
 .hash {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, monospace; font-size: 10.5px; word-break: break-all; }}
 .mark {{ display: inline-block; min-width: 24px; text-align: center; padding: 0 6px; border-radius: 3px; font-size: 11.5px; font-weight: 600; }}
@@ -83,7 +85,10 @@ class _Page:
         head = f'<!doctype html>\n<html lang="{code}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         head += f"<title>{escape(title)} {escape(ledger.day)}</title><style>{STYLE}</style></head><body>"
         zone = say(f"电子台账 · 时间为 {self._p.clock.zone}", f"times are those of {self._p.clock.zone}")
-        parts = [head, f"<header><h1>{escape(title)}</h1><p>{escape(day)}<br>{escape(zone)}</p></header>", self._tiles()]
+        day = f"{escape(day)}{say('，', ', ')}<b>{escape(self._p.unfinished)}</b>" if self._p.unfinished else escape(day)
+        parts = [head, f"<header><h1>{escape(title)}</h1><p>{day}<br>{escape(zone)}</p></header>"]
+        parts += [f'<p class="note">{escape(self._p.unreadable)}</p>'] if self._p.unreadable else []
+        parts.append(self._tiles())
         parts += [*self._curve(), *self._cases(), *self._load(), *self._orders(), *self._deeds(), *self._tasks()]
         parts += ['<div class="two">', *self._hours(), *self._readings(), "</div>", *self._proof()]
         parts += [f'<div class="sign"><div>{say("值班员", "on duty")}</div><div>{say("带班领导", "officer in charge")}</div>']
@@ -151,6 +156,8 @@ class _Page:
                 if plan != self._first:
                     called += f' <span class="soft">{escape(self._p.names.plan(plan))}</span>'
                 until = "24:00" if stretch.until_us == self._ledger.until_us else self._p.hour(stretch.until_us)
+                if not self._ledger.over and stretch.until_us == self._ledger.as_of_us:
+                    until = self._say("至今", "so far")
                 yield [
                     called,
                     ("n", self._p.hour(stretch.since_us)),
@@ -184,7 +191,7 @@ class _Page:
         name += f' <span class="soft t">{escape(case.name)}</span>'
         open_ = f"<b>{self._say('未结束', 'still open')}</b>"
         cells: list[Cell] = [
-            self._level(case.level),
+            self._level(case.priority),
             name,
             ("n", p.time(case.since_us)),
             ("n", p.time(case.ended_us) if case.ended_us else open_),
@@ -346,7 +353,7 @@ class _Page:
 
     def _proof(self) -> Iterator[str]:
         say = self._say
-        yield self._title(say("记录链末", "Where the chains stood"), say("当日结束时", "at the end of the day"))
+        yield self._title(say("记录链末", "Where the chains stood"), self._p.unfinished or say("当日结束时", "at the end of the day"))
         rows: list[list[Cell]] = [
             [self._p.names.word(FILES, end.file), escape(end.chain), ("n", f"{end.seq:,}"), ("hash", end.hash)] for end in self._ledger.ends
         ]

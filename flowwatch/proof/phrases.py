@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from flowwatch.handling.records import FLOWWATCH, Act
-from flowwatch.proof.ledger import SITE, WAY, Case, Ledger, Order
+from flowwatch.proof.cases import WAY, Case
+from flowwatch.proof.ledger import SITE, Ledger, Order
 from flowwatch.sayings import reason_text
 from flowwatch.texts import drilled, incident
 from flowwatch.titles import Clock, Names
@@ -66,6 +67,8 @@ FILES: Final[Mapping[str, Text]] = {
     "journal": {"zh": "决策记录", "en": "journal"},
     "handling": {"zh": "处置台账", "en": "book of handling"},
 }
+NAMED: Final = 8
+"""So many records that cannot be read are named."""
 NOT_SAID: Final = ("action", "at_us", "by", "reason", "site", "type")
 """Of an operator's record: what stands in other columns."""
 FIRST: Final = ("zone", "gate", "plan", "stage", "mode", "count", "incident", "answer")
@@ -116,17 +119,47 @@ class Phrases:
         """Hours and minutes."""
         return self.clock.moment(at)[11:16]
 
+    @property
+    def unfinished(self) -> str:
+        """That the day is not over, and how far it is told; empty of one that is."""
+        if self.ledger.over:
+            return ""
+        at = self.hour(self.ledger.as_of_us)
+        return self.say(f"截至 {at}，当日尚未结束", f"as of {at}; the day is not over")
+
+    @property
+    def unreadable(self) -> str:
+        """How many records could not be read, and which; empty where all could."""
+        found = self.ledger.unreadable
+        if not found:
+            return ""
+        names = [f"{self.names.word(FILES, file)} {id_}" for file, id_ in found[:NAMED]]
+        told, more = self.say("、", ", ").join(names), len(found) - len(names)
+        told += self.say("等", f" and {more} more") if more > 0 else ""
+        records = "1 record" if len(found) == 1 else f"{len(found)} records"
+        return self.say(
+            f"有 {len(found)} 条记录无法读取，未计入本日报（{told}）；请用 flowwatch audit verify 核查。",
+            f"{records} could not be read and nothing here counts them ({told}); `flowwatch audit verify` says what is wrong.",
+        )
+
     def span(self, us: int) -> str:
         """How long something lasted, to the second."""
         return duration(us // SECOND_US * SECOND_US, self.lang)
 
     def case(self, case: Case) -> str:
-        """What an incident said."""
-        told = (
-            incident({**case.body, "state": "raised"}, self.names) if case.body is not None else (case.text or {}).get(self.lang, case.what)
-        )
+        """What an incident said when it was most urgent: as people were told, else as the journal has it."""
+        if case.text is not None:
+            told = case.text[self.lang]
+        else:
+            told = f"{case.what}: {case.subject}" if case.body is None else self._decided(case, case.body)
         mark = drilled({"drill": case.drill}, self.names)
         return told if told.startswith(mark) else mark + told
+
+    def _decided(self, case: Case, body: Mapping[str, Any]) -> str:
+        try:
+            return incident({**body, "state": "raised"}, self.names)
+        except (KeyError, TypeError, ValueError, AttributeError):  # its details are damaged
+            return f"{case.what}: {case.subject}"
 
     def zone(self, name: str) -> str:
         """A zone; the whole site is called so, beside zones that may have its title."""
@@ -163,7 +196,10 @@ class Phrases:
         if not body.get("stage") and "gate" not in body:
             return self.say("相应阶段结束", "its stage is over")
         reason = "drill_ended" if body["reason"] == "drill" and not body.get("drill") else body["reason"]
-        return reason_text(reason, self.names.stage(body.get("stage"), body.get("plan")), self.names).rstrip("。.")
+        try:
+            return reason_text(reason, self.names.stage(body.get("stage"), body.get("plan")), self.names).rstrip("。.")
+        except (KeyError, ValueError):  # a damaged word with a brace in it
+            return str(reason)
 
     def answers(self, batch: Batch) -> str:
         """How a batch was delivered, and what the devices said."""
@@ -189,6 +225,7 @@ class Phrases:
         for act, taken in case.others:
             why = self.say(f"（{taken.reason}）", f" ({taken.reason})") if taken.reason and taken.by != FLOWWATCH else ""
             who = "" if taken.by == FLOWWATCH else f" {taken.by}"
+            who += self.say(f"（{taken.to}）", f" ({taken.to})") if taken.to and act is Act.DISPATCH else ""
             told.append(f"{self.hour(taken.at_us)} {ACTS[act][self.lang] if act in ACTS else act.value}{who}{why}")
         return told
 
@@ -232,8 +269,14 @@ class Phrases:
         """What an operator's record asked for, besides its type."""
         record = body["record"] or {}
         keys = [*(key for key in FIRST if key in record), *(key for key in sorted(record) if key not in (*FIRST, *NOT_SAID))]
-        told = [self._fact(key, record[key]) for key in keys if record[key] is not None]
+        told = [self._known(key, record[key]) for key in keys if record[key] is not None]
         return self.say("，", ", ").join(told)
+
+    def _known(self, key: str, value: Any) -> str:
+        try:
+            return self._fact(key, value)
+        except (TypeError, ValueError):  # damaged
+            return f"{key} {value}"
 
     def _fact(self, key: str, value: Any) -> str:
         if key.endswith("_us"):

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from flowwatch.proof.ledger import WAY, Ledger, Peak
+from flowwatch.proof.cases import WAY
+from flowwatch.proof.ledger import Ledger, Peak
 from flowwatch.proof.phrases import Phrases
 from flowwatch.words import Language
 
@@ -36,6 +37,7 @@ class _Sheets:
         self._zone = ZoneInfo(ledger.document["time_zone"]) if ledger.document else UTC
 
     def all(self) -> Iterator[tuple[str, list[str], list[Row]]]:
+        yield "day", ["site", "day", "from", "until", "as_of", "over", "unreadable"], [self._day()]
         yield "readings", ["what", "reason", "readings"], list(self._readings())
         yield "peaks", ["zone", "title", "at", "people", "lower", "upper", "known"], [self._peak(peak) for peak in self._ledger.peaks]
         yield "hours", ["from", "in", "out", "most_inside", "lower", "upper"], list(self._hours())
@@ -47,6 +49,11 @@ class _Sheets:
 
     def _at(self, at: int | None) -> str:
         return "" if at is None else datetime.fromtimestamp(at / 1_000_000, UTC).astimezone(self._zone).isoformat(timespec="seconds")
+
+    def _day(self) -> Row:
+        found = self._ledger
+        unread = " ".join(f"{file}/{id_}" for file, id_ in found.unreadable)
+        return found.site, found.day, self._at(found.since_us), self._at(found.until_us), self._at(found.as_of_us), found.over, unread
 
     def _readings(self) -> Iterator[Row]:
         found = self._ledger.readings
@@ -68,13 +75,14 @@ class _Sheets:
         for plan, found in self._ledger.stages.items():
             for s in found:
                 minutes = round((s.until_us - s.since_us) / 60_000_000, 1)
+                stands = not self._ledger.over and s.until_us == self._ledger.as_of_us
                 told = (
                     plan,
                     s.stage,
                     self._p.names.stage(s.stage, plan),
                     self._ledger.level(s) or "",
                     self._at(s.since_us),
-                    self._at(s.until_us),
+                    "" if stands else self._at(s.until_us),
                 )
                 yield *told, minutes, s.reason or "", s.entry or ""
 
@@ -108,7 +116,8 @@ class _Sheets:
 
     def _incident_head(self) -> list[str]:
         ways = [name for act in WAY for name in (act.value, f"{act.value}_by")]
-        return ["incident", "level", "what", "subject", "text", "drill", "since", "ended", "told", *ways, "dispatched_to", "overdue"]
+        about = ["incident", "priority", "level", "what", "subject", "text", "drill", "since", "ended", "told"]
+        return [*about, *ways, "dispatched_to", "overdue", "also"]
 
     def _incidents(self) -> Iterator[Row]:
         for case in self._ledger.cases:
@@ -117,8 +126,10 @@ class _Sheets:
                 taken = case.steps.get(act)
                 ways += ["", ""] if taken is None else [self._at(taken.at_us), taken.by]
             unit = next((t.to or "" for act, t in case.steps.items() if act.value == "dispatch"), "")
-            told = (case.name, case.level or "", case.what, case.subject, self._p.case(case), case.drill, self._at(case.since_us))
-            yield *told, self._at(case.ended_us), self._at(case.told_us), *ways, unit, " ".join(case.overdue)
+            also = "; ".join(f"{act.value} {self._at(t.at_us)} {t.by}" for act, t in case.others)
+            about = (case.name, case.priority or "", case.level or "", case.what, case.subject, self._p.case(case), case.drill)
+            times = (self._at(case.since_us), self._at(case.ended_us), self._at(case.told_us))
+            yield *about, *times, *ways, unit, " ".join(case.overdue), also
 
     def _actions(self) -> Iterator[Row]:
         for deed in self._ledger.deeds:

@@ -7,8 +7,7 @@ entries alone; times are microseconds UTC.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -16,8 +15,13 @@ from typing import Any, Final
 import msgspec
 
 from flowwatch.core.entries import Entry
+from flowwatch.handling.readable import UNREADABLE
 from flowwatch.handling.records import Alert, read
 
+DIGITS: Final = 19
+"""So many a number of an entry has at most: 64 bits."""
+NAMED: Final = 100
+"""So much of a name is told, of one that is longer than any can be."""
 LATE_US: Final = 60 * 1_000_000
 """How much older than the newest of the journal an untold entry may be: the desk needs a second, a restart of the service some more."""
 
@@ -93,13 +97,14 @@ class _Weaver:
     def _place(self, alert: Alert, named: str, record: Entry) -> int | None:
         """The number of the entry that an alert tells of; None where the journal holds no such entry."""
         chain, _, number = named.rpartition("-")
-        if chain != self._site or not (number.isascii() and number.isdigit()):
-            self._tell(Fault.UNKNOWN, named, record, f"the chain {self._site} of the book tells of an entry of another")
+        if chain != self._site or not (number.isascii() and number.isdigit() and len(number) <= DIGITS):
+            told = named if len(named) <= NAMED else f"{named[:NAMED]}..."
+            self._tell(Fault.UNKNOWN, told, record, f"the chain {self._site} of the book tells of no entry of this site")
             return None
         seq = int(number)
         entry = self._by_seq.get(seq)
         if entry is not None and entry.hash.hex() == alert.entry_hash:
-            if (what := _differs(alert, json.loads(entry.body))) is not None:
+            if (what := _differs(alert, entry.body)) is not None:
                 self._tell(Fault.ALTERED, named, record, what)
             return seq
         if (found := self._by_hash.get(_hash(alert))) is not None:
@@ -154,7 +159,7 @@ class _Weaver:
 def _alert(record: Entry) -> Alert | None:
     try:
         said = read(record)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     return said if isinstance(said, Alert) else None
 
@@ -166,9 +171,13 @@ def _hash(alert: Alert) -> bytes:
         return b""
 
 
-def _differs(alert: Alert, body: Mapping[str, Any]) -> str | None:
-    """What an alert tells otherwise than the entry that it names."""
+def _differs(alert: Alert, data: bytes) -> str | None:
+    """What an alert tells otherwise than the entry that it names, whose body this is."""
+    try:
+        body = msgspec.json.decode(data, type=dict[str, Any])
+    except UNREADABLE:
+        return "its body is not what was written: it cannot be read"
     for key, said in (("incident", alert.incident), ("state", alert.state), ("what", alert.what)):
         if body.get(key) != said:
-            return f'it says {key} "{body.get(key)}", and "{said}" was told'
+            return f'it says {key} "{str(body.get(key))[:NAMED]}", and "{said}" was told'
     return None

@@ -52,7 +52,17 @@ class Forger:
         return bytes(32) if seq == 1 else self.row(chain, seq - 1)[3]
 
     def lie(self, body: bytes) -> bytes:
-        return body[:-1] + b',"z":%d}' % self.rng.randrange(10**9)
+        """Another body: one that says more, or something that nobody can read."""
+        at = self.rng.randrange(len(body)) if body else 0
+        others = [
+            body[:-1] + b',"z":%d}' % self.rng.randrange(10**9),
+            body[:-1] + b',"z":' + b"9" * 5_000 + b"}",
+            body[:at],
+            b"",
+            body[:at] + bytes([body[at] ^ 1 << self.rng.randrange(8)]) + body[at + 1 :] if body else b"{}",
+            self.rng.choice((b"[]", b"null", b"1", b'"x"', b"\x00damaged", b"[" * 100_000)),
+        ]
+        return self.rng.choice([other for other in others if other != body])
 
     # ---- deeds: each takes a chain and a place, and two more entries follow it
 

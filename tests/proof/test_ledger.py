@@ -3,26 +3,32 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import re
-from dataclasses import replace
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flowwatch.actuators.ledger import Delivery
 from flowwatch.core.entries import GENESIS, Entry, EntryKind, Estimate, canonical
 from flowwatch.handling.book import Book
-from flowwatch.handling.records import Act, Alert, Handling, Said, Shown, Step
+from flowwatch.handling.readable import SHAPES, bodies, readable
+from flowwatch.handling.records import Act, Alert, Handling, Said, Shown, Step, kind_of
 from flowwatch.handling.records import body as body_of
 from flowwatch.log import cat
 from flowwatch.proof import day as days
+from flowwatch.proof.cases import cases
 from flowwatch.proof.figure import nice
-from flowwatch.proof.ledger import Ledger, Stretch, cases, gather, hours, orders, peaks, stretches
+from flowwatch.proof.ledger import Ledger, Stretch, gather, hours, orders, peaks, stretches
 from flowwatch.proof.page import page
+from flowwatch.proof.phrases import Phrases
 from flowwatch.proof.sheets import sheets
 from flowwatch.words import Language
 from flowwatch.workspace import Workspace
@@ -105,15 +111,27 @@ def incident(at: int, name: str, state: str, level: str | None = None) -> tuple[
     return at, {"incident": name, "what": "stage", "subject": "busy", "state": state, "level": level, "since_us": at, "detail": None}
 
 
-def step(seq: int, at: int, name: str, act: Act, by: str = "wang", **more: Any) -> Entry:
-    said = Step(site="plaza", incident=name, act=act, by=by, handling=Handling.ACKNOWLEDGED, **more)
-    return Entry(
-        "plaza", seq, EntryKind.HANDLING, at, canonical({k: v for k, v in json.loads(dump(said)).items() if v is not None}), GENESIS
+def record(seq: int, at: int, said: Step | Alert) -> tuple[Entry, Alert | Step]:
+    return Entry("plaza", seq, kind_of(said), at, body_of(said), GENESIS), said
+
+
+def step(seq: int, at: int, name: str, act: Act, by: str = "wang", **more: Any) -> tuple[Entry, Alert | Step]:
+    return record(seq, at, Step(site="plaza", incident=name, act=act, by=by, handling=Handling.ACKNOWLEDGED, **more))
+
+
+def told_of(seq: int, at: int, name: str, text: str, priority: str | None, **more: Any) -> tuple[Entry, Alert | Step]:
+    given = {"what": "stage", "state": "updated", "level": priority} | more
+    said = Alert(
+        site="plaza",
+        incident=name,
+        subject="busy",
+        since_us=at,
+        text=Said(zh=text, en=text),
+        priority=priority,
+        shown=Shown.RAISED,
+        **given,
     )
-
-
-def dump(said: Step | Alert) -> bytes:
-    return body_of(said)
+    return record(seq, at, said)
 
 
 def test_an_incident_has_its_worst_level_and_the_times_and_people_of_its_steps() -> None:
@@ -129,7 +147,7 @@ def test_an_incident_has_its_worst_level_and_the_times_and_people_of_its_steps()
         step(3, since + 9, "plaza-i1", Act.NOTE, by="li", reason="two officers sent"),
     ]
     (case,) = cases(told, records, since, until)
-    assert (case.level, case.ended_us, case.overdue) == ("I", since + 2 * HOUR, {"arrive": since + 4})
+    assert (case.level, case.priority, case.ended_us, case.overdue) == ("I", "I", since + 2 * HOUR, {"arrive": since + 4})
     assert {act: (taken.at_us, taken.by) for act, taken in case.steps.items()} == {Act.ACKNOWLEDGE: (since + 5, "wang")}
     assert [(act, taken.by, taken.reason) for act, taken in case.others] == [(Act.NOTE, "li", "two officers sent")]
 
@@ -149,6 +167,163 @@ def test_an_incident_that_opened_again_begins_its_way_anew() -> None:
     assert case.steps == {}
 
 
+def test_what_was_done_before_it_opened_again_is_kept_and_shown() -> None:
+    since, until = SPAN
+    records = [
+        step(1, since + HOUR, "a", Act.ACKNOWLEDGE),
+        step(2, since + 2 * HOUR, "a", Act.DISPATCH, to="patrol-3"),
+        step(3, since + 2 * HOUR + MINUTE, "a", Act.NOTE, by="li", reason="on their way"),
+        step(4, since + 3 * HOUR, "a", Act.DISPATCH, by="zhao", to="patrol-4"),
+        step(5, since + 4 * HOUR, "a", Act.REOPEN, by="flowwatch"),
+        step(6, since + 5 * HOUR, "a", Act.ACKNOWLEDGE, by="zhao"),
+    ]
+    (case,) = cases([incident(since + 1, "a", "raised")], records, since, until)
+    assert {act: taken.by for act, taken in case.steps.items()} == {Act.ACKNOWLEDGE: "zhao"}
+    day = replace(gathered(), cases=[case])
+    assert Phrases(day, "en").by(case) == [
+        "zhao: acknowledged",
+        "01:00 acknowledged wang",
+        "02:00 dispatched wang (patrol-3)",
+        "02:01 noted li (on their way)",
+        "03:00 dispatched zhao (patrol-4)",
+        "04:00 opened again",
+    ]
+    assert Phrases(day, "zh").by(case)[2] == "02:00 派警 wang（patrol-3）"
+    (row,) = csv.DictReader(io.StringIO(dict(sheets(day, "en"))["incidents"].decode("utf-8-sig")))
+    assert row["acknowledge_by"] == "zhao"
+    assert row["also"].startswith("acknowledge 2026-10-01T01:00:00+00:00 wang; dispatch 2026-10-01T02:00:00+00:00 wang; note")
+
+
+def test_an_incident_is_as_urgent_as_people_were_told_and_in_the_words_of_its_worst() -> None:
+    """A plan that asks for a word about falling back from red is no red to people."""
+    since, until = SPAN
+    journal = [
+        incident(since + 1, "a", "raised", "III"),
+        incident(since + 2, "a", "updated", "I"),
+        incident(since + 3, "a", "cleared", "I"),
+        incident(since + 4, "b", "raised", "I"),
+        (since + 5, incident(since + 5, "c", "raised", "I")[1] | {"what": "confirmation_needed", "reason": "fall"}),
+    ]
+    records = [
+        told_of(1, since + 1, "a", "full", "III", state="raised"),
+        told_of(2, since + 2, "a", "far too full", "I"),
+        told_of(3, since + 3, "a", "over", "I", state="cleared"),
+        told_of(4, since + 4, "b", "may fall", "IV", level="I", what="confirmation_needed"),
+    ]
+    found = cases(journal, records, since, until)
+    assert [(case.name, case.priority, case.level) for case in found] == [("a", "I", "I"), ("b", "IV", "I"), ("c", "IV", "I")]
+    assert [Phrases(gathered(), "en").case(case) for case in found[:2]] == ["far too full", "may fall"]
+    (untold,) = cases(journal[:3], [], since, until)
+    assert untold.body is not None
+    assert untold.body["level"] == "I"
+
+
+def test_a_notice_has_no_level_on_the_page() -> None:
+    since, until = SPAN
+    found = cases([incident(since, "a", "raised", "I")], [told_of(1, since, "a", "held by hand", None)], since, until)
+    assert [case.priority for case in found] == [None]
+
+
+# ---- a day that is not over, and what cannot be read
+
+
+def gathered(**more: Any) -> Ledger:
+    """A day on which nothing happened, but for what is said."""
+    nothing: dict[str, Any] = dict.fromkeys(("before", "entries", "estimates", "ends"), ())
+    nothing |= dict.fromkeys(("document", "records", "deliveries", "readings"))
+    return gather(**{"site": "plaza", "day": "2026-10-01", "span": SPAN} | nothing | more)
+
+
+def minute(n: int) -> Estimate:
+    return Estimate("plaza", SPAN[0] + n * MINUTE, canonical({"zones": {"site": figures(9) | {"silent": []}}}))
+
+
+def test_a_day_that_is_not_over_is_told_up_to_where_the_log_is_and_says_so() -> None:
+    since, _ = SPAN
+    now = since + 22 * HOUR
+    records = [told_of(n, since + n * MINUTE, f"plaza-i{n}", "full", "III", state="raised")[0] for n in range(1, 12)]
+    found = gathered(entries=[move(1, since + 20 * HOUR, "main", "busy")], records=records, estimates=[minute(1)], as_of_us=now)
+    assert (found.over, len(found.hours)) == (False, 22)
+    assert [(s.since_us, s.until_us) for s in found.stages["main"]] == [(since + 20 * HOUR, now)]
+    assert found.load is not None
+    assert found.load.per_hour == 11 / 22
+    chinese, english = (" ".join(read(page(found, lang)).texts) for lang in ("zh", "en"))
+    assert "截至 22:00，当日尚未结束" in chinese
+    assert "至今" in chinese
+    assert "as of 22:00; the day is not over" in english
+    assert "so far" in english
+    assert (chinese + english).count("24:00") == 2, "of the axes of the curves"
+    tables = {name: list(csv.DictReader(io.StringIO(data.decode("utf-8-sig")))) for name, data in sheets(found, "zh")}
+    assert (tables["day"][0]["over"], tables["day"][0]["as_of"]) == ("False", "2026-10-01T22:00:00+00:00")
+    assert (tables["stages"][0]["until"], tables["stages"][0]["minutes"]) == ("", "120.0")
+
+
+def test_a_day_that_is_over_has_its_end() -> None:
+    since, until = SPAN
+    for as_of in (None, until, until + HOUR):
+        found = gathered(entries=[move(1, since + 20 * HOUR, "main", "busy")], estimates=[minute(1)], as_of_us=as_of)
+        text = " ".join(read(page(found, "zh")).texts)
+        assert found.over
+        assert text.count("24:00") == 2
+        assert "尚未结束" not in text
+        assert "至今" not in text
+
+
+def test_a_day_that_has_not_begun_has_no_ledger() -> None:
+    with pytest.raises(ValueError, match="expected a day that has begun"):
+        gathered(as_of_us=SPAN[0])
+
+
+def test_a_day_to_come_is_refused_with_how_far_the_log_is(tmp_path: Path) -> None:
+    journal, _ = afternoon(tmp_path)
+    journal.close()
+    tomorrow = local_day() + timedelta(days=1)
+    with pytest.raises(days.DayError, match=rf"{tomorrow} has not begun at yuyuan: the log is at {local_day()} 14:\d\d \(Asia/Shanghai\)"):
+        days.ledger(Workspace(tmp_path), "yuyuan", tomorrow)
+    assert not days.ledger(Workspace(tmp_path), "yuyuan", local_day()).over
+
+
+DAMAGED = (b"", b"\x00damaged", b"[]", b"null", b"1", b"{}", b'{"site":"\xff"}', b"[" * 100_000, b'{"z":' + b"9" * 5_000 + b"}")
+
+
+@pytest.mark.parametrize("bad", DAMAGED)
+def test_what_cannot_be_read_is_named_on_the_page_and_hides_nothing_else(bad: bytes) -> None:
+    since, _ = SPAN
+    whole = entry(9, EntryKind.INCIDENT, since + 1, **incident(since + 1, "a", "raised", "II")[1] | {"site": "plaza"})
+    broken = [Entry("plaza", n, kind, since + n, bad, GENESIS) for n, kind in enumerate(sorted(SHAPES), 1)]
+    records = [Entry("plaza", n, kind, since + n, bad, GENESIS) for n, kind in ((1, EntryKind.ALERT), (2, EntryKind.HANDLING))]
+    minutes = [Estimate("plaza", since + 1, bad), Estimate("plaza", since + 2, canonical({"zones": {"site": figures(7)}}))]
+    found = gathered(
+        before=broken[:2], entries=[*broken[2:], whole], records=[*records, step(3, since + 9, "a", Act.ACKNOWLEDGE)[0]], estimates=minutes
+    )
+    assert [case.name for case in found.cases] == ["a"]
+    assert found.cases[0].steps[Act.ACKNOWLEDGE].by == "wang"
+    assert found.peaks[0].inside_m == 7_000
+    assert len(found.unreadable) == len(broken) + 2 + 1
+    (note,) = [text for text in read(page(found, "zh")).texts if "无法读取" in text]
+    assert note.startswith(f"有 {len(found.unreadable)} 条记录无法读取，未计入本日报（处置台账 plaza-1、")
+    assert f"{len(found.unreadable)} records could not be read" in page(found, "en")
+    assert "handling/plaza-1" in dict(sheets(found, "en"))["day"].decode("utf-8-sig")
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), lang=st.sampled_from(["zh", "en"]))
+def test_whatever_was_flipped_there_is_a_page(evening_of: Sources, seed: int, lang: Language) -> None:
+    """One bit of every body, of journal, estimates and book alike."""
+    rng = random.Random(seed)
+
+    def flipped(body: bytes) -> bytes:
+        at = rng.randrange(len(body))
+        return body[:at] + bytes([body[at] ^ 1 << rng.randrange(8)]) + body[at + 1 :] if rng.random() < 0.7 else body
+
+    entries = [replace(one, body=flipped(one.body)) for one in evening_of.entries]
+    records = [replace(one, body=flipped(one.body)) for one in evening_of.records]
+    minutes = [replace(one, body=flipped(one.body)) for one in evening_of.estimates]
+    found = replace_of(evening_of.ledger, entries, records, minutes)
+    read(page(found, lang))
+    list(sheets(found, lang))
+
+
 def test_a_fault_of_the_service_itself_is_an_incident_by_its_alerts() -> None:
     since, until = SPAN
     said = Said(zh="计数器成组中断", en="counters are silent together")
@@ -163,9 +338,8 @@ def test_a_fault_of_the_service_itself_is_an_incident_by_its_alerts() -> None:
         priority="III",
         shown=Shown.RAISED,
     )
-    record = Entry("plaza", 1, EntryKind.ALERT, since + 5, dump(alert), GENESIS)
-    (case,) = cases([], [record], since, until)
-    assert (case.name, case.level, case.ended_us, case.told_us, case.sounded) == ("plaza-h1", "III", None, since + 5, True)
+    (case,) = cases([], [record(1, since + 5, alert)], since, until)
+    assert (case.name, case.priority, case.ended_us, case.told_us, case.sounded) == ("plaza-h1", "III", None, since + 5, True)
 
 
 @pytest.mark.parametrize(("milli", "top"), [(1, 4_000), (3_241_000, 4_000_000), (99_999_000, 100_000_000)])
@@ -228,8 +402,43 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
     return days.ledger(Workspace(folder), "yuyuan", local_day())
 
 
+def test_nothing_of_what_the_engine_and_people_wrote_is_unreadable(told: Ledger, evening_of: Sources) -> None:
+    assert told.unreadable == []
+    assert {one.kind for one in evening_of.entries} >= set(SHAPES) - {EntryKind.REFUSALS}
+    for one in (*evening_of.entries, *evening_of.records):
+        assert [*bodies([one]), *readable([one])]
+
+
 def local_day() -> date:
     return datetime.fromtimestamp(START / 1e6, ZoneInfo("Asia/Shanghai")).date()
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a ledger was made from."""
+
+    ledger: Ledger
+    entries: list[Entry]
+    records: list[Entry]
+    estimates: list[Estimate]
+
+
+@pytest.fixture(scope="module")
+def evening_of(told: Ledger, tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    """The same evening, by its records."""
+    journal, _ = evening(tmp_path_factory.mktemp("again"))
+    with journal:
+        entries, minutes = list(journal.entries("yuyuan")), list(journal.estimates("yuyuan"))
+    incidents = [json.loads(one.body) for one in entries if one.kind is EntryKind.INCIDENT]
+    records = [told_of(n, START, one["incident"], "full", one["level"], what=one["what"])[0] for n, one in enumerate(incidents, 1)]
+    return Sources(told, entries, records, minutes[:30])
+
+
+def replace_of(ledger: Ledger, entries: list[Entry], records: list[Entry], estimates: list[Estimate]) -> Ledger:
+    """A ledger of the same day from other records."""
+    span = (ledger.since_us, ledger.until_us)
+    given_: dict[str, Any] = {"site": ledger.site, "day": ledger.day, "span": span, "document": ledger.document, "before": ()}
+    return gather(**given_, entries=entries, estimates=estimates, records=records, deliveries=None, readings=None, ends=())
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -300,6 +509,7 @@ def test_a_day_on_which_nothing_happened_is_a_page_too() -> None:
     for lang in ("zh", "en"):
         read(page(nothing, lang))
     assert [name for name, _ in sheets(nothing, "en")] == [
+        "day",
         "readings",
         "peaks",
         "hours",
@@ -312,9 +522,7 @@ def test_a_day_on_which_nothing_happened_is_a_page_too() -> None:
 
 
 def test_a_curve_breaks_where_nothing_was_decided() -> None:
-    minutes = [
-        Estimate("plaza", SPAN[0] + n * MINUTE, canonical({"zones": {"site": figures(9) | {"silent": []}}})) for n in (1, 2, 3, 60, 61)
-    ]
+    minutes = [minute(n) for n in (1, 2, 3, 60, 61)]
     found = gather(
         site="plaza",
         day="2026-10-01",

@@ -123,6 +123,20 @@ def test_an_entry_that_was_changed_with_its_hash_is_named_by_what_people_were_to
     assert [(t.fault, t.entry) for t in examine(workspace).ties] == [(ties.Fault.ALTERED, f"yuyuan-{seq}")]
 
 
+def test_bodies_that_nobody_can_read_hide_nothing_else(sound: Place, scratch: Path) -> None:
+    """The newest incident's body, and the kind of the newest entry, are broken; an earlier entry was altered, too."""
+    workspace = copied(sound, scratch)
+    seq, last = told_incidents(workspace)[-1], sound.journal["yuyuan"]
+    with forging(workspace.journal, 1) as forger:
+        forger.put("yuyuan", 3, at_us=1)
+        forger.put("yuyuan", seq, body=b"\x00damaged")
+        forger.put("yuyuan", last, kind="rumour")
+    found = examine(workspace)
+    places = found.files["journal"].breaks
+    assert all(any(b.holds(place) for b in places) for place in (3, seq, last)), [str(b) for b in places]
+    assert (ties.Fault.ALTERED, f"yuyuan-{seq}") in [(t.fault, t.entry) for t in found.ties] or seq == last
+
+
 def test_an_entry_taken_out_with_the_rest_numbered_anew_shows_in_what_was_told_behind_it(sound: Place, scratch: Path) -> None:
     workspace = copied(sound, scratch)
     incidents = told_incidents(workspace)
@@ -172,6 +186,10 @@ ESTIMATES = {
     "missing": "DELETE FROM estimates WHERE site = 'yuyuan' AND at_us = ?",
     "later": "UPDATE estimates SET at_us = at_us + 1 WHERE site = 'yuyuan' AND at_us = ?",
     "elsewhere": "UPDATE estimates SET site = 'another' WHERE site = 'yuyuan' AND at_us = ?",
+    "empty": "UPDATE estimates SET body = x'' WHERE site = 'yuyuan' AND at_us = ?",
+    "no object": "UPDATE estimates SET body = CAST('[]' AS BLOB) WHERE site = 'yuyuan' AND at_us = ?",
+    "no minute": """UPDATE estimates SET body = CAST('{"minute_us":{},"site":"yuyuan"}' AS BLOB) WHERE site = 'yuyuan' AND at_us = ?""",
+    "too deep": "UPDATE estimates SET body = CAST(replace(hex(zeroblob(50000)), '0', '[') AS BLOB) WHERE site = 'yuyuan' AND at_us = ?",
     "nothing": "UPDATE estimates SET body = CAST('{}' AS BLOB) WHERE site = 'yuyuan' AND at_us = ?",
 }
 

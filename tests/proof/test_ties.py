@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 from dataclasses import replace
+
+import msgspec
+import pytest
 
 from flowwatch.core.entries import GENESIS, Entry, EntryKind, canonical, link
 from flowwatch.handling.records import body
@@ -58,6 +62,30 @@ def test_a_journal_made_anew_that_was_told_again_is_tied_by_its_own_alerts() -> 
     """The desk tells another journal from its first entry that differs on; what was told of the old one is named, and nothing else."""
     old, new = incidents(6), incidents(6, salt=1)
     assert found(new, told([*old, *new])) == [(Fault.ALTERED, entry.id) for entry in old]
+
+
+@pytest.mark.parametrize(
+    "bad", [b"", b"\x00damaged", b"[]", b"null", b"1", b'{"state":"\xff"}', b"[" * 100_000, b'{"z":' + b"9" * 5_000 + b"}"]
+)
+def test_an_entry_whose_body_says_nothing_is_named_whatever_it_is(bad: bytes) -> None:
+    """Its hash was left as it is, so that people were told of this very entry."""
+    made = incidents(5)
+    broken = [*made[:2], replace(made[2], body=bad), *made[3:]]
+    assert found(broken, told(made)) == [(Fault.ALTERED, made[2].id)]
+    records = told(made)
+    records[2] = replace(records[2], body=bad)
+    assert (Fault.ALTERED, "-") in found(made, records)
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "9" * 20, "9" * 19, "\u0663", "-3", ""])
+def test_a_number_that_no_entry_has_is_named(number: str) -> None:
+    made = incidents(3)
+    odd = dataclasses.replace(
+        told(made)[1], body=body(msgspec.structs.replace(alert_of(made[1]), entry=f"yuyuan-{number}", entry_hash="00"))
+    )
+    (here, *_) = untied("yuyuan", made, [told(made)[0], odd, told(made)[2]], made[-1].at)
+    assert here.fault is Fault.UNKNOWN
+    assert len(str(here)) < 300
 
 
 def test_any_record_that_is_no_alert_is_named_by_its_place_in_the_book() -> None:
