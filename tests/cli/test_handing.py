@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,17 @@ def test_programs_read_the_same_with_the_digest(shift: Path, invoke: Invoke) -> 
     assert [incident["incident"] for incident in found["undelivered"]] == ["@service-h1"]
     assert len(found["digest"]) == 64
     assert found["stages"][0]["plan"] == "yuyuan"
+
+
+def test_a_damaged_record_hides_nothing_else_and_is_told(shift: Path, invoke: Invoke) -> None:
+    with closing(sqlite3.connect(shift / "handling.db")) as connection, connection:
+        ((seq,),) = connection.execute("SELECT max(seq) FROM entries WHERE chain = 'yuyuan' AND kind = 'alert'")
+        connection.execute("UPDATE entries SET body = x'00' WHERE chain = 'yuyuan' AND seq = ?", (seq,))
+    lines = invoke("handover", "--data", shift, "--lang", "zh").stdout.splitlines()
+    assert "一、未办结事件（3）" in lines
+    assert "另有 1 条记录无法读取，以上未计入；请用 flowwatch audit verify 核查" in lines
+    (found,) = objects(invoke("handover", "--data", shift, "--json"))
+    assert found["shift"]["unreadable"] == 1
 
 
 def test_slips_are_told(shift: Path, invoke: Invoke) -> None:
