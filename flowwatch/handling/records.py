@@ -126,7 +126,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     site: str
     incident: str
     entry: str | None = None
-    entry_hash: str | None = None
+    entry_hash: Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")] | None = None
     state: Annotated[str, Meta(pattern="^(raised|updated|cleared)$")]
     what: str
     subject: str

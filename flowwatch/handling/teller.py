@@ -18,7 +18,8 @@ import msgspec
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.handling import showing
-from flowwatch.handling.records import FLOWWATCH, Act, Alert, Handling, Step, read
+from flowwatch.handling.readable import readable
+from flowwatch.handling.records import FLOWWATCH, Act, Alert, Handling, Step
 from flowwatch.handling.settings import Settings
 from flowwatch.handling.telling import DocumentOf, Naming, Record, alert_of, least_of
 from flowwatch.handling.ward import Ward
@@ -126,7 +127,7 @@ class Teller:
         if entry.chain not in self._doubted:
             return True
         same = wards.alerts_at(entry.chain, entry.at)
-        mine = {(alert.entry, alert.entry_hash) for found in same if isinstance(alert := read(found), Alert)}
+        mine = {(alert.entry, alert.entry_hash) for _, alert in readable(same) if isinstance(alert, Alert)}
         if (entry.id, entry.hash.hex()) in mine:
             return True
         LOG.error("%s: the journal is another one than that of which people were told; all of the site is told from here on", entry.id)

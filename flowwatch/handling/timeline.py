@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from flowwatch import texts
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.handling import words
-from flowwatch.handling.records import FLOWWATCH, Alert, Said, read
+from flowwatch.handling.readable import bodies, readable
+from flowwatch.handling.records import FLOWWATCH, Alert, Said, Step
 from flowwatch.titles import Names
 from flowwatch.words import word
 
@@ -34,18 +34,18 @@ class Moment:
 
 
 def timeline(journal: Iterable[Entry], book: Iterable[Entry], document: Mapping[str, Any] | None) -> list[Moment]:
-    """The moments of an incident by time, of entries that are about it; at one time the journal's before what was told of it.
+    """The moments of an incident by time, of entries that are about it; at one time the journal's before what was told of it. Those that cannot be
+    read are left out.
 
     `document`: the compiled site, for its titles; None where there is none.
     """
     names = Names(document, "zh"), Names(document, "en")
-    found = [(entry.at, 0, entry.seq, _decided(entry, *names)) for entry in journal]
-    found += [(entry.at, 1, entry.seq, _told(entry)) for entry in book]
+    found = [(entry.at, 0, entry.seq, _decided(entry, body, *names)) for entry, body in bodies(journal)]
+    found += [(entry.at, 1, entry.seq, _told(entry, said)) for entry, said in readable(book)]
     return [moment for *_, moment in sorted(found, key=lambda one: one[:3])]
 
 
-def _decided(entry: Entry, zh: Names, en: Names) -> Moment:
-    body = json.loads(entry.body)
+def _decided(entry: Entry, body: dict[str, Any], zh: Names, en: Names) -> Moment:
     if entry.kind is EntryKind.ACTION:
         record = body["record"]
         kind = {"zh": word(texts.ACTIONS, body["type"], "zh"), "en": word(texts.ACTIONS, body["type"], "en")}
@@ -60,8 +60,7 @@ def _decided(entry: Entry, zh: Names, en: Names) -> Moment:
     return Moment(entry, body["state"], ENGINE, None, body.get("reason"), said)
 
 
-def _told(entry: Entry) -> Moment:
-    said = read(entry)
+def _told(entry: Entry, said: Alert | Step) -> Moment:
     if isinstance(said, Alert):
         why = words.shown(said.shown)
         told = Said(f"{why.zh}：{said.text.zh}", f"{why.en}: {said.text.en}")

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterable
 from typing import Final, Self
 
-import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -18,13 +17,18 @@ from flowwatch.core.entries import Entry
 from flowwatch.handling.incident import FOREVER_US, Incident, after_alert, after_step, begun
 from flowwatch.handling.kinds import Own
 from flowwatch.handling.load import WINDOW_US
-from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step, read
+from flowwatch.handling.readable import readable
+from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step
 
 LOG: Final = logging.getLogger(__name__)
 REMEMBERED_US: Final = 3_600 * 1_000_000
 """How long an incident that ended is remembered, for one that comes back: longer than any `returns_within` that helps."""
 CLOSED_KEPT: Final = 20
 """Closed incidents of a site that can still be noted on."""
+
+
+LONGEST_NUMBER: Final = 19
+"""Digits of the greatest number that an entry can have."""
 
 
 class Ended(Struct, frozen=True):
@@ -80,17 +84,9 @@ class Ward(Struct, kw_only=True):
     def take(self, entry: Entry) -> Incident | None:
         """Go on by one record; the incident that it is about, as it is then."""
         self.seq = entry.seq
-        try:
-            said = read(entry)
-            if isinstance(said, Alert):
-                return self._alert(said, entry, _place_of(said))
-        except (
-            msgspec.MsgspecError,
-            ValueError,
-        ) as error:  # of another version, or damaged: the chain says which, and nothing else waits for it
-            LOG.error("%s: a record that cannot be read (%s); passed over", entry.id, error)  # noqa: TRY400 - the sentence says it
-            return None
-        return self._step(said, entry.at)
+        for _, said in readable((entry,)):
+            return self._alert(said, entry) if isinstance(said, Alert) else self._step(said, entry.at)
+        return None
 
     def find(self, name: str) -> Incident | None:
         """An open incident, or one that was closed lately."""
@@ -104,12 +100,12 @@ class Ward(Struct, kw_only=True):
         """The active incidents that another stands for."""
         return [i for i in self.incidents.values() if i.parent == parent and i.active]
 
-    def _alert(self, alert: Alert, entry: Entry, place: tuple[int, bytes]) -> Incident:
-        at = entry.at
-        if alert.entry is not None:
-            self.told, self.told_hash = place
-        elif alert.incident not in self.incidents:
-            self.own = max(self.own, place[0])
+    def _alert(self, alert: Alert, entry: Entry) -> Incident:
+        at, number = entry.at, _number_of(alert)
+        if number is not None and alert.entry is not None:
+            self.told, self.told_hash = number, bytes.fromhex(alert.entry_hash or "")
+        elif number is not None and alert.incident not in self.incidents:
+            self.own = max(self.own, number)
         self.forget(at)
         if alert.shown in SHOWN:
             self.sounded.append(at)
@@ -167,11 +163,10 @@ class Ward(Struct, kw_only=True):
             self.ended = {k: e for k, e in self.ended.items() if e.at_us > now_us - REMEMBERED_US}
 
 
-def _place_of(alert: Alert) -> tuple[int, bytes]:
-    """(number, hash) of the journal's entry that an alert tells of; of the desk's own, its number among those. Raises ValueError."""
-    if alert.entry is None:
-        return int(alert.incident.rpartition("-h")[2]), b""
-    return int(alert.entry.rpartition("-")[2]), bytes.fromhex(alert.entry_hash or "")
+def _number_of(alert: Alert) -> int | None:
+    """The number of the journal's entry that an alert tells of, or of the desk's own among those; None where it was altered and has none."""
+    number = alert.incident.rpartition("-h")[2] if alert.entry is None else alert.entry.rpartition("-")[2]
+    return int(number) if number.isdecimal() and len(number) <= LONGEST_NUMBER else None
 
 
 def key(what: str, subject: str) -> str:

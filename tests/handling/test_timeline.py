@@ -48,7 +48,7 @@ def test_moments_come_by_time_and_the_journals_word_before_what_was_told_of_it()
     record = {"by": "li", "reason": "seen on the camera", "incident": "yuyuan-i1", "answer": "no"}
     journal = [
         decided(0, EntryKind.INCIDENT, **BODY),
-        decided(20, EntryKind.ACTION, type="confirm", accepted=True, refused=None, record=record),
+        decided(20, EntryKind.ACTION, site="yuyuan", type="confirm", accepted=True, refused=None, record=record),
         decided(30, EntryKind.INCIDENT, **BODY | {"state": "cleared"}),
     ]
     book = entries(
