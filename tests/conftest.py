@@ -14,7 +14,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("flowwatch", deadline=None, print_blob=True)
+# how long examples take to be made says how busy the machine is
+hypothesis.settings.register_profile("flowwatch", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("flowwatch")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import random
 import shutil
 import signal
 import socket
@@ -25,13 +27,21 @@ BINARY = shutil.which("mosquitto", path=_PLACES)
 PROMETHEUS = shutil.which("prometheus", path=_PLACES)
 PROMTOOL = shutil.which("promtool", path=_PLACES)
 ALERTMANAGER = shutil.which("prometheus-alertmanager", path=_PLACES) or shutil.which("alertmanager", path=_PLACES)
+_PORTS = range(11_000, 32_000)
+"""Below those that systems give by themselves to whoever connects or asks for any."""
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port that nobody listens on, and that nobody gets by chance before the one that it is for begins to listen, or while that one is dead."""
+    dice = random.SystemRandom()  # the usual one is seeded, the same in every process
+    while True:
+        port = dice.choice(_PORTS)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 class Server:
@@ -161,7 +171,9 @@ class Sender:
 
     def send(self, topic: str, body: bytes, *, retain: bool = False, qos: int = 1) -> None:
         """Publish; returns when the broker has acknowledged it."""
-        self._client.publish(topic, body, qos, retain).wait_for_publish(WAIT_S)
+        sent = self._client.publish(topic, body, qos, retain)
+        sent.wait_for_publish(WAIT_S)
+        assert sent.is_published()
 
     def vanish(self) -> None:
         """Break off without a word, so that the last will is published."""

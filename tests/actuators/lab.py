@@ -22,7 +22,7 @@ from flowwatch_sim.gatehouse.house import Fitting, House, Manner
 from tests.safety.made import gate, site, zone
 from tests.servers import Mosquitto
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 SITE = "yu"
 
 
@@ -166,10 +166,10 @@ class Lab:
         self._dispatchers: list[Dispatcher] = []
         self._processes: list[subprocess.Popen[str]] = []
 
-    def house(self, *, lost_after_s: float = 30.0, turn_s: float = 0.0, memory: str = "memory", **gates: str) -> House:
+    def house(self, *, turn_s: float = 0.0, memory: str = "memory", **gates: str) -> House:
         """Controllers in this process, first set as in `gates`."""
         fittings = [Fitting(f"gate/{g}", s, "out") for g, s in gates.items()]
-        manner = Manner(turn_s, lost_after_s)
+        manner = Manner(turn_s)
         house = House(SITE, fittings, self.folder / memory, manner, self.diary, broker=("127.0.0.1", self.broker.port, None, None))
         house.start()
         self._houses.append(house)
@@ -210,6 +210,13 @@ class Lab:
         made.start()
         self._dispatchers.append(made)
         return made
+
+    def knows(self, house: House, generation: int) -> None:
+        """Wait until every controller knows of this generation of the service."""
+        until, pause = time.monotonic() + PATIENCE_S, threading.Event()
+        while any(controller.memory.generation != generation for controller in house.controllers.values()):
+            assert time.monotonic() < until, house.controllers
+            pause.wait(0.01)
 
     def told(self) -> list[dict[str, Any]]:
         """What the controllers heard and did."""

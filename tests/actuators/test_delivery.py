@@ -29,7 +29,7 @@ def test_a_command_is_obeyed_and_reported_and_the_ledger_knows_of_it(lab: Lab) -
     began = time.monotonic()
     (entry,) = lab.story.command(a="in")
     lab.post.settled(a="in")
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 10.0, "it waited for nothing that comes by the clock"
     lab.post.outcome("gate/a", "done")
     said = next(b for b in lab.post.all if b["outcome"] == "done")
     assert {k: said[k] for k in ("site", "device", "link", "setting", "revision", "command", "why")} == {
@@ -136,6 +136,7 @@ def test_an_old_instance_is_fenced_by_every_gate(lab: Lab) -> None:
     old = lab.dispatcher(1)
     lab.post.settled(a="out", b="out")
     lab.dispatcher(2)
+    lab.knows(house, 2)
     lab.story.command(a="in")
     lab.post.settled(a="in")
     heard = [(e["generation"], e["outcome"]) for e in lab.told() if e["event"] == "heard"]
@@ -163,10 +164,13 @@ def test_a_service_that_is_killed_and_comes_back_sends_what_is_left_and_only_tha
 
 
 def test_a_gate_without_the_service_falls_to_on_lost_and_is_told_again(lab: Lab) -> None:
-    lab.house(a="out", b="out", lost_after_s=1.0)
+    house = lab.house(a="out", b="out")
     first = lab.dispatcher(1)
     lab.story.command(a="in")
     lab.post.settled(a="in")
+    lab.knows(house, 1)
+    for controller in house.controllers.values():
+        controller.lost_after_s = 1.0
     first.abandon()
     lab.diary.until("fell", "gate/a")
     lab.dispatcher(2)

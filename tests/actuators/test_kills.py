@@ -69,10 +69,13 @@ def test_whatever_is_killed_nobody_loses_the_way_out_and_nothing_is_obeyed_twice
     real: dict[str, str] = {}
     obeyed: dict[str, list[tuple[int, int]]] = {}
     content: dict[tuple[str, str], set[Any]] = {}
-    for event in lab.told():
+    events = lab.told()
+    for event, after in zip(events, [*events[1:], None], strict=True):
         if event["event"] in ("began", "obeyed", "fell"):
             real[event["device"].removeprefix("gate/")] = event.get("real", event["setting"])
-            if len(real) == len(GATES):
+            # those that begin again say one after the other how all of them were since they were killed
+            beginning = event["event"] == "began" and after is not None and after["event"] == "began"
+            if len(real) == len(GATES) and not beginning:
                 assert not violations(lab.record, real), (seed, event, real)
         if event["event"] == "obeyed":
             obeyed.setdefault(event["device"], []).append((event["revision"], event["attempt"]))

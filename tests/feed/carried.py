@@ -109,6 +109,7 @@ def carried(root: Path, **more: object) -> Iterator[Courier]:
         yield courier
     finally:
         courier.stop()
+        until(lambda: not courier.alive)  # it stops without waiting long, and nothing may be closed under it
         courier.store.close()  # type: ignore[attr-defined]
 
 

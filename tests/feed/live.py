@@ -22,7 +22,7 @@ from flowwatch.service.auth.identity import Scope
 from flowwatch.service.server import Listening, _config, _Server
 from tests.service.place import START, Place, make
 
-WAIT_S = 20.0
+WAIT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Ear:
         self.last: str | None = None
         """As a browser keeps it."""
         self.beats = 0
+        self.beaten: list[str] = []
+        """The places that heartbeats told, in order."""
         self.events: queue.Queue[Event | None] = queue.Queue()
         self.status = 0
         self.headers: dict[str, str] = {}
@@ -114,6 +116,7 @@ class Ear:
                         self.last = id_
                     if kind == "heartbeat":
                         self.beats += 1
+                        self.beaten += [id_] if id_ else []
                     elif data:
                         self.events.put(Event(kind, id_, json.loads("\n".join(data))))
                     kind, id_, data = "message", None, []

@@ -25,7 +25,7 @@ class Receiver:
     def url(self, path: str = "/hook", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
 
-    def wait(self, ready: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    def wait(self, ready: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Wait until it is so; it is looked again after each request."""
         with self.changed:
             assert self.changed.wait_for(ready, timeout_s), (len(self.requests), sorted(self.taken))
@@ -71,7 +71,7 @@ def receiving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> Iterator
                     self.send_response(204)
                     self.end_headers()
                 case "stall":
-                    receiver.ended.wait(60)
+                    receiver.ended.wait(300)
                 case "elsewhere":
                     self.send_response(302)
                     self.send_header("location", receiver.url("/inside"))

@@ -124,10 +124,10 @@ def test_a_browser_shows_the_page_and_comes_again_by_itself(tmp_path: Path) -> N
         page.goto("/feed.html")
         page.wait_for_selector("#stale", state="hidden")
         lines = page.locator("#alerts li")
-        playwright.expect(lines).to_have_text(["II yuyuan-i2 太满 / Too full"])
+        playwright.expect(lines).to_have_text(["II yuyuan-i2 太满 / Too full"], timeout=WAIT_S * 1000)
         for number in range(3, 6):
             there.written.alert("yuyuan", f"yuyuan-i{number}", priority="I")
-            playwright.expect(lines).to_have_count(number - 1)
+            playwright.expect(lines).to_have_count(number - 1, timeout=WAIT_S * 1000)
             there.cut()
             there.written.alert("yuyuan", "yuyuan-i2", state="cleared")
         last = there.written.alert("yuyuan", "yuyuan-i6", priority="I")

@@ -301,9 +301,9 @@ def test_a_courier_that_is_killed_delivers_everything_all_the_same(tmp_path: Pat
             assert child.stdout is not None
             assert child.stdout.readline() == "ready\n"
             count = luck.randrange(1, 30)
+            seen = len(receiver.requests)
             write(tmp_path, *(alert(written + n + 1) for n in range(count)))
             written += count
-            seen = len(receiver.requests)
             more = luck.randrange(0, count)
             receiver.wait(lambda seen=seen, more=more: len(receiver.requests) >= seen + more)  # type: ignore[misc]
             child.kill()

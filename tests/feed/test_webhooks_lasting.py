@@ -100,12 +100,13 @@ def test_one_that_was_caught_up_with_hears_how_it_ends(tmp_path: Path) -> None:
 # ---- who keeps nobody waiting
 
 
-def test_a_resolver_that_hangs_holds_up_nobody_and_not_the_end(tmp_path: Path) -> None:
+def test_a_resolver_that_hangs_holds_up_nobody_and_not_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "TIMEOUT_S", 300.0)
     hangs = threading.Event()
 
     def resolve(host: str, port: int) -> list[str]:
         if host == "dead.invalid":
-            hangs.wait(60)
+            hangs.wait(300)
         return ["127.0.0.1"]
 
     with receiving(Receiver()) as receiver:
@@ -114,7 +115,7 @@ def test_a_resolver_that_hangs_holds_up_nobody_and_not_the_end(tmp_path: Path) -
                 subscribe(courier, receiver.url(host="dead.invalid"))
                 subscribe(courier, receiver.url(host="well.invalid"))
                 write(tmp_path, *(alert(n) for n in range(1, 31)))
-                receiver.wait(lambda: receiver.taken.keys() == ids(*range(1, 31)), 10)
+                receiver.wait(lambda: receiver.taken.keys() == ids(*range(1, 31)))
             assert not courier.alive
         finally:
             hangs.set()
@@ -122,12 +123,13 @@ def test_a_resolver_that_hangs_holds_up_nobody_and_not_the_end(tmp_path: Path) -
 
 def test_however_many_are_dead_the_next_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrying, "MOST", 4)
+    monkeypatch.setattr(carrying, "TIMEOUT_S", 300.0)
     with receiving(Receiver(lambda n, path: "stall" if path == "/dead" else "take")) as receiver, carried(tmp_path) as courier:
         for _ in range(6):
             subscribe(courier, receiver.url("/dead"))
         subscribe(courier, receiver.url("/well"))
         write(tmp_path, *(alert(n) for n in range(1, 6)))
-        receiver.wait(lambda: receiver.taken.keys() == ids(*range(1, 6)), 10)
+        receiver.wait(lambda: receiver.taken.keys() == ids(*range(1, 6)))
 
 
 def test_there_are_no_more_subscriptions_than_can_be_served_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +150,7 @@ def test_when_a_receiver_is_back_what_waited_long_goes_at_once(tmp_path: Path, m
     with receiving(Receiver(lambda n, path: "500" if n < 6 else "take")) as receiver, carried(tmp_path, faster=1.0) as courier:
         subscribe(courier, receiver.url())
         write(tmp_path, *(alert(n) for n in range(1, 7)))
-        receiver.wait(lambda: len(receiver.requests) == 6)
+        until(lambda: courier.delivered["failed"] == 6)
         write(tmp_path, alert(7))
         receiver.wait(lambda: receiver.taken.keys() == ids(*range(1, 8)))
 
@@ -157,7 +159,7 @@ def test_a_receiver_that_asked_for_time_is_given_it_also_when_it_takes_something
     with receiving(Receiver(lambda n, path: "later" if n < 6 else "take")) as receiver, carried(tmp_path, faster=1.0) as courier:
         one = subscribe(courier, receiver.url())
         write(tmp_path, *(alert(n) for n in range(1, 7)))
-        receiver.wait(lambda: len(receiver.requests) == 6)
+        until(lambda: courier.delivered["failed"] == 6)
         write(tmp_path, alert(7))
         row(courier, one, lambda d: d.event == "book_yuyuan_7" and d.state == State.DELIVERED)
         waiting = courier.outbox.latest(one.id, 100, State.WAITING)

@@ -23,7 +23,7 @@ from flowwatch.journal import Journal, JournalError
 from flowwatch.log.time import Onward
 from tests.handling.tale import SECOND, START, Clock, Room, Tale
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def alter(book: Path, changes: dict[str, object]) -> None:

@@ -17,7 +17,7 @@ from flowwatch.journal import Journal
 from tests.handling.tale import START, Room, Tale
 from tests.handling.test_properties import CHOSEN, Play
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def says(play: Play, name: str, state: str, at: int, what: str, subject: str, level: str | None = None) -> Incident | None:

@@ -225,7 +225,7 @@ def test_a_real_server_is_asked_again_and_again_and_never_twice_at_once(folder: 
     with ThreadingHTTPServer(("127.0.0.1", 0), Feed) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         source = PollSource(
-            PollInput(url=f"http://127.0.0.1:{server.server_port}/", every="1s", timeout="1s", format=Format.FLOWWATCH), stager
+            PollInput(url=f"http://127.0.0.1:{server.server_port}/", every="30s", timeout="30s", format=Format.FLOWWATCH), stager
         )
         source._every_s = 0.01
         source.start()

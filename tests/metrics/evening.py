@@ -114,7 +114,7 @@ def evening(folder: Path) -> Iterator[Evening]:
         for site in plant.sites:
             for zone, count in town.BASE.items():
                 duty.says(site, "recount", {"zone": zone, "count": count, "reason": "counted before opening"})
-        with httpx.Client(base_url=base, headers={"authorization": f"Bearer {plant.token}"}, timeout=10, trust_env=False) as client:
+        with httpx.Client(base_url=base, headers={"authorization": f"Bearer {plant.token}"}, timeout=30, trust_env=False) as client:
             _live(client, plant, base, made)
         made.ended = time.time()
         yield made
@@ -149,7 +149,7 @@ def _readings(site: str, dice: random.Random, more: int, second: float) -> Itera
 def _acknowledge(client: httpx.Client, base: str) -> bool:
     """Somebody answers all that is open at quay-0 and asks for it; whether there was anything."""
     found = client.get("/v1/sites/quay-0/incidents").json()["incidents"]
-    with httpx.Client(base_url=base, timeout=10, trust_env=False) as officer:
+    with httpx.Client(base_url=base, timeout=30, trust_env=False) as officer:
         signed = officer.post("/v1/session", json={"name": PERSON, "password": PASSWORD})
         officer.headers["x-csrf-token"] = signed.json()["csrf"]
         paths = [f"/v1/sites/quay-0/incidents/{one['incident']}/acknowledge" for one in found]

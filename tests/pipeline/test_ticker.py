@@ -79,5 +79,5 @@ def test_whatever_ends_the_ticks_is_known(tmp_path: Path) -> None:
     (tmp_path / "inbox" / "00000000000000000001-aa.staged").write_bytes(b"no frame")
     ticker = Ticker(tmp_path, broken, Keep())
     ticker.start()
-    ticker.join(10)
+    ticker.join(60)
     assert isinstance(ticker.failed, BrokenPipeError)

@@ -19,6 +19,7 @@ import pytest
 from flowwatch import upkeep
 from flowwatch.upkeep import Part
 
+PATIENCE_S = 60
 SLEEPER = "import os, signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nos.write(1, b'up\\n')\ntime.sleep(600)"
 
 
@@ -55,19 +56,19 @@ class Keeper:
 
     def until(self, text: str) -> str:
         while True:
-            line = self._lines.get(timeout=10)
+            line = self._lines.get(timeout=PATIENCE_S)
             self.seen.append(line)
             if text in line:
                 return line
 
     def end(self) -> int:
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_S)
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
-        self._reader.join(30)
+        self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -106,7 +107,7 @@ def test_the_wait_doubles_with_each_failure_and_the_code_is_told_in_words(keep: 
 
 def test_what_trying_again_cannot_mend_ends_both_with_its_code(keep: Callable[..., Keeper]) -> None:
     keeper = keep(("good", SLEEPER), ("bad", "raise SystemExit(3)"), fatal=3)
-    assert keeper.process.wait(30) == 3
+    assert keeper.process.wait(PATIENCE_S) == 3
     keeper.until("good: stopped")
 
 
@@ -119,7 +120,7 @@ def test_a_part_that_another_keeps_out_is_tried_again_until_that_one_must_have_e
     keeper.until("late: started again")
     keeper.until("entered")
     assert keeper.end() == 0
-    assert keep(("never", "raise SystemExit(5)"), shut_out=5, stop_s=0.2).process.wait(30) == 5
+    assert keep(("never", "raise SystemExit(5)"), shut_out=5, stop_s=0.2).process.wait(PATIENCE_S) == 5
 
 
 def test_both_are_stopped_cleanly_the_later_one_first(keep: Callable[..., Keeper]) -> None:
@@ -140,7 +141,7 @@ def test_parts_end_with_a_keeper_that_is_killed(keep: Callable[..., Keeper]) -> 
     keeper.process.wait()
     poll = select.poll()
     poll.register(handle, select.POLLIN)
-    assert poll.poll(30_000), "the part went on alone"
+    assert poll.poll(1000 * PATIENCE_S), "the part went on alone"
     os.close(handle)
 
 

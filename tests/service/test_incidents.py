@@ -11,6 +11,7 @@ from flowwatch.handling.records import Act, Said
 from flowwatch.handling.steps import WAYS
 from flowwatch.service.api.acts import HANDLERS
 from flowwatch.service.auth.identity import Grant, Role, Scope
+from tests.servers import WAIT_S
 from tests.service.conftest import Run
 from tests.service.place import PASSWORD, Place
 
@@ -23,7 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {"dispatch": {"to": "巡逻3组"}, "feedback
 @pytest.fixture
 def told(place: Place) -> Place:
     """The place, with all that its journal says told by the desk."""
-    assert place.desk.caught_up(10)
+    assert place.desk.caught_up(WAIT_S)
     return place
 
 
@@ -40,7 +41,7 @@ async def get(place: Place, path: str, headers: dict[str, str]) -> Any:
 
 def wait_until_told(place: Place, name: str, *, active: bool) -> None:
     """Wait for the desk to follow the journal so far."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + WAIT_S
     while (found := place.desk.find(name)) is None or found.active is not active:
         assert time.monotonic() < end, name
         time.sleep(0.01)

@@ -16,6 +16,7 @@ from flowwatch.service.app import HANDLERS, Service, build
 from flowwatch.service.auth.identity import IMPLIES, Role, Scope
 from flowwatch.service.routes import NEEDS, STRICTER, Need, UndeclaredError, Where
 from tests.feed.told import alert, write
+from tests.servers import WAIT_S
 from tests.service.conftest import Run
 from tests.service.place import PASSWORD, START, Place, make
 
@@ -97,7 +98,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             [(site, START, replace(alert(site=site, cap=cap), incident=f"{site}-h1", entry=None)) for site, cap in CAPS.items()],
         )
         there = make(root, owned)
-        assert there.desk.caught_up(10)
+        assert there.desk.caught_up(WAIT_S)
         yield there
 
 

@@ -28,6 +28,7 @@ from flowwatch.core.engine import Engine
 from flowwatch.journal import Journal
 from tests.cli.conftest import Invoke, invoke, objects
 from tests.feed.receiver import Receiver, receiving
+from tests.servers import WAIT_S
 from tests.service.place import PASSWORD, START, document
 from tests.service.test_readings import lines, reading
 
@@ -78,18 +79,18 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 def test_what_was_answered_202_outlives_a_kill_and_a_repetition_with_the_key_counts_once(folder: Path, invoke: Invoke) -> None:
     token, key = token_of(invoke, folder), {"idempotency-key": "k-1"}
     body = lines(*(reading(n) for n in range(50)))
-    with serving(folder) as (process, address, _), httpx.Client(base_url=address) as client:
+    with serving(folder) as (process, address, _), httpx.Client(base_url=address, timeout=WAIT_S) as client:
         first = client.post("/v1/readings", content=body, headers=token | key)
         assert first.status_code == 202
         for number in range(20):
             assert client.post("/v1/readings", content=lines(reading(100 + number)), headers=token).status_code == 202
         process.kill()
         process.wait()
-    with serving(folder) as (process, address, _), httpx.Client(base_url=address) as client:
+    with serving(folder) as (process, address, _), httpx.Client(base_url=address, timeout=WAIT_S) as client:
         again = client.post("/v1/readings", content=body, headers=token | key)
         assert (again.status_code, again.json()) == (202, first.json())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == Exit.OK
+        assert process.wait(WAIT_S) == Exit.OK
     found = rows(folder)
     assert len(found) == 70
     assert len({(row["counter"], row["at"], row["ordinal"]) for row in found}) == 70
@@ -97,11 +98,11 @@ def test_what_was_answered_202_outlives_a_kill_and_a_repetition_with_the_key_cou
 
 def test_it_stops_cleanly_and_finishes_what_it_began(folder: Path, invoke: Invoke) -> None:
     token = token_of(invoke, folder)
-    with serving(folder) as (process, address, said), httpx.Client(base_url=address) as client:
+    with serving(folder) as (process, address, said), httpx.Client(base_url=address, timeout=WAIT_S) as client:
         assert any("nobody can log in yet" in line for line in said)
         assert client.post("/v1/readings", content=lines(reading(1)), headers=token).status_code == 202
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == Exit.OK
+        assert process.wait(WAIT_S) == Exit.OK
         assert process.stderr is not None
         told = process.stderr.read()
     assert "POST /v1/readings 202, 1 times" in told
@@ -121,7 +122,7 @@ def test_tls_by_files(folder: Path, tmp_path: Path, invoke: Invoke) -> None:
         assert address.startswith("https://")
         assert not any("warning" in line for line in said)
         trusted = ssl.create_default_context(cafile=str(certificate))
-        with httpx.Client(base_url=address.replace("127.0.0.1", "localhost"), verify=trusted) as client:
+        with httpx.Client(base_url=address.replace("127.0.0.1", "localhost"), timeout=WAIT_S, verify=trusted) as client:
             answer = client.post("/v1/session", json={"name": "wang", "password": PASSWORD})
             assert answer.status_code == 201
             assert answer.headers["set-cookie"].startswith("__Host-")
@@ -193,7 +194,9 @@ def test_the_examples_of_the_page_work(folder: Path, tmp_path: Path, invoke: Inv
     with receiving(Receiver()) as receiver, serving(folder, "--deployment", tmp_path / "here.yaml") as (_, address, _):
         variables = {"FLOWWATCH": address, "TOKEN": token, "JAR": str(tmp_path / "jar"), "PASSWORD": PASSWORD, "RECEIVER": receiver.url()}
         script = "set -eu\n" + "\necho\necho '--'\n".join(part.replace("2026-10-01T", "2036-10-01T") for part in blocks("api.md"))
-        done = subprocess.run(["bash", "-c", script], env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            ["bash", "-c", script], env=os.environ | variables, capture_output=True, text=True, timeout=4 * WAIT_S, check=False
+        )
     assert done.returncode == 0, (done.stdout, done.stderr)
     taken = json.loads(done.stdout.splitlines()[0])
     assert taken == {"accepted": 2, "refused": {}, "examples": []}

@@ -233,11 +233,11 @@ LARGE = {
 @pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("large", LARGE)
 def test_a_large_body_is_refused_soon_and_leaves_no_flood_of_refusals(family: str, large: str) -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     message = Message(LARGE[large], RECEIVED, topic=TOPIC, url="http://10.0.0.9/x")
     batch = FAMILIES[family].read(message, KNOWN)
     guess(message)
-    assert time.perf_counter() - begun < 5, "some hundred times what it takes"
+    assert time.thread_time() - begun < 5, "some hundred times what it takes"
     assert 1 <= len(batch) + len(batch.refused) <= MOST_ROWS + 1
 
 
@@ -246,9 +246,9 @@ def test_an_event_beside_pictures_of_many_megabytes_is_read() -> None:
     picture = bytes(range(256)) * (20 * MIB // 256)
     body = b"--b\r\nContent-Type: application/xml\r\n\r\n" + event() + b"\r\n"
     body += (b"--b\r\nContent-Type: image/jpeg\r\n\r\n" + picture + b"\r\n") * 2 + b"--b--\r\n"
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert len(read("hikvision", body, {CAMERA: Device("s/a")})) == 1
-    assert time.perf_counter() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 @pytest.mark.slow
