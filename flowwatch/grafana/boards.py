@@ -843,6 +843,17 @@ ITSELF: Final = Board(
                     (Query(f"time() - {of('engine_start_timestamp_seconds')}", same("{{partition}}")),),
                     least=0,
                 ),
+                Panel(
+                    Both("Since an engine's last words", "距引擎最近一次上报"),
+                    Both(
+                        "An engine says its figures once a second. Where this rises it has ended, and its other figures are old",
+                        "引擎每秒写出一次指标。持续增大说明该引擎已停止，其余指标都是旧值",
+                    ),
+                    Shape.TIME,
+                    SECONDS,
+                    (Query(f"time() - {of('engine_figures_timestamp_seconds')}", same("{{partition}}")),),
+                    least=0,
+                ),
             ),
         ),
         Row(

@@ -143,6 +143,7 @@ class Ground:
         for one in found:
             board.put("ticks_total", one.ticks, partition=one.partition)
             board.put("engine_start_timestamp_seconds", one.begun_us / US, partition=one.partition)
+            board.put("engine_figures_timestamp_seconds", one.noted_us / US, partition=one.partition)
             for whole, part in ((decide, one.decide), (latency, one.latency)):
                 whole.counts, whole.total_s = list(map(add, whole.counts, part.counts)), whole.total_s + part.total_s
             if one.pid not in seen:

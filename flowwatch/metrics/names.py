@@ -438,6 +438,14 @@ TABLE: Final[tuple[Metric, ...]] = (
         ),
         ("engine_start_timestamp_seconds", G, _PARTITION, "seconds", "When the partition's engine was started", "分区引擎启动的时刻"),
         (
+            "engine_figures_timestamp_seconds",
+            G,
+            _PARTITION,
+            "seconds",
+            "When the partition's engine last said its figures: one that runs does once a second; of one that ended they are its last words",
+            "分区引擎最近一次写出指标的时刻：运行中每秒一次；引擎停止后，其余引擎指标都停在这一刻",
+        ),
+        (
             "engine_cpu_seconds",
             C,
             ("worker",),

@@ -161,9 +161,17 @@ def test_a_log_whose_time_is_told_has_no_tick_that_could_stand_still(tmp_path: P
     assert "flowwatch_log_tick_timestamp_seconds" not in found
 
 
+def test_when_an_engine_said_its_figures_is_told_and_stays_once_it_has_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowwatch.figures._now", lambda: START)
+    noted(place)
+    at = partition(place, "yuyuan")
+    monkeypatch.setattr("flowwatch.figures._now", lambda: START + 3600 * SECOND)
+    assert of(told(place), "engine_figures_timestamp_seconds", partition=at) == START / SECOND
+
+
 def test_before_any_engine_said_anything_nothing_is_told_of_one(place: Place) -> None:
     found = told(place)
-    assert not [name for name, _ in found if name.startswith(("counter_", "ticks", "decide", "readings", "engine_start"))]
+    assert not [name for name, _ in found if name.startswith(("counter_", "ticks", "decide", "readings", "engine_start", "engine_figures"))]
     assert of(found, "engine_up") == 0
     assert of(found, "metrics_failed", part="engine") == 0
 
