@@ -76,8 +76,15 @@ SAYINGS: Final[Mapping[str, Saying]] = {
     "not_running": _note(
         "没有在运行：没有节拍，也没有决策",
         "not running: no ticks, no decisions",
-        "启动：flowwatch run --data {root}",
-        "`flowwatch run --data {root}` starts it",
+        "启动：flowwatch up --data {root}",
+        "`flowwatch up --data {root}` starts it",
+    ),
+    "serving": _fine("服务正在运行（进程 {process}）", "the service runs (process {process})"),
+    "not_serving": _trouble(
+        "引擎在运行，服务没有运行：预警通知不到人，指令发不出去，处置时限无人催办",
+        "the engine runs and the service does not: nobody is told, no command goes out, no clock of handling runs",
+        "停止 flowwatch run，改用 flowwatch up --data {root}，引擎和服务一起运行",
+        "end `flowwatch run` and start `flowwatch up --data {root}`, which keeps both running",
     ),
     "writing": _note("进程 {process} 正在写日志", "process {process} writes the log"),
     "log": _fine("日志完整，共 {rows} 条", "the log is whole: {rows} records"),
@@ -132,6 +139,57 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "run `flowwatch journal rebuild --data {root}`",
     ),
     "journal": _fine("决策记录完好：{entries} 条，哈希链全部吻合", "the journal is sound: {entries} entries, every hash chain fits"),
+    "no_book": _note(
+        "还没有处置记录：决策记录中的 {count} 条事件尚未通知到人",
+        "there is no book of handling yet: people have not been told of the incidents in the journal, {count} entries",
+        "启动服务后自动通知：flowwatch up --data {root}",
+        "`flowwatch up --data {root}` starts the service, which tells them",
+    ),
+    "book_gone": _trouble(
+        "处置记录 handling.db 不见了：服务在此运行过，决策记录中有 {count} 条事件",
+        "the book of handling (handling.db) is gone: a service has run here, and the journal has {count} entries about incidents",
+        "先停服务，从备份恢复 {root}/handling.db；它无法重新生成，不恢复则由谁处置无从查考，事件会全部重新通知",
+        "stop the service and put {root}/handling.db back from a backup: nothing can make it again, and without it all is told anew",
+    ),
+    "book_damaged": _trouble(
+        "处置记录打不开：{fault}",
+        "the book of handling cannot be read: {fault}",
+        "先停服务，把损坏的文件另存，再从备份恢复 {root}/handling.db",
+        "stop the service, keep the damaged file elsewhere, and put {root}/handling.db back from a backup",
+    ),
+    "book_unsound": _trouble(
+        "处置记录有 {count} 处问题，第一处：{fault}",
+        "the book of handling is not sound, faults in all: {count}; the first: {fault}",
+        "不要改动文件；全部问题：flowwatch audit verify --data {root}",
+        "change nothing; `flowwatch audit verify --data {root}` lists all",
+    ),
+    "book_behind": _trouble(
+        "处置记录落后：决策记录中有 {count} 条事件尚未通知到人（{names}）",
+        "the book of handling is behind: people have not been told of the newest incidents in the journal, entries: {count} ({names})",
+        "服务没有运行的，启动：flowwatch up --data {root}；在运行的，看它的输出：flowwatch runbook service_trouble",
+        "if no service runs, `flowwatch up --data {root}` starts it; if one does, look at its output: `flowwatch runbook service_trouble`",
+    ),
+    "book": _fine(
+        "处置记录完好：{entries} 条，与决策记录一致", "the book of handling is sound: {entries} entries, and tells what the journal says"
+    ),
+    "reds_new": _trouble(
+        "无人签收的红色预警：{count} 起（{names}）",
+        "reds that nobody has acknowledged: {count} ({names})",
+        "立即签收，并电话报告值班长；全部未结事件：flowwatch handover",
+        "acknowledge them now, and phone the supervisor; `flowwatch handover` lists what is open",
+    ),
+    "overdue": _trouble(
+        "处置超时的事件：{count} 起（{names}）",
+        "incidents of which a step is overdue: {count} ({names})",
+        "哪一步超时、现由谁负责：flowwatch handover",
+        "`flowwatch handover` says which step, and who answers for it now",
+    ),
+    "alarms_heavy": _note(
+        "近 24 小时的预警多于值班员所能处理：每名值班员每小时 {hourly} 条，最密集的 10 分钟 {window} 条",
+        "more alerts in the last 24 hours than can be answered: {hourly} an hour and operator, {window} in the worst 10 minutes",
+        "从出现最多的开始处理：flowwatch alarms report；处置手册：flowwatch runbook flood",
+        "`flowwatch alarms report` says where to begin; `flowwatch runbook flood`",
+    ),
     "no_site": _note(
         "日志里还没有任何景区",
         "the log has no site yet",
@@ -225,6 +283,18 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "处置手册：flowwatch runbook counters_silent",
         "`flowwatch runbook counters_silent`",
     ),
+    "blind": _trouble(
+        "{site}几近失去观测：{of} 台计数器中有 {count} 台数据中断{longest}{unheard}：{names}",
+        "{site} is nearly blind: silent counters: {count} of {of}{longest}{unheard}: {names}",
+        "请在各入口派员，组织人工清点并录入；处置手册：flowwatch runbook counters_silent",
+        "put officers at the entrances, have people counted and enter the count; `flowwatch runbook counters_silent`",
+    ),
+    "commands_open": _note(
+        "已下发而尚无设备确认的指令：{count} 条（{names}）",
+        "commands under way that no device has acknowledged: {count} ({names})",
+        "两分钟后再查；仍未确认的，致电景区逐一核对：flowwatch runbook gate_unanswered",
+        "look again in two minutes; if they are still there, call the site: `flowwatch runbook gate_unanswered`",
+    ),
     "gates_lost": _trouble(
         "联系不上的通道口：{names}",
         "gates that cannot be reached: {names}",
@@ -273,6 +343,12 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "处置手册：flowwatch runbook feed_undelivered",
         "`flowwatch runbook feed_undelivered`",
     ),
+    "webhooks_dead": _note(
+        "已放弃的推送：{count} 条，系统不会再自动发送",
+        "messages that were given up and are not sent again by themselves: {count}",
+        "告知接收方，待其恢复后重发；处置手册：flowwatch runbook feed_undelivered",
+        "tell the receiver, and send them again once it takes: `flowwatch runbook feed_undelivered`",
+    ),
     "certificate_ends": _trouble(
         "{certificate} 的证书{left}",
         "the certificate of {certificate} {left}",
@@ -315,6 +391,7 @@ SAYINGS: Final[Mapping[str, Saying]] = {
 WHY: Final[Mapping[str, Text]] = {
     "behind": {"zh": "没有跟上节拍", "en": "it does not keep up with the ticks"},
     "unknown": {"zh": "从未有过节拍，或日志无法读取", "en": "there never was a tick, or the log cannot be read"},
+    "stands": {"zh": "日志没有节拍，写入进程已退出或卡住", "en": "the log has no ticks: who writes it has ended, or hangs"},
 }
 """Why an engine counts as one that does not decide."""
 

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -20,12 +20,18 @@ from flowwatch import checkpoints, texts
 from flowwatch.cli.findings import SLOW, WHY, Finding, Value
 from flowwatch.cli.holders import holder
 from flowwatch.core.chains import Chains
-from flowwatch.core.entries import EntryKind
+from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.core.incidents import Incidents, What
 from flowwatch.core.readings import ABSENT, SECOND
 from flowwatch.core.state import StateError
 from flowwatch.documents import DocumentErrors, find, load, shipped
+from flowwatch.documents.alarms import Alarms
 from flowwatch.evidence import Evidence
+from flowwatch.handling.clocks import clocks
+from flowwatch.handling.incident import Incident
+from flowwatch.handling.records import Handling
+from flowwatch.handling.settings import Settings as Answering
+from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal, JournalError
 from flowwatch.log import Clock, LogError, Reader, Settings, checkpoint_file, survey
 from flowwatch.log import load as load_settings
@@ -35,6 +41,7 @@ from flowwatch.log.settings import inbox_folder
 from flowwatch.log.time import log_time
 from flowwatch.metrics.ground import Ground
 from flowwatch.metrics.judged import Wrong, judge
+from flowwatch.proof.ties import Fault, untied
 from flowwatch.titles import Language, Names
 from flowwatch.words import Text, duration
 from flowwatch.workspace import Workspace
@@ -50,6 +57,8 @@ TOLD: Final = (What.COUNTER_SILENT, What.NEGATIVE_OCCUPANCY, What.OCCUPANCY_UNKN
 EXAMPLES: Final = 5
 OF_ENGINE: Final = ("engine_down", "lags", "snapshot_old", "slow", "refused", "clock_ahead", "clock_behind", "inbox")
 """What the figures of a folder say that no other check does."""
+FAULTS: Final = (LogError, JournalError, DocumentErrors, StateError, OSError, ValueError, TypeError, LookupError, AttributeError)
+"""What a check may meet in a damaged folder: the last four are records that are no such thing as they should be."""
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 NOTHING: Final[Text] = {"zh": "", "en": ""}
 
@@ -76,6 +85,11 @@ class Patient:
     def runner(self) -> str | None:
         """The process that runs flowwatch here, None if nobody does."""
         return holder(self.workspace.run_lock)
+
+    @cached_property
+    def server(self) -> str | None:
+        """The process that serves here, None if nobody does."""
+        return holder(self.workspace.serve_lock)
 
     @cached_property
     def writer(self) -> str | None:
@@ -107,11 +121,15 @@ def folder(patient: Patient) -> Iterator[Finding]:
 
 
 def locks(patient: Patient) -> Iterator[Finding]:
-    """Who runs and who writes."""
+    """Who runs, who serves and who writes. Without a service nobody is told, no command goes out and no clock of handling runs."""
     if patient.runner is not None:
         yield Finding("running", process=patient.runner)
     elif patient.settings.live:
         yield Finding("not_running", root=patient.root)
+    if patient.server is not None:
+        yield Finding("serving", process=patient.server)
+    elif patient.runner is not None and patient.settings.live:
+        yield Finding("not_serving", root=patient.root)
     if patient.writer is not None and patient.runner is None:
         yield Finding("writing", process=patient.writer)
 
@@ -172,6 +190,66 @@ def journal(patient: Patient) -> Iterator[Finding]:
         yield Finding("journal_unsound", fault=fault, root=patient.root)
     if not faults:
         yield Finding("journal", entries=f"{entries:,}")
+
+
+def handling(patient: Patient) -> Iterator[Finding]:
+    """Whether the book of handling is there, sound, and tells what the journal says; and what in it nobody has answered."""
+    if not patient.workspace.handling.is_file():
+        yield from _no_book(patient)
+        return
+    try:
+        with closing(Journal.open(patient.workspace.handling, create=False)) as opened:
+            faults = [str(fault) for fault in (*opened.verify(), *opened.conflicts())]
+            chains = {chain: list(opened.entries(chain)) for chain in sorted(opened.heads())}
+    except JournalError as error:
+        yield Finding("book_damaged", fault=str(error), root=patient.root)
+        return
+    untold: dict[str, int] = {}
+    if patient.workspace.journal.is_file():
+        with suppress(JournalError), closing(Journal.open(patient.workspace.journal, create=False)) as journal:  # it is told of by itself
+            faults += _against_journal(journal, chains, untold)
+    if faults:
+        yield Finding("book_unsound", count=len(faults), fault=faults[0], root=patient.root)
+    else:
+        yield Finding("book", entries=f"{sum(map(len, chains.values())):,}")
+    if untold:
+        yield Finding("book_behind", count=sum(untold.values()), names=_names(list(untold)), root=patient.root)
+    yield from _unanswered([one for chain, entries in chains.items() for one in Ward.of(chain, entries).incidents.values()])
+
+
+def _no_book(patient: Patient) -> Iterator[Finding]:
+    """No book is right where no incident was ever; where a service has been, there was one."""
+    if not patient.workspace.journal.is_file():
+        return
+    with closing(Journal.open(patient.workspace.journal, create=False)) as opened:
+        count = sum(1 for _ in opened.entries(kind=EntryKind.INCIDENT))
+    if count:
+        yield Finding("book_gone" if patient.workspace.serve_generation.is_file() else "no_book", count=count, root=patient.root)
+
+
+def _against_journal(journal: Journal, told: dict[str, list[Entry]], untold: dict[str, int]) -> Iterator[str]:
+    """Where the book tells otherwise than the journal; into `untold`, site -> how much of the journal's end it does not tell yet."""
+    newest = max((entry.at for entry in journal.entries(limit=1, newest=True)), default=0)
+    sites = {*told, *journal.heads()}
+    for site in sorted(site for site in sites if not site.startswith("@")):
+        incidents = list(journal.entries(site, EntryKind.INCIDENT))
+        alerts = [entry for entry in told.get(site, ()) if entry.kind is EntryKind.ALERT]
+        for tie in untied(site, incidents, alerts, newest):
+            if tie.fault is Fault.LATE:
+                untold[site] = sum(entry.seq >= int(tie.entry.rpartition("-")[2]) for entry in incidents)
+            else:
+                yield str(tie)
+
+
+def _unanswered(incidents: list[Incident]) -> Iterator[Finding]:
+    """Reds that nobody has acknowledged, and what had a step to be taken by a time that is over: this the book says, whatever the clocks are."""
+    allowed = Answering.of(Alarms()).allowed
+    ours = sorted((one for one in incidents if not one.drill), key=Incident.order)
+    reds = [one.name for one in ours if one.worst == "I" and one.handling is Handling.NEW]
+    late = [one.name for one in ours if any(clock.state == "overdue" for clock in clocks(one, allowed))]
+    for key, names in (("reds_new", reds), ("overdue", late)):
+        if names:
+            yield Finding(key, count=len(names), names=_names(names))
 
 
 def documents(patient: Patient) -> Iterator[Finding]:
@@ -331,7 +409,7 @@ def _lasting(seconds: float) -> Text:
     return {lang: duration(whole * SECOND, lang) for lang in LANGUAGES}
 
 
-CHECKS: Final = (folder, locks, segments, inbox, states, journal, documents, clock, figures, incidents)
+CHECKS: Final = (folder, locks, segments, inbox, states, journal, handling, documents, clock, figures, incidents)
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -343,7 +421,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     for check in CHECKS if has_log else (folder,):
         try:
             yield from check(patient)
-        except (LogError, JournalError, DocumentErrors, StateError, OSError) as error:
+        except FAULTS as error:
             yield Finding("unexaminable", check=check.__name__, fault=str(error))
     if not has_log:
         yield Finding("no_log", root=patient.root)

@@ -19,6 +19,8 @@ from flowwatch.metrics.names import samples as names_of
 
 LAG_S: Final = 5.0
 """A decision is due within a second of its tick."""
+TICKLESS_S: Final = 15.0
+"""Ten ticks of the usual length, and the age of a scrape."""
 SNAPSHOT_S: Final = 600.0
 """Checkpoints are written every 30 s."""
 TICK_S: Final = 1.0
@@ -39,6 +41,8 @@ BEHIND_S: Final = 60.0
 """The usual lateness that a document grants."""
 SILENT_SHARE: Final = 0.1
 """One counter in ten of a site."""
+BLIND_SHARE: Final = 0.5
+"""Most of what comes and goes is not seen."""
 INBOX_FILES: Final = 1_000
 """The engine takes all that is there at every tick."""
 FREE_BYTES: Final = 1 << 30
@@ -49,6 +53,11 @@ DESK_ENTRIES: Final = 100
 """500 are told in some 50 ms."""
 WAITING_S: Final = 600.0
 """The fast tries have failed, and the first long one."""
+
+HOURLY: Final = 6.0
+"""The most alerts that one operator can answer in an hour, over a day (EEMUA 191)."""
+WINDOW: Final = 10.0
+"""More alerts than this in ten minutes are a flood (ISA-18.2)."""
 
 Value = float | str | list[str]
 
@@ -111,9 +120,9 @@ def judge(samples: Iterable[Sample], now_s: float) -> list[Wrong]:
 
 
 def _engine(figures: Figures, now_s: float) -> Iterator[Wrong]:
-    del now_s
     if any(not one.value for one in figures.of("engine_up")):
-        yield Wrong("engine_down", {"why": "behind"})
+        stands = any(now_s - one.value > TICKLESS_S for one in figures.of("log_tick_timestamp_seconds"))
+        yield Wrong("engine_down", {"why": "stands" if stands else "behind"})
     elif figures.of("build_info") and not figures.of("engine_up"):  # a service tells what it is, and nothing of an engine
         yield Wrong("engine_down", {"why": "unknown"})
     lags = [one for one in figures.of("log_lag_seconds") if one.value > LAG_S]
@@ -169,7 +178,8 @@ def _counters(figures: Figures, now_s: float) -> Iterator[Wrong]:
             names: Value = [name.removeprefix(f"{site}/") for name in silent]
             share = {"count": float(len(silent)), "of": float(len(counters))}
             since = {"longest": max(0.0, now_s - min(heard, default=now_s)), "unheard": float(len(silent) - len(heard))}
-            yield Wrong("silent", {"site": site, "counters": names, **share, **since})
+            blind = len(silent) / len(counters) > BLIND_SHARE
+            yield Wrong("blind" if blind else "silent", {"site": site, "counters": names, **share, **since})
 
 
 def _gates(figures: Figures, now_s: float) -> Iterator[Wrong]:
@@ -181,6 +191,28 @@ def _gates(figures: Figures, now_s: float) -> Iterator[Wrong]:
     wrong = [name for one in figures.of("gate_obeys") if not one.value and (name := _name(one, "gate")) in there]
     if wrong:
         yield Wrong("gates_disobey", {"gates": wrong})
+    yield from _by_site("commands_open", figures.of("gate_unacknowledged"))
+
+
+def _people(figures: Figures, now_s: float) -> Iterator[Wrong]:
+    """What people have before them and have not answered, and whether it is more than they can."""
+    del now_s
+    yield from _by_site("reds_new", figures.of("incidents_active", level="I", handling="new"))
+    yield from _by_site("overdue", figures.of("incidents_overdue"))
+    hourly = max((one.value for one in figures.of("alarms_per_operator_hour")), default=0.0)
+    window = max((one.value for one in figures.of("alarms_worst_window")), default=0.0)
+    if hourly > HOURLY or window > WINDOW:
+        yield Wrong("alarms_heavy", {"hourly": hourly, "window": window})
+    hidden = figures.total("alarms_red_hidden")
+    if hidden:
+        yield Wrong("reds_hidden", {"count": hidden})
+
+
+def _by_site(name: str, found: Iterable[Sample]) -> Iterator[Wrong]:
+    """Something of which there should be none at any site."""
+    some = [one for one in found if one.value > 0]
+    if some:
+        yield Wrong(name, {"count": sum(one.value for one in some), "sites": sorted({one.labels["site"] for one in some})})
 
 
 def _service(figures: Figures, now_s: float) -> Iterator[Wrong]:
@@ -197,12 +229,12 @@ def _service(figures: Figures, now_s: float) -> Iterator[Wrong]:
     waiting = max((one.value for one in figures.of("webhook_oldest_waiting_seconds")), default=0.0)
     if waiting > WAITING_S:
         yield Wrong("webhooks_wait", {"count": figures.total("webhook_outbox_messages", state="waiting"), "age": waiting})
+    dead = figures.total("webhook_outbox_messages", state="dead")
+    if dead > 0:
+        yield Wrong("webhooks_dead", {"count": dead})
     ends = [one for one in figures.of("certificate_expiry_timestamp_seconds") if one.value - now_s < CERTIFICATE_S]
     for one in ends:
         yield Wrong("certificate_ends", {"certificate": one.labels["certificate"], "days": (one.value - now_s) / 86_400})
-    hidden = figures.total("alarms_red_hidden")
-    if hidden:
-        yield Wrong("reds_hidden", {"count": hidden})
 
 
 def _storage(figures: Figures, now_s: float) -> Iterator[Wrong]:
@@ -225,4 +257,4 @@ def _name(one: Sample, label: str = "counter") -> str:
     return f"{one.labels['site']}/{one.labels[label]}"
 
 
-RULES: Final[tuple[Rule, ...]] = (_engine, _speed, _refused, _counters, _gates, _service, _storage)
+RULES: Final[tuple[Rule, ...]] = (_engine, _speed, _refused, _counters, _gates, _people, _service, _storage)

@@ -129,8 +129,8 @@ def silent(name: str, value: int = 1, last_s: float | None = None) -> list[Sampl
 def test_silent_counters_are_told_by_name_and_for_how_long() -> None:
     assert said(*silent("t-1", last_s=430), *silent("t-2", last_s=5_400), *silent("t-3", value=0, last_s=9_000)) == [
         (
-            "yuyuan：3 台计数器中有 2 台数据中断，最长已 1 小时 30 分钟：t-1、t-2",
-            "yuyuan: silent counters: 2 of 3, the longest for 1 h 30 min: t-1, t-2",
+            "yuyuan几近失去观测：3 台计数器中有 2 台数据中断，最长已 1 小时 30 分钟：t-1、t-2",
+            "yuyuan is nearly blind: silent counters: 2 of 3, the longest for 1 h 30 min: t-1, t-2",
         )
     ]
 
@@ -138,8 +138,8 @@ def test_silent_counters_are_told_by_name_and_for_how_long() -> None:
 def test_counters_that_were_never_heard_are_counted_apart() -> None:
     assert said(*silent("t-1", last_s=45), *silent("t-2")) == [
         (
-            "yuyuan：2 台计数器中有 2 台数据中断，最长已 45 秒，其中 1 台从未有过有效读数：t-1、t-2",
-            "yuyuan: silent counters: 2 of 2, the longest for 45 s, 1 never heard: t-1, t-2",
+            "yuyuan几近失去观测：2 台计数器中有 2 台数据中断，最长已 45 秒，其中 1 台从未有过有效读数：t-1、t-2",
+            "yuyuan is nearly blind: silent counters: 2 of 2, the longest for 45 s, 1 never heard: t-1, t-2",
         )
     ]
 
@@ -219,17 +219,20 @@ def test_whatever_the_samples_are_they_are_told_and_in_any_order_the_same(given_
 
 @contextmanager
 def running(root: Path, at: int) -> Iterator[Writer]:
-    """A live log with one tick at `at`, held by somebody who runs."""
+    """A live log with one tick at `at`, held by somebody who runs and serves."""
     create(root / "log", clock="wall", partitions=1)
-    lock = Workspace(root).run_lock
-    lock.parent.mkdir()
-    with Writer.open(root / "log") as writer, lock.open("w") as file:
+    workspace = Workspace(root)
+    workspace.state.mkdir()
+    with ExitStack() as owned:
+        writer = owned.enter_context(Writer.open(root / "log"))
         writer.append_document(site(), at)
         writer.tick(at)
         writer.commit()
-        file.write(str(os.getpid()))
-        file.flush()
-        fcntl.flock(file, fcntl.LOCK_EX)
+        for lock in (workspace.run_lock, workspace.serve_lock):
+            file = owned.enter_context(lock.open("w"))
+            file.write(str(os.getpid()))
+            file.flush()
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield writer
 
 

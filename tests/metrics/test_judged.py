@@ -15,6 +15,7 @@ from prometheus_client.samples import Sample
 
 from flowwatch.cli.findings import SAYINGS
 from flowwatch.cli.health import told
+from flowwatch.handling.load import FLOOD, PER_HOUR
 from flowwatch.metrics import judged
 from flowwatch.metrics.judged import judge
 from flowwatch.metrics.names import TABLE, Kind
@@ -57,6 +58,11 @@ def silent(*values: int) -> list[Told]:
 
 CASES: Final[list[tuple[str, list[Told], list[Told]]]] = [
     ("engine_down", [one("engine_up", 0)], [one("engine_up", 1)]),
+    (
+        "engine_down",
+        [one("engine_up", 0), one("log_tick_timestamp_seconds", NOW - 16)],
+        [one("engine_up", 1), one("log_tick_timestamp_seconds", NOW - 16)],
+    ),
     ("lags", [one("log_lag_seconds", 6, partition="p03")], [one("log_lag_seconds", 5, partition="p03")]),
     ("snapshot_old", [one("snapshot_age_seconds", 601, partition="p03")], [one("snapshot_age_seconds", 30, partition="p03")]),
     ("slow", buckets(980, 1_000), buckets(990, 1_000)),
@@ -66,6 +72,24 @@ CASES: Final[list[tuple[str, list[Told], list[Told]]]] = [
     ("clock_ahead", [one("counter_skew_seconds", -11, site="a", counter="b")], [one("counter_skew_seconds", -10, site="a", counter="b")]),
     ("clock_behind", [one("counter_skew_seconds", 61, site="a", counter="b")], [one("counter_skew_seconds", 60, site="a", counter="b")]),
     ("silent", silent(1, 1, 0, 0), silent(*[0] * 9, 1)),
+    ("blind", silent(1, 1, 1, 0), silent(*[0] * 9, 1)),
+    ("commands_open", [one("gate_unacknowledged", 2, site="a")], [one("gate_unacknowledged", 0, site="a")]),
+    (
+        "reds_new",
+        [one("incidents_active", 1, site="a", level="I", handling="new")],
+        [
+            one("incidents_active", 1, site="a", level="I", handling="acknowledged"),
+            one("incidents_active", 1, site="a", level="II", handling="new"),
+        ],
+    ),
+    ("overdue", [one("incidents_overdue", 1, site="a")], [one("incidents_overdue", 0, site="a")]),
+    ("alarms_heavy", [one("alarms_per_operator_hour", 6.1)], [one("alarms_per_operator_hour", 6)]),
+    ("alarms_heavy", [one("alarms_worst_window", 11)], [one("alarms_worst_window", 10)]),
+    (
+        "webhooks_dead",
+        [one("webhook_outbox_messages", 1, state="dead")],
+        [one("webhook_outbox_messages", 0, state="dead"), one("webhook_outbox_messages", 9, state="delivered")],
+    ),
     ("gates_lost", [one("gate_up", 0, site="a", gate="b")], [one("gate_up", 1, site="a", gate="b")]),
     (
         "gates_disobey",
@@ -184,6 +208,8 @@ ALERTS: Final = {
         ("FlowwatchClockAhead", judged.AHEAD_S),
         ("FlowwatchClockBehind", judged.BEHIND_S),
         ("FlowwatchCountersSilent", judged.SILENT_SHARE),
+        ("FlowwatchSiteBlind", judged.BLIND_SHARE),
+        ("FlowwatchNoTicks", judged.TICKLESS_S),
         ("FlowwatchInboxGrows", judged.INBOX_FILES),
         ("FlowwatchDiskFull", judged.FREE_BYTES),
         ("FlowwatchDeskLags", judged.DESK_ENTRIES),
@@ -193,6 +219,68 @@ ALERTS: Final = {
 )
 def test_thresholds_are_those_of_the_alert_rules(alert: str, threshold: float) -> None:
     assert float(ALERTS[alert].split()[-1]) == threshold
+
+
+def test_the_bars_of_the_alarm_load_are_those_of_the_alert_rule_and_of_the_report() -> None:
+    expression = ALERTS["FlowwatchAlarmLoad"]
+    assert f"alarms_per_operator_hour > {judged.HOURLY:.0f} or" in expression
+    assert expression.endswith(f"alarms_worst_window > {judged.WINDOW:.0f}")
+    assert (judged.HOURLY, judged.WINDOW) == (PER_HOUR, FLOOD)
+
+
+JUDGED: Final = {
+    "FlowwatchMetricsFailed": "part_failed",
+    "FlowwatchEngineDown": "engine_down",
+    "FlowwatchEngineUnknown": "engine_down",
+    "FlowwatchNoTicks": "engine_down",
+    "FlowwatchDecisionsLag": "lags",
+    "FlowwatchDecisionsSlow": "slow",
+    "FlowwatchReadingsWait": "slow",
+    "FlowwatchSnapshotOld": "snapshot_old",
+    "FlowwatchCountersSilent": "silent",
+    "FlowwatchSiteBlind": "blind",
+    "FlowwatchReadingsRefused": "refused",
+    "FlowwatchClockAhead": "clock_ahead",
+    "FlowwatchClockBehind": "clock_behind",
+    "FlowwatchInputDown": "input_down",
+    "FlowwatchCommandsUnacknowledged": "commands_open",
+    "FlowwatchGatesLost": "gates_lost",
+    "FlowwatchGatesDisobey": "gates_disobey",
+    "FlowwatchDispatcherDown": "dispatcher_down",
+    "FlowwatchBrokerDown": "broker_down",
+    "FlowwatchDeskDown": "desk_down",
+    "FlowwatchDeskLags": "desk_lags",
+    "FlowwatchWebhooksGivenUp": "webhooks_dead",
+    "FlowwatchWebhooksWait": "webhooks_wait",
+    "FlowwatchAlarmLoad": "alarms_heavy",
+    "FlowwatchRedHidden": "reds_hidden",
+    "FlowwatchJournalFrozen": "frozen",
+    "FlowwatchDiskFull": "disk",
+    "FlowwatchInboxGrows": "inbox",
+    "FlowwatchCertificateEnds": "certificate_ends",
+    "FlowwatchCertificateEndsNow": "certificate_ends",
+}
+"""What says on one look what an alert says over a time."""
+BY_TIME: Final = {"FlowwatchDown", "FlowwatchNotScraped", "FlowwatchDiskFillsUp", "FlowwatchJournalGrows"}
+"""Whether it is scraped at all, and what only a series of figures shows."""
+
+
+def test_whatever_the_alert_rules_tell_is_judged_on_one_look_too_unless_one_look_cannot_show_it() -> None:
+    assert JUDGED.keys() | BY_TIME == ALERTS.keys()
+    assert set(JUDGED.values()) <= {name for name, _, _ in CASES}
+
+
+def test_ticks_that_stand_are_told_apart_from_an_engine_that_lags() -> None:
+    tick = one("log_tick_timestamp_seconds", NOW - judged.TICKLESS_S - 1)
+    (stands,), (behind,) = judge(samples(one("engine_up", 0), tick), NOW), judge(samples(one("engine_up", 0)), NOW)
+    assert (stands.values["why"], behind.values["why"]) == ("stands", "behind")
+
+
+def test_sites_with_something_unanswered_are_counted_together_and_named() -> None:
+    many = [one("incidents_overdue", count, site=site) for site, count in (("bund", 2), ("hall", 0), ("yuyuan", 1))]
+    (found,) = judge(samples(*many), NOW)
+    assert told(found).what("en") == "incidents of which a step is overdue: 3 (bund, yuyuan)"
+    assert told(found).what("zh") == "处置超时的事件：3 起（bund、yuyuan）"
 
 
 def test_certificates_are_told_as_early_as_by_the_alert_rule() -> None:
