@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import rich_click as click
@@ -46,6 +47,7 @@ def alarms() -> None:
 
 @alarms.command()
 @options.data
+@options.deployment
 @options.as_json
 @options.lang
 @click.option("--site", "sites", multiple=True, help="Only this site's alerts; may be given several times. [default: all]")
@@ -53,22 +55,27 @@ def alarms() -> None:
 @click.option("--until", metavar="TIME", help="Before this moment. [default: now]")
 @click.option("--day", metavar="DATE", help="A whole day at the site instead: 2026-10-01.")
 @click.option(
-    "--operators", type=click.IntRange(1, 1_000), default=1, show_default=True, help="Among how many people the alerts were divided."
+    "--operators",
+    type=click.IntRange(1, 1_000),
+    help="Among how many people the alerts were divided. [default: as the deployment file says, else 1]",
 )
 def report(
     workspace: Workspace,
+    deployment: Path | None,
     as_json: bool,
     lang: Language,
     sites: tuple[str, ...],
     since: str | None,
     until: str | None,
     day: str | None,
-    operators: int,
+    operators: int | None,
 ) -> None:
     """The alarm load of a span, as EEMUA 191 and ISA-18.2 have it: against their bounds, and what was shown most often.
 
     Exit code 1 where a bound is broken.
     """
+    from flowwatch.documents.alarms import Alarms
+    from flowwatch.documents.deployment import load_deployment
     from flowwatch.handling.load import load, plain
     from flowwatch.journal import Journal
     from flowwatch.log.time import now
@@ -77,6 +84,8 @@ def report(
 
     if day is not None and (since is not None or until is not None):
         raise CommandError(Exit.USAGE, "expected either --day, or --since and --until")
+    if operators is None:
+        operators = (Alarms() if deployment is None else load_deployment(deployment).alarms).operators
     book, now_us = need_book(workspace), now(workspace.log)
     zone = zone_of(workspace, sites)
     with Journal.open(book, create=False) as opened:
@@ -128,7 +137,7 @@ def _print(found: Load, sites: Sequence[str], zone: ZoneInfo, subjects: dict[tup
     from flowwatch.handling.words import KINDS
     from flowwatch.words import listed, word
 
-    where = listed(list(sites), lang) or say(lang, "全部点位", "all sites")
+    where = listed(list(sites), lang) or say(lang, "全部景区", "all sites")
     since, until = (datetime.fromtimestamp(us / 1_000_000, zone).strftime("%Y-%m-%d %H:%M") for us in (found.since_us, found.until_us))
     click.secho(say(lang, f"预警负荷：{where}", f"Alarm load: {where}"), bold=True)
     operators = say(lang, f"，值班员 {found.operators} 名", f", {found.operators} operators") if found.operators > 1 else ""
@@ -196,7 +205,7 @@ def _lines(found: Load, lang: Language) -> Iterable[str]:
 
 
 def _head(lang: Language, count: str) -> tuple[str, ...]:
-    return say(lang, "点位", "site"), say(lang, "类别", "kind"), say(lang, "对象", "subject"), count, say(lang, "占比", "share")
+    return say(lang, "景区", "site"), say(lang, "类别", "kind"), say(lang, "对象", "subject"), count, say(lang, "占比", "share")
 
 
 def _often(one: Often, subjects: dict[tuple[str, str, str], str], lang: Language) -> tuple[str, ...]:

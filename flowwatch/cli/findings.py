@@ -175,14 +175,14 @@ SAYINGS: Final[Mapping[str, Saying]] = {
     "reds_new": _trouble(
         "无人签收的红色预警：{count} 起（{names}）",
         "reds that nobody has acknowledged: {count} ({names})",
-        "立即签收，并电话报告值班长；全部未结事件：flowwatch handover",
-        "acknowledge them now, and phone the supervisor; `flowwatch handover` lists what is open",
+        "立即签收，并电话报告值班长；全部未结事件：{all}",
+        "acknowledge them now, and phone the supervisor; `{all}` lists what is open",
     ),
     "overdue": _trouble(
         "处置超时的事件：{count} 起（{names}）",
         "incidents of which a step is overdue: {count} ({names})",
-        "哪一步超时、现由谁负责：flowwatch handover",
-        "`flowwatch handover` says which step, and who answers for it now",
+        "哪一步超时、现由谁负责：{all}",
+        "`{all}` says which step, and who answers for it now",
     ),
     "alarms_heavy": _note(
         "近 24 小时的预警多于值班员所能处理：每名值班员每小时 {hourly} 条，最密集的 10 分钟 {window} 条",

@@ -29,7 +29,8 @@ from flowwatch.documents.alarms import Alarms
 from flowwatch.evidence import Evidence
 from flowwatch.handling.clocks import clocks
 from flowwatch.handling.incident import Incident
-from flowwatch.handling.records import Handling
+from flowwatch.handling.kinds import Own
+from flowwatch.handling.records import SERVICE, Handling
 from flowwatch.handling.settings import Settings as Answering
 from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal, JournalError
@@ -214,7 +215,9 @@ def handling(patient: Patient) -> Iterator[Finding]:
         yield Finding("book", entries=f"{sum(map(len, chains.values())):,}")
     if untold:
         yield Finding("book_behind", count=sum(untold.values()), names=_names(list(untold)), root=patient.root)
-    yield from _unanswered([one for chain, entries in chains.items() for one in Ward.of(chain, entries).incidents.values()])
+    incidents = [one for chain, entries in chains.items() for one in Ward.of(chain, entries).incidents.values()]
+    yield from _own(patient.root, incidents)
+    yield from _unanswered(patient.root, incidents)
 
 
 def _no_book(patient: Patient) -> Iterator[Finding]:
@@ -241,7 +244,16 @@ def _against_journal(journal: Journal, told: dict[str, list[Entry]], untold: dic
                 yield str(tie)
 
 
-def _unanswered(incidents: list[Incident]) -> Iterator[Finding]:
+def _own(root: str, incidents: list[Incident]) -> Iterator[Finding]:
+    """What the desk itself says is wrong: several at once, too many alerts, somebody who cannot be reached. It stands in the book alone."""
+    for one in incidents:
+        if one.active and one.what in set(Own):
+            site: Value = {"zh": "本系统", "en": "flowwatch"} if one.site == SERVICE else one.site
+            text: Text = {"zh": one.alert.text.zh, "en": one.alert.text.en}
+            yield Finding("incident", site=site, text=text, incident=one.name, root=root)
+
+
+def _unanswered(root: str, incidents: list[Incident]) -> Iterator[Finding]:
     """Reds that nobody has acknowledged, and what had a step to be taken by a time that is over: this the book says, whatever the clocks are."""
     allowed = Answering.of(Alarms()).allowed
     ours = sorted((one for one in incidents if not one.drill), key=Incident.order)
@@ -249,7 +261,7 @@ def _unanswered(incidents: list[Incident]) -> Iterator[Finding]:
     late = [one.name for one in ours if any(clock.state == "overdue" for clock in clocks(one, allowed))]
     for key, names in (("reds_new", reds), ("overdue", late)):
         if names:
-            yield Finding(key, count=len(names), names=_names(names))
+            yield Finding(key, count=len(names), names=_names(names), all=f"flowwatch handover --data {root}")
 
 
 def documents(patient: Patient) -> Iterator[Finding]:
@@ -343,7 +355,7 @@ def figures(patient: Patient) -> Iterator[Finding]:
 
 def told(wrong: Wrong) -> Finding:
     """What is wrong by the figures, as a finding: numbers rounded, names cut off after `EXAMPLES`."""
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = {"all": "GET /v1/incidents"} if wrong.name in ("reds_new", "overdue") else {}
     for key, value in wrong.values.items():
         if key == "reasons" and isinstance(value, list):
             values[key] = _reasons(value)

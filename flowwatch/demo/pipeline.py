@@ -50,7 +50,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 PEOPLE: Final[dict[str, dict[Language, str]]] = {
     "recount": {"zh": "巡查民警", "en": "patrol"},
-    "": {"zh": "值班指挥员", "en": "officer-in-charge"},
+    "": {"zh": "值班指挥长", "en": "officer-in-charge"},
 }
 """Who writes which record; the last is any other."""
 WHY: Final[dict[str, dict[Language, str]]] = {

@@ -57,6 +57,10 @@ class Alarms(Document, frozen=True, kw_only=True):
     priorities: Annotated[
         dict[IncidentKind, Priority], Meta(max_length=100), note("kinds of incidents that are more or less urgent here than usual")
     ] = field(default_factory=dict)
+    operators: Annotated[
+        int,
+        Meta(ge=1, le=1000, description="how many people answer alerts at one time: the load of alarms is judged by what comes to each"),
+    ] = 1
     returns_within: Annotated[Period, note("an incident that comes again within this of its end is the same one coming back")] = "10m"
     flood_from: Annotated[
         int,

@@ -13,12 +13,15 @@ from flowwatch.handling.showing import Rules
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`allowed`: priority -> clock -> microseconds; `duties`: who answers, in the order in which it escalates; `priorities`: kind -> priority."""
+    """`allowed`: priority -> clock -> microseconds; `duties`: who answers, in the order in which it escalates; `priorities`: kind -> priority;
+    `operators`: how many people answer at one time.
+    """
 
     rules: Rules
     allowed: clocks.Allowed
     duties: tuple[str, ...]
     priorities: Mapping[str, str] = field(default_factory=dict)
+    operators: int = 1
 
     @classmethod
     def of(cls, alarms: Alarms) -> Settings:
@@ -28,4 +31,5 @@ class Settings:
             for level in ("I", "II", "III", "IV")
         }
         rules = Rules(duration_us(alarms.returns_within), alarms.flood_from, alarms.flood_until)
-        return cls(rules, allowed, tuple(alarms.duties), {kind: priority.value for kind, priority in alarms.priorities.items()})
+        priorities = {kind: priority.value for kind, priority in alarms.priorities.items()}
+        return cls(rules, allowed, tuple(alarms.duties), priorities, alarms.operators)

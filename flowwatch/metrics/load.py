@@ -18,10 +18,10 @@ SHARE: Final = 0.02
 
 
 class AlarmLoad:
-    """The load of the alarms in the book, by the log's time `now_us`. For one thread at a time."""
+    """The load of the alarms in the book, by the log's time `now_us`, divided among so many people. For one thread at a time."""
 
-    def __init__(self, book: Opened, now_us: Callable[[], int]) -> None:
-        self._book, self._now_us = book, now_us
+    def __init__(self, book: Opened, now_us: Callable[[], int], operators: int = 1) -> None:
+        self._book, self._now_us, self._operators = book, now_us, operators
         self._found: Load | None = None
         self._due = 0.0
 
@@ -51,4 +51,4 @@ class AlarmLoad:
             return None
         since = until - SPAN_US
         entries = [entry for chain in sorted(book.heads()) for entry in book.entries(chain, since=since - LEAD_US, until=until)]
-        return load(entries, since, until)
+        return load(entries, since, until, operators=self._operators)

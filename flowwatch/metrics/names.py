@@ -263,8 +263,8 @@ TABLE: Final[tuple[Metric, ...]] = (
             G,
             (),
             "",
-            "Alerts that sounded, an hour and operator, over the last 24 hours (EEMUA 191: at most 6)",
-            "近 24 小时每名值班员每小时的有声预警数（EEMUA 191：不超过 6）",
+            "Alerts that sounded, an hour and operator (`alarms.operators` of the deployment file), over the last 24 hours (EEMUA 191: at most 6)",
+            "近 24 小时每名值班员每小时的有声预警数，人数按部署文件的 `alarms.operators`（EEMUA 191：不超过 6）",
         ),
         (
             "alarms_worst_window",

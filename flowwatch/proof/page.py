@@ -91,7 +91,7 @@ class _Page:
         parts.append(self._tiles())
         parts += [*self._curve(), *self._cases(), *self._load(), *self._orders(), *self._deeds(), *self._tasks()]
         parts += ['<div class="two">', *self._hours(), *self._readings(), "</div>", *self._proof()]
-        parts += [f'<div class="sign"><div>{say("值班员", "on duty")}</div><div>{say("带班领导", "officer in charge")}</div>']
+        parts += [f'<div class="sign"><div>{say("值班员", "on duty")}</div><div>{say("值班长", "supervisor")}</div>']
         parts += [f"<div>{say('日期', 'date')}</div></div>", self._foot(), "</body></html>\n"]
         return "\n".join(parts)
 

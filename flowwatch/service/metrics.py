@@ -39,7 +39,7 @@ class Metrics:
     def __init__(self, workspace: Workspace, parts: Parts, streams: Streams, stager: object, watched: Watched) -> None:
         self._parts = parts
         self._ground = Ground(workspace, parts.picture, self._documents, parts.areas.of)
-        self._load = AlarmLoad(parts.book, parts.records.now_us)
+        self._load = AlarmLoad(parts.book, parts.records.now_us, 1 if parts.desk is None else parts.desk.settings.operators)
         self._tallies = Tallies(workspace.journal, workspace.handling)
         self._serving = Serving(
             parts.sites.names,

@@ -57,6 +57,20 @@ def test_people_read_it_in_both_languages(shift: Path, invoke: Invoke) -> None:
     assert "2 operators" in english
 
 
+def test_the_alerts_are_divided_among_the_operators_of_the_deployment_file(shift: Path, tmp_path: Path, invoke: Invoke) -> None:
+    file = tmp_path / "deployment.yaml"
+    file.write_text("deployment: hall\nalarms: {operators: 4}\n")
+    report = ("alarms", "report", "--data", shift, *SPAN, "--json")
+
+    def divided(*options: str | Path | int) -> tuple[int, float]:
+        (found,) = objects(invoke(*report, *options))
+        return found["operators"], found["per_operator_hour"]
+
+    assert divided() == (1, 2)
+    assert divided("--deployment", file) == (4, 0.5)
+    assert divided("--deployment", file, "--operators", 2) == (2, 1), "what is said at the command counts"
+
+
 def test_a_broken_bound_is_a_finding(shift: Path, invoke: Invoke) -> None:
     write(shift, [(i - 100, alert(f"yuyuan-i{i + 20}")) for i in range(11)])
     result = invoke("alarms", "report", "--data", shift, *SPAN, code=Exit.FINDINGS)

@@ -9,7 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from flowwatch.cli.exits import Exit
+from flowwatch.handling.book import Book
+from flowwatch.handling.records import FLOWWATCH, Act, Alert, Handling, Said, Shown, Step
 from tests.cli.conftest import Invoke, ids, objects
+from tests.handling.made import alert, pages, step
 
 
 def test_show_lists_the_newest_entries_in_the_order_of_time(invoke: Invoke, told: Path) -> None:
@@ -108,3 +111,48 @@ def test_an_unknown_reason_names_the_near_miss(invoke: Invoke, told: Path) -> No
 def test_asking_before_there_is_a_journal_says_who_writes_one(invoke: Invoke, tmp_path: Path) -> None:
     invoke("log", "create", "--data", tmp_path)
     assert f"flowwatch run --data {tmp_path}" in invoke("explain", "--data", tmp_path, "yuyuan-1", code=Exit.USAGE).stderr
+
+
+@pytest.fixture
+def grouped(told: Path) -> Path:
+    """The desk raised a group of its own, for one that it stands for from its beginning and one that had sounded; wang acknowledged it."""
+    book = Book.open(told / "handling.db")
+    text = Said("多个设备失联", "several devices are lost")
+    said: list[tuple[float, Alert | Step]] = [
+        (0, alert("yuyuan-i7", subject="gate-1")),
+        (1, alert("yuyuan-h1", what="gates_lost", subject="gates", text=text)),
+        (2, step(Act.SUPPRESS, "yuyuan-i7", FLOWWATCH, to="yuyuan-h1", reason="one group stands for several")),
+        (3, alert("yuyuan-i8", subject="gate-2", shown=Shown.GROUP, parent="yuyuan-h1")),
+        (4, alert("yuyuan-i9", subject="gate-3")),
+        (60, step(Act.ACKNOWLEDGE, "yuyuan-h1", handling=Handling.ACKNOWLEDGED, reason="seen on the camera")),
+    ]
+    book.write(pages(said))
+    book.close()
+    return told
+
+
+def test_explain_tells_all_of_an_incident_of_the_desks_own_in_both_languages(invoke: Invoke, grouped: Path) -> None:
+    assert invoke("explain", "--data", grouped, "yuyuan-h1", "--lang", "en").stdout.splitlines() == [
+        "2026-10-01 14:00:01  shown: several devices are lost",
+        "2026-10-01 14:01:00  wang acknowledged it (seen on the camera)",
+        "It stands for 2:",
+        "  2026-10-01 14:00:00  yuyuan-i7  gate-2 cannot be reached",
+        "  2026-10-01 14:00:03  yuyuan-i8  gate-2 cannot be reached",
+        "Times are Asia/Shanghai.",
+    ]
+    chinese = invoke("explain", "--data", grouped, "yuyuan-h1", "--lang", "zh").stdout.splitlines()
+    assert chinese[0] == "2026-10-01 14:00:01　提示：多个设备失联"
+    assert chinese[1] == "2026-10-01 14:01:00　wang签收（seen on the camera）"
+    assert chinese[2] == "归并的事件（2 起）："
+
+
+def test_explain_as_data_of_an_incident_of_the_desks_own(invoke: Invoke, grouped: Path) -> None:
+    (found,) = objects(invoke("explain", "--data", grouped, "yuyuan-h1", "--json", "--lang", "en"))
+    assert (found["id"], found["site"], found["stands_for"]) == ("yuyuan-h1", "yuyuan", ["yuyuan-i7", "yuyuan-i8"])
+    assert [(one["what"], one["facts"]["by"]) for one in found["steps"]] == [("raised", FLOWWATCH), ("acknowledge", "wang")]
+
+
+def test_an_incident_of_the_desks_own_that_is_not_there_is_told_with_those_that_are(invoke: Invoke, grouped: Path) -> None:
+    assert "there is yuyuan-h1" in invoke("explain", "--data", grouped, "yuyuan-h9", code=Exit.USAGE).stderr
+    (grouped / "handling.db").unlink()
+    assert "no book of handling here yet" in invoke("explain", "--data", grouped, "yuyuan-h1", code=Exit.USAGE).stderr

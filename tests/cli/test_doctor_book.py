@@ -11,12 +11,13 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from flowwatch.cli.findings import Finding, Grade
 from flowwatch.cli.health import Patient, examine
 from flowwatch.core.entries import EntryKind
 from flowwatch.handling.book import Book, Page
-from flowwatch.handling.records import FLOWWATCH, Act, Handling, Said
+from flowwatch.handling.records import FLOWWATCH, Act, Handling, Said, Shown
 from flowwatch.journal import Journal
 from flowwatch.log import Writer, create
 from flowwatch.workspace import Workspace
@@ -198,6 +199,21 @@ def test_reds_without_an_answer_and_steps_that_are_overdue_are_told_until_somebo
     assert found["overdue"].what("zh") == "处置超时的事件：1 起（yuyuan-h2）"
     write(told, [("yuyuan", at, step(Act.ACKNOWLEDGE, name, handling=Handling.ACKNOWLEDGED)) for name in (red, yellow)])
     assert not {"reds_new", "overdue"} & examined(told).keys()
+
+
+def test_what_the_desk_itself_says_is_wrong_is_told_until_it_ends(told: Path) -> None:
+    text = Said("推送“总台”未送达", "the feed cannot be delivered")
+    raised = alert("@service-h1", what="feed_undelivered", subject="webhook-1", level="IV", text=text)
+    write(told, [*alerts(told), ("@service", START, raised)])
+    assert ("flowwatch: the feed cannot be delivered (@service-h1)", "本系统：推送“总台”未送达（@service-h1）") in told_of(told)
+    write(told, [("@service", START + SECOND, replace(raised, state="cleared", shown=Shown.ENDED))])
+    assert not any("@service" in english for english, _ in told_of(told))
+
+
+def told_of(folder: Path) -> set[tuple[str, str]]:
+    """The incidents that the doctor tells of, in English and in Chinese."""
+    found = examine(Patient(Workspace(folder), None, 0, lambda _: None))
+    return {(one.what("en"), one.what("zh")) for one in found if one.key == "incident"}
 
 
 def test_a_drill_waits_for_nobody(told: Path) -> None:

@@ -91,7 +91,7 @@ def test_any_scenario_of_one_site_can_be_shown_and_the_pipeline_decides_as_its_l
     assert len(list(day.minutes())) == 30
     assert equals_its_laboratory(day, 4)
     said = [json.loads(e.body)["record"] for e in day.entries if e.kind is EntryKind.ACTION]
-    assert {record["by"] for record in said} <= {"巡查民警", "值班指挥员"}
+    assert {record["by"] for record in said} <= {"巡查民警", "值班指挥长"}
     for gate, (setting, revision) in _last_commands(day).items():
         kept = MemoryFile(day.workspace.root / "gates" / "yuyuan" / f"gate-{gate}.json").read()
         assert kept is not None

@@ -49,6 +49,7 @@ alarms:
     IV: {acknowledge: 1m, dispatch: 2m, arrive: 5m, handle: 10m}
   duties: [operator, officer_in_charge]
   priorities: {gate_lost: I, case_active: notice}
+  operators: 3
   returns_within: 5m
   flood_from: 8
   flood_until: 4

@@ -14,12 +14,18 @@ from click.testing import CliRunner
 
 from flowwatch.cli.main import main
 from flowwatch.core.incidents import What
+from flowwatch.documents.alarms import Alarms
+from flowwatch.documents.words import duration_us
 from flowwatch.handling import kinds, runbooks
+from flowwatch.handling.book import Book
 from flowwatch.handling.kinds import Own
+from flowwatch.handling.records import SERVICE, Said
 from flowwatch.handling.runbooks import INDEX, NoRunbookError
 from flowwatch.service.leaf import LANGUAGES
 from flowwatch.service.routes import NEEDS
 from flowwatch.words import Language
+from tests.handling.made import START, alert
+from tests.journal.story import afternoon
 
 INCIDENTS: Final = sorted({*What, *Own})
 KINDS: Final = sorted({*INCIDENTS, *runbooks.OPERATIONS})
@@ -31,14 +37,13 @@ HEADINGS: Final[dict[Language, list[str]]] = {
     ],
 }
 WHO: Final[dict[Language, set[str]]] = {
-    "zh": {"值班员", "带班领导", "现场民警"},
+    "zh": {"值班员", "值班长", "现场民警"},
     "en": {"Operator", "Supervisor", "Officers on scene"},
 }
 ON_SCENE: Final = {"现场民警", "Officers on scene"}
-FIRST: Final[dict[Language, tuple[str, str]]] = {
-    "zh": ("**值班员**（1 分钟内）：", "签收"),
-    "en": ("**Operator** (within a minute): ", "acknowledge"),
-}
+ACKNOWLEDGE: Final[dict[Language, str]] = {"zh": "签收", "en": "acknowledge"}
+SEVERAL: Final = {What.STAGE, What.DEGRADED, What.INVARIANT_BROKEN, What.CONFIRMATION_NEEDED}
+"""Kinds that are as urgent as the plan, or what it is about, says: their clocks differ."""
 STEPS_BELOW: Final = "/v1/sites/{site}/incidents/{incident}"
 pages = pytest.mark.parametrize("kind", KINDS)
 languages = pytest.mark.parametrize("lang", LANGUAGES)
@@ -51,6 +56,16 @@ def sections(page: str) -> dict[str, str]:
 
 def steps(page: str, lang: Language) -> list[str]:
     return re.findall(r"^\d+\. (.+)$", sections(page)[HEADINGS[lang][2]], re.MULTILINE)
+
+
+def begins(kind: str, lang: Language) -> str:
+    """Who takes the first step, and by when: the usual clock of the kind's priority, where it has one, and at once where no clock runs."""
+    priority = None if kind in SEVERAL else kinds.USUAL.get(kind)
+    if priority is None:
+        return {"zh": "**值班员**（立即）：", "en": "**Operator** (at once): "}[lang]
+    minutes = duration_us(getattr(Alarms().clocks, priority).acknowledge) // 60_000_000
+    within = "a minute" if minutes == 1 else f"{minutes} minutes"
+    return {"zh": f"**值班员**（{minutes} 分钟内）：", "en": f"**Operator** (within {within}): "}[lang]
 
 
 def commands(page: str) -> Iterator[str]:
@@ -90,18 +105,17 @@ def test_a_page_has_all_headings_in_their_order_with_something_under_each(kind: 
 
 @pages
 @languages
-def test_the_first_step_is_the_operators_within_a_minute_and_there_are_seven_at_most(kind: str, lang: Language) -> None:
+def test_the_first_step_is_the_operators_by_the_clock_and_there_are_seven_at_most(kind: str, lang: Language) -> None:
     found = steps(runbooks.text(kind, lang), lang)
     assert 1 < len(found) <= 7
-    assert found[0].startswith(FIRST[lang][0])
+    assert found[0].startswith(begins(kind, lang))
 
 
 @pytest.mark.parametrize("kind", INCIDENTS)
 @languages
 def test_only_what_somebody_must_answer_is_to_be_acknowledged_first(kind: str, lang: Language) -> None:
-    begins, acknowledges = FIRST[lang]
-    first = steps(runbooks.text(kind, lang), lang)[0].removeprefix(begins)
-    assert first.startswith(acknowledges) == (kinds.USUAL[kind] is not kinds.NOTICE)
+    first = steps(runbooks.text(kind, lang), lang)[0].removeprefix(begins(kind, lang))
+    assert first.startswith(ACKNOWLEDGE[lang]) == (kinds.USUAL[kind] is not kinds.NOTICE)
 
 
 @pages
@@ -131,6 +145,50 @@ def test_every_command_is_one_that_the_command_line_takes(kind: str, lang: Langu
     assert found
     for line in found:
         parsed(line)
+
+
+OWN_TEXT: Final[dict[Language, str]] = {"zh": "几处同时出了毛病", "en": "several things went wrong at once"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site's afternoon, in which the desk raised an incident of each kind of its own."""
+    made = tmp_path_factory.mktemp("folder")
+    afternoon(made)[0].close()
+    book = Book.open(made / "handling.db")
+    text = Said(OWN_TEXT["zh"], OWN_TEXT["en"])
+    for i, kind in enumerate(Own):
+        site, level = (SERVICE, "IV") if kind is Own.FEED_UNDELIVERED else ("yuyuan", kinds.USUAL[kind])
+        name = f"{site}-h{1 if site == SERVICE else i + 1}"
+        book.write([(site, START, alert(name, what=kind, subject="them", level=level, text=text))])
+    book.close()
+    return made
+
+
+@pytest.mark.parametrize("kind", Own)
+@languages
+def test_the_page_of_the_desks_own_incidents_names_commands_that_show_them(kind: Own, lang: Language, folder: Path) -> None:
+    name = f"{SERVICE}-h1" if kind is Own.FEED_UNDELIVERED else f"yuyuan-h{list(Own).index(kind) + 1}"
+    page = runbooks.text(kind, lang)
+    shown = []
+    for line in commands(page):
+        program, *words = shlex.split(line.replace("yuyuan-h1", name))
+        assert words[:2] != ["journal", "show"], "the journal holds nothing of them"
+        if words[0] in {"explain", "handover", "doctor"}:
+            found = CliRunner().invoke(
+                main, [*words, "--data", str(folder)], env={"COLUMNS": "200", "FLOWWATCH_LANG": lang}, prog_name=program
+            )
+            assert OWN_TEXT[lang] in found.output, (line, found.output)
+            shown.append(words[0])
+    assert {"explain", "handover"} <= set(shown)
+    assert "`GET /v1/incidents/{id}/timeline`" in page
+
+
+@pytest.mark.parametrize("kind", [kind for kind in What if "flowwatch explain" in runbooks.text(kind, "en")])
+@languages
+def test_the_page_of_a_journals_incident_explains_it_by_its_name_there(kind: What, lang: Language) -> None:
+    names = {line.split()[2] for line in commands(runbooks.text(kind, lang)) if line.startswith("flowwatch explain ")}
+    assert names == {"yuyuan-i3"}
 
 
 @pytest.mark.parametrize("line", ["flowwatch operate relaese", "flowwatch doctor --langue zh", "flowwatch operate fire --on"])

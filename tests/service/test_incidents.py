@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -241,6 +242,9 @@ def test_alerts_come_by_pages_and_the_load_counts_them(told: Place, run: Run) ->
         load = await get(told, "/v1/alarms/load", viewer)
         assert (load["shown"], load["by_priority"]["IV"], load["broken"]) == (1, 1, [])
         assert (await get(told, "/v1/alarms/load?operators=2", reader))["per_operator_hour"] == 1 / 24
+        told.desk.settings = replace(told.desk.settings, operators=4)
+        load = await get(told, "/v1/alarms/load", viewer)
+        assert (load["operators"], load["per_operator_hour"]) == (4, load["per_hour"] / 4), "as the deployment file says"
         for slip in ("since=2026-10-02T00:00:00Z", "since=2020-01-01T00:00:00Z", "operators=0"):
             assert (await told.client.get(f"/v1/alarms/load?{slip}", headers=viewer)).status_code in (400, 422), slip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from flowwatch.feed.webhooks.outbox import Due
 from flowwatch.feed.webhooks.subscriptions import Subscription
 from flowwatch.metrics.names import BY_SAMPLE, PREFIX
 from flowwatch.service.auth.identity import Grant, Role, Scope
+from flowwatch.service.metrics import Metrics, Watched
 from tests.servers import PROMTOOL, WAIT_S
 from tests.service.conftest import Run
 from tests.service.place import PASSWORD, SECOND, Place
@@ -57,6 +59,13 @@ def test_every_sample_stands_in_the_table_with_its_labels(place: Place, run: Run
                 assert name.startswith(("process_", "python_"))
 
     run(work())
+
+
+def test_the_alarm_load_is_divided_among_the_operators_of_the_deployment_file(place: Place) -> None:
+    place.desk.settings = replace(place.desk.settings, operators=3)
+    made = Metrics(place.workspace, place.service.parts, place.service.feed, None, Watched())
+    assert made._load._operators == 3
+    made.close()
 
 
 def test_it_is_text_or_openmetrics_as_the_scraper_accepts(place: Place, run: Run) -> None:

@@ -24,6 +24,11 @@ SPAN_US: Final = 24 * HOUR_US
 MOST_US: Final = 366 * 24 * HOUR_US
 OnlySite = Annotated[str | None, QueryParameter(max_length=64, description="only this site's; all that you see if left out")]
 
+Operators = Annotated[
+    int | None,
+    QueryParameter(ge=1, le=1_000, description="among how many people the alerts were divided; as the deployment file says if left out"),
+]
+
 
 class OftenTold(Struct, frozen=True):
     """One thing that alerts were about, and how often; `share` of all alerts shown, 0..1."""
@@ -116,7 +121,7 @@ def alarm_load(
     site: OnlySite = None,
     since: FromQuery[datetime | None] = None,
     until: FromQuery[datetime | None] = None,
-    operators: Annotated[int, QueryParameter(ge=1, le=1_000, description="among how many people the alerts were divided")] = 1,
+    operators: Operators = None,
 ) -> LoadTold:
     """How many alerts people were shown, in floods or not, and how fast they answered; the last 24 hours, if no span is given."""
     now = parts.records.now_us()
@@ -128,6 +133,8 @@ def alarm_load(
         )
     of = chains(site, identity, parts)
     opened = parts.book.journal
+    if operators is None:
+        operators = 1 if parts.desk is None else parts.desk.settings.operators
     found = load([] if opened is None else _entries(opened, of, since_us, until_us), since_us, until_us, operators=operators)
     return msgspec.convert(plain(found), LoadTold)
 

@@ -112,7 +112,7 @@ def limits(matter: Matter) -> list[str]:
             "Intervals tell of the luck of days, not of errors in what went in: other assumptions may give other answers.",
         ),
         say(
-            "人在区域和通道中按平均密度行走，不模拟推挤和区域内的局部聚集；区域内个别点位的密度可能高于所示。",
+            "人在区域和通道中按平均密度行走，不模拟推挤和区域内的局部聚集；区域内个别位置的密度可能高于所示。",
             "People walk at the mean density of a zone or link. Pushing, and crowding at one spot within a zone, are not simulated; single spots "
             "may be denser than shown.",
         ),
