@@ -203,7 +203,8 @@ def handling(patient: Patient) -> Iterator[Finding]:
             faults = [str(fault) for fault in (*opened.verify(), *opened.conflicts())]
             chains = {chain: list(opened.entries(chain)) for chain in sorted(opened.heads())}
     except JournalError as error:
-        yield Finding("book_damaged", fault=str(error), root=patient.root)
+        # what a journal's error advises is no help here: nothing can make this book again
+        yield Finding("book_damaged", fault=str(error).partition("; if it was one")[0], root=patient.root)
         return
     untold: dict[str, int] = {}
     if patient.workspace.journal.is_file():

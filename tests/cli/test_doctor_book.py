@@ -136,6 +136,7 @@ def test_a_book_that_is_no_database_is_damaged(told: Path) -> None:
     (told / "handling.db").write_bytes(b"\x17 no book at all " * 500)
     found = examined(told)
     assert found["book_damaged"].grade is Grade.TROUBLE
+    assert "rebuild" not in found["book_damaged"].what("en") + found["book_damaged"].do("en"), "nothing can make it again"
     assert "journal" in found
 
 
