@@ -319,6 +319,12 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "处置手册：flowwatch runbook service_trouble",
         "`flowwatch runbook service_trouble`",
     ),
+    "webhooks_down": _trouble(
+        "推送停了：各接收方收不到任何事件",
+        "nothing goes out by webhooks: receivers hear of nothing",
+        "先电话告知各接收方；处置手册：flowwatch runbook service_trouble",
+        "phone the receivers; `flowwatch runbook service_trouble`",
+    ),
     "broker_down": _trouble(
         "连不上的消息代理：{names}",
         "brokers that do not answer: {names}",

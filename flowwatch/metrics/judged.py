@@ -197,7 +197,7 @@ def _gates(figures: Figures, now_s: float) -> Iterator[Wrong]:
 def _people(figures: Figures, now_s: float) -> Iterator[Wrong]:
     """What people have before them and have not answered, and whether it is more than they can."""
     del now_s
-    yield from _by_site("reds_new", figures.of("incidents_active", level="I", handling="new"))
+    yield from _by_site("reds_new", figures.of("incidents_active", priority="I", handling="new"))
     yield from _by_site("overdue", figures.of("incidents_overdue"))
     hourly = max((one.value for one in figures.of("alarms_per_operator_hour")), default=0.0)
     window = max((one.value for one in figures.of("alarms_worst_window")), default=0.0)
@@ -216,7 +216,7 @@ def _by_site(name: str, found: Iterable[Sample]) -> Iterator[Wrong]:
 
 
 def _service(figures: Figures, now_s: float) -> Iterator[Wrong]:
-    for name in ("desk", "dispatcher"):
+    for name in ("desk", "dispatcher", "webhooks"):
         if any(not one.value for one in figures.of(f"{name}_up")):
             yield Wrong(f"{name}_down", {})
     for name, label in (("broker", "broker"), ("input", "input")):
