@@ -53,6 +53,11 @@ class Workspace:
         return self.root / "service.db"
 
     @property
+    def handling_kept(self) -> Path:
+        """What the service knows of `handling`, so that its next start need not read all of it."""
+        return self.state / "handling.kept"
+
+    @property
     def serve_lock(self) -> Path:
         """Held by the service for as long as it lives."""
         return self.state / "serve.lock"

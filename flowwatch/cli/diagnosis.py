@@ -21,6 +21,7 @@ MARKS: Final = {"fine": ("ok", "green"), "note": ("..", "yellow"), "trouble": ("
 @options.documents
 @options.as_json
 @options.lang
+@click.option("--quick", is_flag=True, help="Do not read log, journal and book of handling from end to end: for every minute.")
 @click.option("--url", metavar="URL", help="Ask a running service for its figures instead, such as http://127.0.0.1:8470.")
 @click.option(
     "--token-file",
@@ -28,7 +29,13 @@ MARKS: Final = {"fine": ("ok", "green"), "note": ("..", "yellow"), "trouble": ("
     help="With --url: the file with a token of the scope metrics:read [default: the variable FLOWWATCH_TOKEN].",
 )
 def doctor(
-    workspace: Workspace, documents: Path | None, as_json: bool, lang: options.Language, url: str | None, token_file: Path | None
+    workspace: Workspace,
+    documents: Path | None,
+    as_json: bool,
+    lang: options.Language,
+    quick: bool,
+    url: str | None,
+    token_file: Path | None,
 ) -> None:
     """Look a working folder over, from disk to clock, and say in plain words what is wrong and what to do. Changes nothing.
 
@@ -42,8 +49,9 @@ def doctor(
 
     troubled = False
     now_us = time.time_ns() // 1000
-    with progress("reading the log", 0 if url else len(list(workspace.log.glob("*/*.seg"))), "files") as advance:
-        found = examine(Patient(workspace, documents, now_us, advance)) if url is None else figures_of(url, token_file, now_us)
+    with progress("reading the log", 0 if url or quick else len(list(workspace.log.glob("*/*.seg"))), "files") as advance:
+        patient = Patient(workspace, documents, now_us, advance, quick=quick)
+        found = examine(patient) if url is None else figures_of(url, token_file, now_us)
         for finding in found:
             troubled |= finding.grade is Grade.TROUBLE
             if as_json:

@@ -139,6 +139,8 @@ SAYINGS: Final[Mapping[str, Saying]] = {
         "run `flowwatch journal rebuild --data {root}`",
     ),
     "journal": _fine("决策记录完好：{entries} 条，哈希链全部吻合", "the journal is sound: {entries} entries, every hash chain fits"),
+    "journal_there": _fine("决策记录在，{entries} 条（未逐条核验）", "the journal is there: {entries} entries, not read through"),
+    "book_there": _fine("处置记录在，{entries} 条（未逐条核验）", "the book of handling is there: {entries} entries, not read through"),
     "no_book": _note(
         "还没有处置记录：决策记录中的 {count} 条事件尚未通知到人",
         "there is no book of handling yet: people have not been told of the incidents in the journal, {count} entries",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from functools import cached_property
 from itertools import groupby
@@ -20,7 +20,7 @@ from flowwatch import checkpoints, texts
 from flowwatch.cli.findings import SLOW, WHY, Finding, Value
 from flowwatch.cli.holders import holder
 from flowwatch.core.chains import Chains
-from flowwatch.core.entries import Entry, EntryKind
+from flowwatch.core.entries import EntryKind
 from flowwatch.core.incidents import Incidents, What
 from flowwatch.core.readings import ABSENT, SECOND
 from flowwatch.core.state import StateError
@@ -33,6 +33,7 @@ from flowwatch.handling.kinds import Own
 from flowwatch.handling.records import SERVICE, Handling
 from flowwatch.handling.settings import Settings as Answering
 from flowwatch.handling.ward import Ward
+from flowwatch.handling.wards import recalled
 from flowwatch.journal import Journal, JournalError
 from flowwatch.log import Clock, LogError, Reader, Settings, checkpoint_file, survey
 from flowwatch.log import load as load_settings
@@ -42,7 +43,7 @@ from flowwatch.log.settings import inbox_folder
 from flowwatch.log.time import log_time
 from flowwatch.metrics.ground import Ground
 from flowwatch.metrics.judged import Wrong, judge
-from flowwatch.proof.ties import Fault, untied
+from flowwatch.proof.ties import LATE_US, Fault, untied
 from flowwatch.titles import Language, Names
 from flowwatch.words import Text, duration
 from flowwatch.workspace import Workspace
@@ -67,15 +68,19 @@ NOTHING: Final[Text] = {"zh": "", "en": ""}
 class Patient:
     """The folder under examination; what several checks look at is read once.
 
-    `documents`: the root of the files that should be in force, None where nobody said. `advance` hears of each segment that was read.
+    `documents`: the root of the files that should be in force, None where nobody said. `advance` hears of each segment that was read. `quick`: log,
+    journal and book are not read from end to end.
     """
 
-    def __init__(self, workspace: Workspace, documents: Path | None, now_us: int, advance: Callable[[int], None]) -> None:
+    def __init__(
+        self, workspace: Workspace, documents: Path | None, now_us: int, advance: Callable[[int], None], *, quick: bool = False
+    ) -> None:
         self.workspace = workspace
         self.root = str(workspace.root)
         self.documents = documents
         self.now = now_us
         self.advance = advance
+        self.quick = quick
 
     @cached_property
     def settings(self) -> Settings:
@@ -137,6 +142,8 @@ def locks(patient: Patient) -> Iterator[Finding]:
 
 def segments(patient: Patient) -> Iterator[Finding]:
     """Whether every frame of the log is whole."""
+    if patient.quick:
+        return
     rows = damaged = 0
     for found in survey(patient.workspace.log):
         patient.advance(1)
@@ -185,12 +192,13 @@ def journal(patient: Patient) -> Iterator[Finding]:
         yield Finding("journal_gone", root=patient.root) if heads else Finding("no_journal")
         return
     with closing(Journal.open(patient.workspace.journal, create=False)) as opened:
-        faults = [str(fault) for fault in (*opened.behind(heads), *opened.verify(), *opened.conflicts())]
+        broken = [] if patient.quick else opened.verify()
+        faults = [str(fault) for fault in (*opened.behind(heads), *broken, *opened.conflicts())]
         entries = sum(seq for seq, _ in opened.heads().values())
     for fault in faults:
         yield Finding("journal_unsound", fault=fault, root=patient.root)
     if not faults:
-        yield Finding("journal", entries=f"{entries:,}")
+        yield Finding("journal_there" if patient.quick else "journal", entries=f"{entries:,}")
 
 
 def handling(patient: Patient) -> Iterator[Finding]:
@@ -198,25 +206,31 @@ def handling(patient: Patient) -> Iterator[Finding]:
     if not patient.workspace.handling.is_file():
         yield from _no_book(patient)
         return
+    faults, untold = list[str](), dict[str, int]()
     try:
-        with closing(Journal.open(patient.workspace.handling, create=False)) as opened:
-            faults = [str(fault) for fault in (*opened.verify(), *opened.conflicts())]
-            chains = {chain: list(opened.entries(chain)) for chain in sorted(opened.heads())}
+        with closing(Journal.open(patient.workspace.handling, create=False)) as book:
+            wards, _ = recalled(book, patient.workspace.handling_kept if patient.quick else None)
+            entries = sum(seq for seq, _ in book.heads().values())
+            if not patient.quick:
+                faults += map(str, (*book.verify(), *book.conflicts()))
+            if patient.workspace.journal.is_file():
+                with (
+                    suppress(JournalError),
+                    closing(Journal.open(patient.workspace.journal, create=False)) as opened,
+                ):  # it is told of by itself
+                    untold |= _untold(opened, wards)
+                    faults += () if patient.quick else _against_journal(opened, book)
     except JournalError as error:
         # what a journal's error advises is no help here: nothing can make this book again
         yield Finding("book_damaged", fault=str(error).partition("; if it was one")[0], root=patient.root)
         return
-    untold: dict[str, int] = {}
-    if patient.workspace.journal.is_file():
-        with suppress(JournalError), closing(Journal.open(patient.workspace.journal, create=False)) as journal:  # it is told of by itself
-            faults += _against_journal(journal, chains, untold)
     if faults:
         yield Finding("book_unsound", count=len(faults), fault=faults[0], root=patient.root)
     else:
-        yield Finding("book", entries=f"{sum(map(len, chains.values())):,}")
+        yield Finding("book_there" if patient.quick else "book", entries=f"{entries:,}")
     if untold:
         yield Finding("book_behind", count=sum(untold.values()), names=_names(list(untold)), root=patient.root)
-    incidents = [one for chain, entries in chains.items() for one in Ward.of(chain, entries).incidents.values()]
+    incidents = [one for ward in wards.values() for one in ward.incidents.values()]
     yield from _own(patient.root, incidents)
     yield from _unanswered(patient.root, incidents)
 
@@ -231,18 +245,23 @@ def _no_book(patient: Patient) -> Iterator[Finding]:
         yield Finding("book_gone" if patient.workspace.serve_generation.is_file() else "no_book", count=count, root=patient.root)
 
 
-def _against_journal(journal: Journal, told: dict[str, list[Entry]], untold: dict[str, int]) -> Iterator[str]:
-    """Where the book tells otherwise than the journal; into `untold`, site -> how much of the journal's end it does not tell yet."""
+def _untold(journal: Journal, wards: Mapping[str, Ward]) -> Iterator[tuple[str, int]]:
+    """The sites of which the journal's end has not been told for longer than a restart takes, and how many entries that is."""
     newest = max((entry.at for entry in journal.entries(limit=1, newest=True)), default=0)
-    sites = {*told, *journal.heads()}
-    for site in sorted(site for site in sites if not site.startswith("@")):
-        incidents = list(journal.entries(site, EntryKind.INCIDENT))
-        alerts = [entry for entry in told.get(site, ()) if entry.kind is EntryKind.ALERT]
-        for tie in untied(site, incidents, alerts, newest):
-            if tie.fault is Fault.LATE:
-                untold[site] = sum(entry.seq >= int(tie.entry.rpartition("-")[2]) for entry in incidents)
-            else:
-                yield str(tie)
+    for site, (seq, _) in sorted(journal.heads().items()):
+        told = 0 if site not in wards else wards[site].told
+        if seq > told and not site.startswith("@"):
+            left = [entry.at for entry in journal.entries(site, EntryKind.INCIDENT, after_id=f"{site}-{told}" if told else None)]
+            if left and min(left) < newest - LATE_US:
+                yield site, len(left)
+
+
+def _against_journal(journal: Journal, book: Journal) -> Iterator[str]:
+    """Where the book tells otherwise than the journal."""
+    for site in sorted({*book.heads(), *journal.heads()}):
+        if not site.startswith("@"):
+            ties = untied(site, journal.entries(site, EntryKind.INCIDENT), book.entries(site, EntryKind.ALERT), 0)
+            yield from (str(tie) for tie in ties if tie.fault is not Fault.LATE)
 
 
 def _own(root: str, incidents: list[Incident]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from flowwatch.handling import memory
 from flowwatch.handling.book import Book
 from flowwatch.handling.records import Alert, Step
 from flowwatch.handling.ward import Ward
+from flowwatch.journal import Journal
 from flowwatch.journal.follower import BEGINNING, Place
 from flowwatch.log.errors import DiskRefused
 
@@ -36,17 +37,11 @@ class Wards:
         """Open the book at `path`, and know again what it says: from the file `kept`, so far as it fits, and behind that from the book."""
         book = Book.open(path)
         try:
-            known = None if kept is None else memory.recall(kept, book.journal)
-            wards = {} if known is None else known.wards
-            for chain, (seq, _) in book.journal.heads().items():
-                ward = wards.setdefault(chain, Ward(site=chain))
-                if seq > ward.seq:
-                    for entry in book.journal.entries(chain, after_id=f"{chain}-{ward.seq}" if ward.seq else None):
-                        ward.take(entry)
+            wards, place = recalled(book.journal, kept)
         except BaseException:
             book.close()
             raise
-        return cls(book, wards, BEGINNING if known is None else known.place, kept)
+        return cls(book, wards, place, kept)
 
     def close(self) -> None:
         """Give the file back."""
@@ -98,3 +93,15 @@ class Wards:
             memory.keep(self._kept_path, self._book.journal.heads(), place, self._wards)
         except DiskRefused as error:
             LOG.warning("the desk: %s", error)
+
+
+def recalled(book: Journal, kept: Path | None) -> tuple[dict[str, Ward], Place]:
+    """The ward of every chain of the book, and how far the journal was read when the file `kept` was written, so far as that fits the book."""
+    known = None if kept is None else memory.recall(kept, book)
+    wards = {} if known is None else known.wards
+    for chain, (seq, _) in book.heads().items():
+        ward = wards.setdefault(chain, Ward(site=chain))
+        if seq > ward.seq:
+            for entry in book.entries(chain, after_id=f"{chain}-{ward.seq}" if ward.seq else None):
+                ward.take(entry)
+    return wards, BEGINNING if known is None else known.place

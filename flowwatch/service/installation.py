@@ -144,7 +144,7 @@ def _desk(workspace: Workspace, said: Deployment, clock: Callable[[], int]) -> D
         DeskSettings.of(said.alarms),
         _document_of(workspace),
         unhurried(clock) if load(workspace.log).clock is Clock.TOLD else clock,
-        kept=workspace.state / "handling.kept",
+        kept=workspace.handling_kept,
         naming=_cap_names(workspace, said),
     )
 

@@ -25,8 +25,8 @@ from tests.handling.made import START, alert, step
 from tests.journal.story import SECOND, site
 
 
-def examined(folder: Path, now_us: int = 0) -> dict[str, Finding]:
-    found = list(examine(Patient(Workspace(folder), None, now_us, lambda _: None)))
+def examined(folder: Path, now_us: int = 0, *, quick: bool = False) -> dict[str, Finding]:
+    found = list(examine(Patient(Workspace(folder), None, now_us, lambda _: None, quick=quick)))
     for finding in found:
         assert "{" not in finding.what("zh") + finding.do("zh") + finding.what("en") + finding.do("en")
     return {finding.key: finding for finding in found}
@@ -178,10 +178,11 @@ def test_an_alert_whose_journal_says_otherwise_is_found(told: Path) -> None:
     assert "yuyuan-99" in examined(told)["book_unsound"].what("en")
 
 
-def test_a_book_far_behind_is_told_with_how_much(told: Path) -> None:
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_book_far_behind_is_told_with_how_much(told: Path, quick: bool) -> None:
     pages = alerts(told)
     write(told, pages[:1])
-    found = examined(told)["book_behind"]
+    found = examined(told, quick=quick)["book_behind"]
     assert found.values["count"] == len(pages) - 1
     assert "yuyuan" in found.what("zh")
     assert f"flowwatch up --data {told}" in found.do("en")
@@ -190,16 +191,28 @@ def test_a_book_far_behind_is_told_with_how_much(told: Path) -> None:
 # ---- what nobody has answered
 
 
-def test_reds_without_an_answer_and_steps_that_are_overdue_are_told_until_somebody_answers(told: Path) -> None:
+@pytest.mark.parametrize("quick", [False, True])
+def test_reds_without_an_answer_and_steps_that_are_overdue_are_told_until_somebody_answers(told: Path, quick: bool) -> None:
     at = START + SECOND
     red, yellow = "yuyuan-h1", "yuyuan-h2"
     late = step(Act.ESCALATE, yellow, FLOWWATCH, clock="acknowledge", to="supervisor", due_us=at)
     write(told, [*alerts(told), ("yuyuan", at, alert(red, level="I")), ("yuyuan", at, alert(yellow)), ("yuyuan", at, late)])
-    found = examined(told)
+    found = examined(told, quick=quick)
     assert found["reds_new"].what("en") == "reds that nobody has acknowledged: 1 (yuyuan-h1)"
     assert found["overdue"].what("zh") == "处置超时的事件：1 起（yuyuan-h2）"
     write(told, [("yuyuan", at, step(Act.ACKNOWLEDGE, name, handling=Handling.ACKNOWLEDGED)) for name in (red, yellow)])
-    assert not {"reds_new", "overdue"} & examined(told).keys()
+    assert not {"reds_new", "overdue"} & examined(told, quick=quick).keys()
+
+
+def test_in_a_hurry_nothing_is_read_from_end_to_end_and_it_says_so(told: Path) -> None:
+    write(told, alerts(told))
+    by_hand(told, "UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'an incident', 'nothing') AS BLOB) WHERE seq = 1")
+    found = examined(told, quick=True)
+    assert not {"log", "journal", "book", "book_unsound"} & found.keys()
+    assert (found["book_there"].what("zh"), found["journal_there"].grade) == (
+        f"处置记录在，{len(alerts(told))} 条（未逐条核验）",
+        Grade.FINE,
+    )
 
 
 def test_what_the_desk_itself_says_is_wrong_is_told_until_it_ends(told: Path) -> None:
