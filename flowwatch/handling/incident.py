@@ -5,7 +5,7 @@ The state follows from the records of the book alone (`after_alert`, `after_step
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -155,7 +155,8 @@ def after_step(incident: Incident, step: Step, at_us: int) -> Incident:
     made = replace(incident, handling=step.handling, last_step_us=at_us)
     if step.act is Act.REOPEN:
         return replace(made, **_opened(incident, step, at_us))
-    return replace(made, **_changes(made, step, at_us))
+    changes = _CHANGES.get(step.act)
+    return made if changes is None else replace(made, **changes(made, step, at_us))
 
 
 def _opened(before: Incident, step: Step, at_us: int) -> dict[str, Any]:
@@ -191,23 +192,30 @@ _ANEW: Final[Mapping[str, Any]] = (
 """What an incident that is opened again forgets."""
 
 
-def _changes(made: Incident, step: Step, at_us: int) -> dict[str, Any]:
-    """The fields that a step changes besides the handling."""
-    anew = _told(made.alert, at_us)
-    again = {**_AGAIN, "begun_us": anew}
-    changed: Mapping[Act, dict[str, Any]] = {
-        Act.ACKNOWLEDGE: {"by": step.by},
-        Act.DISPATCH: {"unit": step.to, "by": made.by or step.by},
-        Act.RETURN: {"unit": None},
-        Act.DEFER: {"deferred_until": step.until_us},
-        Act.RESUME: {**again, "deferred_until": None},
-        Act.SHELVE: {"shelved_until": FOREVER_US if step.until_us is None else step.until_us},
-        Act.UNSHELVE: {**again, "shelved_until": None},
-        Act.MAINTAIN: {"maintained": True},
-        Act.RESTORE: {"maintained": made.open},  # what is open is shown again by a step of its own, beside all others about the device
-        Act.WARN: {"warned": (*made.warned, step.clock or "")},
-        Act.ESCALATE: {"overdue": (*made.overdue, step.clock or ""), "escalated": made.escalated + 1},
-        Act.SUPPRESS: {"parent": step.to},
-        Act.UNSUPPRESS: {**again, "parent": None, "maintained": False, "sounded": made.sounded or bool((step.detail or {}).get("sounds"))},
-    }
-    return changed.get(step.act, {})
+def _again(made: Incident, at_us: int) -> dict[str, Any]:
+    """Clocks begin anew."""
+    return {**_AGAIN, "begun_us": _told(made.alert, at_us)}
+
+
+_CHANGES: Final[Mapping[Act, Callable[[Incident, Step, int], dict[str, Any]]]] = {
+    Act.ACKNOWLEDGE: lambda _, step, __: {"by": step.by},
+    Act.DISPATCH: lambda made, step, _: {"unit": step.to, "by": made.by or step.by},
+    Act.RETURN: lambda *_: {"unit": None},
+    Act.DEFER: lambda _, step, __: {"deferred_until": step.until_us},
+    Act.RESUME: lambda made, _, at_us: {**_again(made, at_us), "deferred_until": None},
+    Act.SHELVE: lambda _, step, __: {"shelved_until": FOREVER_US if step.until_us is None else step.until_us},
+    Act.UNSHELVE: lambda made, _, at_us: {**_again(made, at_us), "shelved_until": None},
+    Act.MAINTAIN: lambda *_: {"maintained": True},
+    # what is open is shown again by a step of its own, beside all others about the device
+    Act.RESTORE: lambda made, *_: {"maintained": made.open},
+    Act.WARN: lambda made, step, _: {"warned": (*made.warned, step.clock or "")},
+    Act.ESCALATE: lambda made, step, _: {"overdue": (*made.overdue, step.clock or ""), "escalated": made.escalated + 1},
+    Act.SUPPRESS: lambda _, step, __: {"parent": step.to},
+    Act.UNSUPPRESS: lambda made, step, at_us: {
+        **_again(made, at_us),
+        "parent": None,
+        "maintained": False,
+        "sounded": made.sounded or bool((step.detail or {}).get("sounds")),
+    },
+}
+"""The fields that a step changes besides the handling: of (the incident, the step, when)."""

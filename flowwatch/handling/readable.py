@@ -22,6 +22,7 @@ LATEST_US: Final = 253_402_214_400 * 1_000_000
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What reading bytes that somebody else may have written can raise."""
 
+STATES: Final = ("raised", "updated", "cleared")
 Level = Literal["I", "II", "III", "IV"] | None
 Moment = Annotated[int, Meta(ge=0, le=LATEST_US)]
 Said = dict[Literal["zh", "en"], str] | None
@@ -115,12 +116,18 @@ def readable(entries: Iterable[Entry], passed: set[str] | None = None) -> Iterat
     """The alerts and steps among entries of the book, each with its entry; the ids of those that cannot be read go into `passed`."""
     for entry in entries:
         if entry.kind in (EntryKind.ALERT, EntryKind.HANDLING):
-            try:
-                said = _sensible(read(entry))
-            except UNREADABLE as error:
-                _pass(entry, error, passed)
-            else:
+            said = readable_one(entry, passed)
+            if said is not None:
                 yield entry, said
+
+
+def readable_one(entry: Entry, passed: set[str] | None = None) -> Alert | Step | None:
+    """The alert or step of an entry of the book; None of one that cannot be read."""
+    try:
+        return _sensible(read(entry))
+    except UNREADABLE as error:
+        _pass(entry, error, passed)
+        return None
 
 
 def bodies(entries: Iterable[Entry], passed: set[str] | None = None) -> Iterator[tuple[Entry, dict[str, Any]]]:
@@ -137,11 +144,17 @@ def bodies(entries: Iterable[Entry], passed: set[str] | None = None) -> Iterator
 
 def _sensible(said: Alert | Step) -> Alert | Step:
     """What is said, if no word of it is one that nobody here knows. Raises ValueError."""
-    times = (said.since_us, said.told_us) if isinstance(said, Alert) else (said.until_us, said.due_us)
-    if not all(0 <= at <= LATEST_US for at in times if at is not None):
-        raise ValueError(f"found the times {times}, expected microseconds since 1970")
-    if isinstance(said, Alert) and not {said.level, said.priority} <= set(RANKS):
-        raise ValueError(f'found level "{said.level}" and priority "{said.priority}", expected I to IV')
+    if isinstance(said, Alert):
+        sensible = 0 <= said.since_us <= LATEST_US and 0 <= (said.told_us or 0) <= LATEST_US
+        if said.level not in RANKS or said.priority not in RANKS:
+            raise ValueError(f'found level "{said.level}" and priority "{said.priority}", expected I to IV')
+        if said.state not in STATES:
+            raise ValueError(f'found the state "{said.state}", expected one of {", ".join(STATES)}')
+        bytes.fromhex(said.entry_hash or "")
+    else:
+        sensible = 0 <= (said.until_us or 0) <= LATEST_US and 0 <= (said.due_us or 0) <= LATEST_US
+    if not sensible:
+        raise ValueError("found a time that no calendar has, expected microseconds since 1970")
     return said
 
 

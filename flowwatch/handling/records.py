@@ -8,10 +8,10 @@ are microseconds UTC; texts are in Chinese and English, as they were told.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from flowwatch.core.entries import Entry, EntryKind, canonical
 
@@ -126,13 +126,13 @@ class Alert(Struct, frozen=True, kw_only=True):
     site: str
     incident: str
     entry: str | None = None
-    entry_hash: Annotated[str, Meta(pattern="^([0-9a-f]{2})*$")] | None = None
-    state: Annotated[str, Meta(pattern="^(raised|updated|cleared)$")]
+    entry_hash: str | None = None
+    state: str
     what: str
     subject: str
     reason: str | None = None
     level: str | None = None
-    priority: Annotated[str, Meta(pattern="^(I|II|III|IV)$")] | None = None
+    priority: str | None = None
     since_us: int
     text: Said
     instruction: Said | None = None

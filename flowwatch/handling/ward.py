@@ -17,7 +17,7 @@ from flowwatch.core.entries import Entry
 from flowwatch.handling.incident import FOREVER_US, Incident, after_alert, after_step, begun
 from flowwatch.handling.kinds import Own
 from flowwatch.handling.load import WINDOW_US
-from flowwatch.handling.readable import readable
+from flowwatch.handling.readable import readable_one
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step
 
 LOG: Final = logging.getLogger(__name__)
@@ -84,9 +84,10 @@ class Ward(Struct, kw_only=True):
     def take(self, entry: Entry) -> Incident | None:
         """Go on by one record; the incident that it is about, as it is then."""
         self.seq = entry.seq
-        for _, said in readable((entry,)):
-            return self._alert(said, entry) if isinstance(said, Alert) else self._step(said, entry.at)
-        return None
+        said = readable_one(entry)
+        if said is None:
+            return None
+        return self._alert(said, entry) if isinstance(said, Alert) else self._step(said, entry.at)
 
     def find(self, name: str) -> Incident | None:
         """An open incident, or one that was closed lately."""
@@ -155,10 +156,14 @@ class Ward(Struct, kw_only=True):
 
     def forget(self, now_us: int) -> None:
         """Let go of what happened too long ago to matter."""
-        self.sounded = [at for at in self.sounded if abs(now_us - at) < WINDOW_US]
-        self.gathered = [at for at in self.gathered if abs(now_us - at) < WINDOW_US]
-        self.shelved = {k: shelf for k, shelf in self.shelved.items() if shelf.until_us > now_us}
-        self.maintained = {k: until for k, until in self.maintained.items() if until > now_us}
+        if self.sounded:
+            self.sounded = [at for at in self.sounded if abs(now_us - at) < WINDOW_US]
+        if self.gathered:
+            self.gathered = [at for at in self.gathered if abs(now_us - at) < WINDOW_US]
+        if self.shelved:
+            self.shelved = {k: shelf for k, shelf in self.shelved.items() if shelf.until_us > now_us}
+        if self.maintained:
+            self.maintained = {k: until for k, until in self.maintained.items() if until > now_us}
         if len(self.ended) > CLOSED_KEPT:
             self.ended = {k: e for k, e in self.ended.items() if e.at_us > now_us - REMEMBERED_US}
 
