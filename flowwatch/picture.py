@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -25,36 +25,77 @@ OUTCOMES_KEPT: Final = 1_000
 """How many operators' records of a site are remembered with what became of them."""
 
 
-class _Key(msgspec.Struct, frozen=True):
-    """What an entry is about, without the rest of it."""
-
-    plan: str = ""
-    gate: str = ""
-    device: str = ""
-    name: str = ""
-    incident: str = ""
-    action: str | None = None
+class _Words(msgspec.Struct):
+    zh: str
+    en: str
 
 
-_KEY: Final = msgspec.json.Decoder(_Key)
-_TOLD: Final = frozenset(
-    (EntryKind.TRANSITION, EntryKind.COMMAND, EntryKind.DEVICE, EntryKind.INCIDENT, EntryKind.ACTION, EntryKind.DOCUMENT)
-)
+class _Transition(msgspec.Struct):
+    plan: str
+    to: str | None
+
+
+class _Command(msgspec.Struct):
+    gate: str
+    mode: str
+    revision: int
+
+
+class _Device(msgspec.Struct):
+    device: str
+    name: str
+
+
+class _Incident(msgspec.Struct):
+    site: str
+    incident: str
+    state: Literal["raised", "updated", "cleared"]
+    what: str
+    subject: str
+    since_us: int
+    level: Literal["I", "II", "III", "IV"] | None
+    reason: str | None
+    headline: _Words | None
+    instruction: _Words | None
+    detail: dict[str, Any] | None
+
+
+class _Action(msgspec.Struct):
+    action: str
+
+
+class _Document(msgspec.Struct):
+    pass
+
+
+_READ: Final = {
+    kind: msgspec.json.Decoder(shape)
+    for kind, shape in {
+        EntryKind.TRANSITION: _Transition,
+        EntryKind.COMMAND: _Command,
+        EntryKind.DEVICE: _Device,
+        EntryKind.INCIDENT: _Incident,
+        EntryKind.ACTION: _Action,
+        EntryKind.DOCUMENT: _Document,
+    }.items()
+}
+"""What those who look at the picture count upon in a body of each kind; other kinds say nothing of what stands."""
+CANNOT_READ: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What decoding bytes can raise that somebody else may have written."""
 
 
 def _key(kind: str, seq: int, body: bytes) -> tuple[str, ...]:
-    """What an entry is about, so that the last word on it counts."""
-    match kind:
-        case EntryKind.TRANSITION:
-            return "plan", _KEY.decode(body).plan
-        case EntryKind.COMMAND:
-            return "gate", _KEY.decode(body).gate
-        case EntryKind.DEVICE:
-            found = _KEY.decode(body)
-            return "device", found.device, found.name
-        case EntryKind.INCIDENT:
-            return "incident", _KEY.decode(body).incident
-        case EntryKind.DOCUMENT:
+    """What an entry is about, so that the last word on it counts. Raises `CANNOT_READ`."""
+    match said := _READ[EntryKind(kind)].decode(body):
+        case _Transition():
+            return "plan", said.plan
+        case _Command():
+            return "gate", said.gate
+        case _Device():
+            return "device", said.device, said.name
+        case _Incident():
+            return "incident", said.incident
+        case _Document():
             return ("document",)
         case _:
             return "action", str(seq)
@@ -75,13 +116,14 @@ class Standing:
     def take(self, entry: Entry) -> None:
         """Go on by one entry. One that cannot be read is passed over: what came before it stands."""
         self.seq = entry.seq
-        if entry.kind not in _TOLD:
+        if entry.kind not in _READ:
             return
         try:
-            _key(entry.kind, entry.seq, entry.body)
-            self._take(entry.kind, msgspec.json.decode(entry.body) | {"id": entry.id, "at_us": entry.at})
-        except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            _READ[entry.kind].decode(entry.body)
+        except CANNOT_READ as error:
             LOG.error("%s: an entry that cannot be read (%s); passed over", entry.id, error)  # noqa: TRY400 - the sentence says it
+            return
+        self._take(entry.kind, msgspec.json.decode(entry.body) | {"id": entry.id, "at_us": entry.at})
 
     def _take(self, kind: EntryKind, body: Body) -> None:
         match kind:
@@ -118,11 +160,11 @@ class Standing:
             seq, kind, _, body = row
             last = last or seq
             actions += kind == EntryKind.ACTION
-            if kind not in _TOLD or (kind == EntryKind.ACTION and actions > OUTCOMES_KEPT):
+            if kind not in _READ or (kind == EntryKind.ACTION and actions > OUTCOMES_KEPT):
                 continue
             try:
                 key = _key(kind, seq, body)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except CANNOT_READ as error:
                 LOG.error("%s-%d: an entry that cannot be read (%s); passed over", site, seq, error)  # noqa: TRY400 - the sentence says it
                 continue
             newest.setdefault(key, row)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 from flowwatch.log.time import Onward
 
 now_us: Final = Onward()
-"""Microseconds since the epoch, never going back. Only what devices compare with their own clocks has the wall clock's time (`wall_us`)."""
-
-
-def wall_us() -> int:
-    """The wall clock, microseconds."""
-    return time.time_ns() // 1000
+"""Microseconds since the epoch, never going back. Only what devices compare with their own clocks has the wall clock's time."""

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from flowwatch.actuators import protocol
 from flowwatch.actuators.answered import Answered
-from flowwatch.actuators.clock import now_us, wall_us
+from flowwatch.actuators.clock import now_us
 from flowwatch.actuators.commands import command as message
 from flowwatch.actuators.commands import delivery
 from flowwatch.actuators.fleet import Device, Fleet
@@ -37,6 +37,7 @@ from flowwatch.actuators.status import DeviceStatus, statuses
 from flowwatch.actuators.wires import Actuator, Broker, Connected, Heard, Silent
 from flowwatch.journal.database import JournalError
 from flowwatch.journal.follower import BEGINNING, Follower, Place
+from flowwatch.log.time import wall
 
 LOG: Final = logging.getLogger(__name__)
 Record = Mapping[str, Any]
@@ -109,6 +110,7 @@ class Dispatcher:
         self._next = {"journal": 0, "check": 0, "keep": 0, "forget": 0}
         self._kept: Place | None = None
         self._fresh = True
+        self._follows = True
         self._unread = True
         self._blind: set[str] = set()
         """Sites of which it could not be read what was sent to them before."""
@@ -143,13 +145,18 @@ class Dispatcher:
         """Whether the loop runs."""
         return self._thread.is_alive()
 
+    @property
+    def well(self) -> bool:
+        """Whether its loop runs and could follow the journal when it last tried."""
+        return self.alive and self._follows
+
     def fire(self, site: str, record: str) -> None:
         """A fire is signalled at `site` by the operators' record `record`: latch it and open every gate, whatever the engine does.
 
         When this returns the latch is on the disk and its commands are about to go. If the disk fails the latch holds in memory, and the
         commands go all the same; then this raises `JournalError`.
         """
-        now = now_us()
+        now = self._latched_at(site)
         with self._lock:
             mine = self._latches.setdefault(site, [])
             if any(fire.record == record for fire in mine):
@@ -159,6 +166,11 @@ class Dispatcher:
             self._ledger.latch(site, record, now)
         finally:
             self._events.put(Woken(site))
+
+    def _latched_at(self, site: str) -> int:
+        """When a fire that is signalled now is latched: behind every fire of the site that is over, whose end is not its own, whatever clocks say."""
+        known = self._orders.sites.get(site)
+        return max([now_us(), *(fire.at_us + 1 for fire in (() if known is None else known.over))])
 
     @property
     def reports_waiting(self) -> int:
@@ -211,7 +223,8 @@ class Dispatcher:
     def _turn(self) -> None:
         """Take what came, look into the journal, send what is due."""
         self._take_events()
-        if not self._apart("follow", self._follow):
+        self._follows = self._apart("follow", self._follow)
+        if not self._follows:
             self._drop_follower()
         now = now_us()
         if now >= self._next["check"]:
@@ -233,7 +246,7 @@ class Dispatcher:
         What failed is left alone for a second.
         """
         if now_us() < self._failed_until.get(name, 0):
-            return True
+            return name != "follow" or self._follows
         try:
             work()
         except Exception:
@@ -329,7 +342,7 @@ class Dispatcher:
             self._dirty.add(entry.chain)
             try:
                 order = self._orders.fold(entry)
-            except (ValueError, LookupError, TypeError):
+            except Exception:
                 LOG.exception("%s: an entry that says nothing that can be understood; passed over", entry.id)
                 continue
             if order is not None:
@@ -524,7 +537,7 @@ class Dispatcher:
             return
         name, now = site["site"], now_us()
         sends = [send for send in plan.sends if send.gives or name not in self._blind]
-        commands = [(send, message(site, send, self._generation, wall_us())) for send in sends]
+        commands = [(send, message(site, send, self._generation, wall())) for send in sends]
         try:
             self._ledger.write([delivery(command, now) for _, command in commands])
         except JournalError:

@@ -282,10 +282,12 @@ class Desk:
         if not self._workspace.service.is_file():
             return
         from flowwatch.actuators.ledger import Ledger
+        from flowwatch.log.time import log_time
 
-        ledger = Ledger.open(self._workspace.service)
+        # behind every fire that the engine has seen end, wherever the wall clock stands
+        ledger, at_us = Ledger.open(self._workspace.service), max(time.time_ns() // 1000, log_time(self._workspace.log) + 1)
         try:
-            ledger.latch(str(self.site.record["site"]), record, time.time_ns() // 1000)
+            ledger.latch(str(self.site.record["site"]), record, at_us)
         finally:
             ledger.close()
 

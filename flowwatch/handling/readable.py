@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,7 +19,8 @@ from flowwatch.handling.records import Alert, Step, read
 LOG: Final = logging.getLogger(__name__)
 LATEST_US: Final = 253_402_214_400 * 1_000_000
 """The last moment that every calendar has: the end of 9999, less a day for time zones."""
-UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+Told = TypeVar("Told", Alert, Step, Alert | Step)
+CANNOT_READ: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What reading bytes that somebody else may have written can raise."""
 
 STATES: Final = ("raised", "updated", "cleared")
@@ -124,8 +125,8 @@ def readable(entries: Iterable[Entry], passed: set[str] | None = None) -> Iterat
 def readable_one(entry: Entry, passed: set[str] | None = None) -> Alert | Step | None:
     """The alert or step of an entry of the book; None of one that cannot be read."""
     try:
-        return _sensible(read(entry))
-    except UNREADABLE as error:
+        return sensible(read(entry))
+    except CANNOT_READ as error:
         _pass(entry, error, passed)
         return None
 
@@ -136,14 +137,14 @@ def bodies(entries: Iterable[Entry], passed: set[str] | None = None) -> Iterator
         try:
             body = msgspec.json.decode(entry.body, type=dict[str, Any])
             msgspec.convert(body, SHAPES.get(entry.kind, dict[str, Any]))
-        except UNREADABLE as error:
+        except CANNOT_READ as error:
             _pass(entry, error, passed)
         else:
             yield entry, body
 
 
-def _sensible(said: Alert | Step) -> Alert | Step:
-    """What is said, if no word of it is one that nobody here knows. Raises ValueError."""
+def sensible(said: Told) -> Told:
+    """What is said, if no word of it is one that nobody here knows. Raises ValueError. What is not sensible cannot be read again."""
     if isinstance(said, Alert):
         sensible = 0 <= said.since_us <= LATEST_US and 0 <= (said.told_us or 0) <= LATEST_US
         if said.level not in RANKS or said.priority not in RANKS:

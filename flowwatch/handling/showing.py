@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
@@ -250,7 +251,7 @@ def end(ward: Ward, incident: Incident) -> Iterator[Alert | Step]:
 
 def own_name(ward: Ward) -> str:
     """The name of the next incident that the desk raises itself at a site."""
-    return f"{ward.site}-h{ward.own + 1}"
+    return next(name for n in count(ward.own + 1) if ward.find(name := f"{ward.site}-h{n}") is None)
 
 
 def own_alert(what: Own, site: str, priority: str | None, at_us: int, text: Said, *, name: str, subject: str = "site") -> Alert:

@@ -18,7 +18,7 @@ import msgspec
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.handling import showing
-from flowwatch.handling.readable import readable
+from flowwatch.handling.readable import CANNOT_READ, readable, sensible
 from flowwatch.handling.records import FLOWWATCH, Act, Alert, Handling, Step
 from flowwatch.handling.settings import Settings
 from flowwatch.handling.telling import DocumentOf, Naming, Record, alert_of, least_of
@@ -160,8 +160,8 @@ class Teller:
     def _alert(self, entry: Entry) -> Alert:
         """The alert of an entry, as much as can be said."""
         try:
-            alert = alert_of(entry, self._document(entry.chain), self._settings.priorities, self._naming)
-        except (ValueError, LookupError, TypeError, AttributeError):
+            alert = sensible(alert_of(entry, self._document(entry.chain), self._settings.priorities, self._naming))
+        except (*CANNOT_READ, LookupError, TypeError, AttributeError):
             LOG.exception("%s: an incident of which little can be understood; it is told with that", entry.id)
             alert = least_of(entry)
         try:

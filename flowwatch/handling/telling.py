@@ -12,6 +12,7 @@ from flowwatch import texts
 from flowwatch.core.entries import Entry
 from flowwatch.core.incidents import What
 from flowwatch.handling import kinds
+from flowwatch.handling.readable import CANNOT_READ
 from flowwatch.handling.records import Alert, Said, Shown
 from flowwatch.titles import Language, Names
 
@@ -74,7 +75,7 @@ def least_of(entry: Entry) -> Alert:
     """The alert of an entry of which no more can be made: whatever of it can be read, and where to look. It says so rather than nothing."""
     try:
         found = msgspec.json.decode(entry.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except CANNOT_READ:
         found = None
     body: dict[str, Any] = found if isinstance(found, dict) else {}
     level = body.get("level")

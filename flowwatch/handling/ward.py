@@ -27,8 +27,8 @@ CLOSED_KEPT: Final = 20
 """Closed incidents of a site that can still be noted on."""
 
 
-LONGEST_NUMBER: Final = 19
-"""Digits of the greatest number that an entry can have."""
+LONGEST_NUMBER: Final = 18
+"""Digits that a number of an entry has at most: one more is still one."""
 
 
 class Ended(Struct, frozen=True):

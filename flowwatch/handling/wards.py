@@ -12,7 +12,8 @@ from typing import Final
 
 from flowwatch.core.entries import Entry, EntryKind
 from flowwatch.handling import memory
-from flowwatch.handling.book import Book
+from flowwatch.handling.book import Book, UnwritableError
+from flowwatch.handling.readable import sensible
 from flowwatch.handling.records import Alert, Step
 from flowwatch.handling.ward import Ward
 from flowwatch.journal import Journal
@@ -57,6 +58,10 @@ class Wards:
 
     def add(self, chain: str, at_us: int, said: Alert | Step) -> Entry:
         """Write one record, for the next `commit`; it is known at once. Raises `UnwritableError`, and nothing is written."""
+        try:
+            sensible(said)
+        except ValueError as error:  # who reads it would pass over it
+            raise UnwritableError(f"what is said cannot be written: {error}") from error
         entry = self._book.prepare(chain, at_us, said)
         self.of(chain).take(entry)
         self._touched.add(chain)

@@ -66,7 +66,7 @@ def body_of(entry: Entry) -> dict[str, Any] | None:
     """An entry's body; None where it is no JSON object, because it was damaged on the disk: whoever tells of many entries goes on behind it."""
     try:
         body = json.loads(entry.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 

@@ -1,6 +1,4 @@
-"""What time it is in a log: in a live one a wall clock's that never goes back; elsewhere that of its last tick, found by walking over the heads
-of its newest frames.
-"""
+"""What time it is in a log: the wall clock's in a live one; elsewhere that of its last tick, found by walking over the heads of its newest frames."""
 
 from __future__ import annotations
 
@@ -9,43 +7,63 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from flowwatch.core.readings import ABSENT
 from flowwatch.log.segments import Segment, offsets
 from flowwatch.log.settings import Clock, load
 
+LEAP_US: Final = 60_000_000
+"""A wall clock that is further ahead than this has leapt: time services slew what is less."""
+LASTS_US: Final = 10_000_000
+
 
 def clock_of(log: Path) -> Callable[[], int]:
     """What tells the log's time, microseconds: the wall clock where its ticks follow that, else its last tick, 0 before the first.
 
-    Both may raise `LogError`. The wall clock's never goes back, and not behind the last tick: where that clock is set back, ticks do not either.
+    Both may raise `LogError`.
     """
-    return Onward(not_before_us=max(log_time(log), 0)) if load(log).clock is Clock.WALL else lambda: max(log_time(log), 0)
+    return wall if load(log).clock is Clock.WALL else lambda: max(log_time(log), 0)
+
+
+def wall() -> int:
+    """The wall clock, microseconds since the epoch."""
+    return time.time_ns() // 1000
 
 
 class Onward:
-    """A wall clock that never goes back: where it is set back, time goes on at the speed of the steady clock until the wall clock has caught up.
+    """A wall clock for what lasts: it never goes back, and takes no leap that does not last.
 
-    What was begun by it runs out in its time, whatever the wall clock does; as the ticks of a log do (`log.clock`). For several threads.
+    Where the wall clock is set back, time goes on at the speed of the steady clock until the wall clock has caught up, as the ticks of a log do
+    (`log.clock`): what was begun by it runs out in its time. A leap forward is taken once it has stood for `LASTS_US`: one wrong look at a clock
+    that is put right must not make everything late, or too old, for as long as it was wrong. For several threads.
     """
 
     def __init__(
         self,
-        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        wall_us: Callable[[], int] = wall,
         steady_us: Callable[[], int] = lambda: time.monotonic_ns() // 1000,
         *,
         not_before_us: int = 0,
     ) -> None:
         self._wall_us, self._steady_us = wall_us, steady_us
-        self._now_us, self._looked_us = not_before_us, steady_us()
+        self._looked_us, self._leapt_us = steady_us(), -1
+        self._now_us = max(not_before_us, wall_us())
         self._looking = threading.Lock()
 
     def __call__(self) -> int:
         """What time it is, microseconds since the epoch."""
         with self._looking:
-            steady = self._steady_us()
-            self._now_us = max(self._wall_us(), self._now_us + steady - self._looked_us)
+            said, steady = self._wall_us(), self._steady_us()
+            self._now_us += steady - self._looked_us
             self._looked_us = steady
+            if said <= self._now_us + LEAP_US:
+                self._leapt_us = -1
+                self._now_us = max(said, self._now_us)
+            elif self._leapt_us < 0:
+                self._leapt_us = steady
+            elif steady - self._leapt_us >= LASTS_US:
+                self._leapt_us, self._now_us = -1, said
             return self._now_us
 
 

@@ -126,7 +126,7 @@ class Serving:
         dispatcher = self.dispatcher
         if dispatcher is None:
             return
-        board.put("dispatcher_up", float(dispatcher.alive))
+        board.put("dispatcher_up", float(dispatcher.well))
         for broker, up in dispatcher.brokers.items():
             board.put("broker_up", float(up), broker=broker)
         for (site, outcome), count in sorted(dict(dispatcher.answered.outcomes).items()):

@@ -21,7 +21,7 @@ from flowwatch.core.readings import Reason
 from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.load import Load
 from flowwatch.handling.load import load as load_of
-from flowwatch.handling.readable import UNREADABLE, bodies, readable
+from flowwatch.handling.readable import CANNOT_READ, bodies, readable
 from flowwatch.journal.export import iso
 from flowwatch.proof.cases import Body, Case, cases
 
@@ -332,7 +332,7 @@ def _minutes(estimates: Iterable[Estimate], passed: set[str]) -> Iterator[tuple[
         try:
             body = msgspec.json.decode(estimate.body, type=dict[str, Any])
             msgspec.convert(body, _Minute)
-        except UNREADABLE:
+        except CANNOT_READ:
             passed.add(f"{estimate.site} {iso(estimate.at)}")
         else:
             yield estimate.at, body["zones"]

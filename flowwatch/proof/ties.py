@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from flowwatch.core.entries import Entry
-from flowwatch.handling.readable import UNREADABLE
+from flowwatch.handling.readable import CANNOT_READ
 from flowwatch.handling.records import Alert, read
 
 DIGITS: Final = 19
@@ -159,7 +159,7 @@ class _Weaver:
 def _alert(record: Entry) -> Alert | None:
     try:
         said = read(record)
-    except UNREADABLE:
+    except CANNOT_READ:
         return None
     return said if isinstance(said, Alert) else None
 
@@ -175,7 +175,7 @@ def _differs(alert: Alert, data: bytes) -> str | None:
     """What an alert tells otherwise than the entry that it names, whose body this is."""
     try:
         body = msgspec.json.decode(data, type=dict[str, Any])
-    except UNREADABLE:
+    except CANNOT_READ:
         return "its body is not what was written: it cannot be read"
     for key, said in (("incident", alert.incident), ("state", alert.state), ("what", alert.what)):
         if body.get(key) != said:

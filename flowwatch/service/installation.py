@@ -46,9 +46,10 @@ from flowwatch.instance import next_generation, sole_instance
 from flowwatch.journal import Journal
 from flowwatch.journal.database import Database, JournalError
 from flowwatch.journal.export import iso
+from flowwatch.log.errors import LogError
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
-from flowwatch.log.time import clock_of, unhurried
+from flowwatch.log.time import Onward, clock_of, log_time, unhurried
 from flowwatch.service.app import Service, Setting, build, now_us
 from flowwatch.service.auth.identity import Areas
 from flowwatch.service.metrics import Watched
@@ -93,10 +94,11 @@ def installation(workspace: Workspace, deployment: Deployment | None = None, fol
             wires = _wires(dispatcher, ledger)
             dispatcher.start()
             owned.callback(dispatcher.stop)
-        desk = _desk(workspace, said, clock)
+        lasting = unhurried(clock) if told else Onward(not_before_us=_last_tick(workspace))
+        desk = _desk(workspace, said, lasting)
         desk.start()
         owned.callback(desk.stop)
-        courier = _courier(workspace, said, store, desk, clock)
+        courier = _courier(workspace, said, store, desk, clock if told else None)
         courier.start()
         owned.callback(courier.stop)
         watched = Watched(dispatcher, certificates=_certificates(said, folder))
@@ -137,13 +139,22 @@ def _document_of(workspace: Workspace) -> Callable[[str, str | None], Mapping[st
     return document_of
 
 
+def _last_tick(workspace: Workspace) -> int:
+    """Before which no clock of the service begins: the log's ticks do not go back where the wall clock is set back. 0 where it cannot be read."""
+    try:
+        return max(log_time(workspace.log), 0)
+    except LogError as error:
+        LOG.error("the log's last tick cannot be read: %s", error)  # noqa: TRY400 - the sentence says it
+        return 0
+
+
 def _desk(workspace: Workspace, said: Deployment, clock: Callable[[], int]) -> Desk:
     return Desk(
         workspace.journal,
         workspace.handling,
         DeskSettings.of(said.alarms),
         _document_of(workspace),
-        unhurried(clock) if load(workspace.log).clock is Clock.TOLD else clock,
+        clock,
         kept=workspace.handling_kept,
         naming=_cap_names(workspace, said),
     )
@@ -161,7 +172,7 @@ def _cap_names(workspace: Workspace, said: Deployment) -> CapNames:
     return names
 
 
-def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk, clock: Callable[[], int]) -> Courier:
+def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk, told: Callable[[], int] | None) -> Courier:
     links = or_(said.public_url, None)
     setting = CourierSetting(
         workspace.handling,
@@ -171,9 +182,9 @@ def _courier(workspace: Workspace, said: Deployment, store: Database, desk: Desk
         links or f"urn:flowwatch:{said.deployment}",
         links,
         desk.trouble,
-        log_us=clock,
+        log_us=told,
     )
-    return Courier(Outbox.open(store), Subscriptions(store, now_us, clock), setting, now_us)
+    return Courier(Outbox.open(store), Subscriptions(store, now_us, told), setting, now_us)
 
 
 def _feeds(

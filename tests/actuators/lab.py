@@ -46,11 +46,11 @@ class Story:
         self._seq, self._head = self._journal.head(SITE)
         self.revisions: dict[str, int] = {}
 
-    def tell(self, *told: tuple[EntryKind, dict[str, Any]], at: int | None = None) -> list[Entry]:
-        """Some entries in one transaction."""
+    def tell(self, *told: tuple[EntryKind, dict[str, Any] | bytes], at: int | None = None) -> list[Entry]:
+        """Some entries in one transaction; a body of bytes as it is."""
         made = []
         for kind, body in told:
-            data, moment = canonical(body), at or now_us()
+            data, moment = body if isinstance(body, bytes) else canonical(body), at or now_us()
             self._head, self._seq = link(self._head if self._seq else GENESIS, kind, moment, data), self._seq + 1
             made.append(Entry(SITE, self._seq, kind, moment, data, self._head))
         self._journal.append(made)
@@ -62,7 +62,7 @@ class Story:
 
     def commands(self, table: Mapping[str, str], at: int | None = None, *, delivery: str = "automatic", drill: bool = False) -> list[Entry]:
         """Commands to the gates of `table`."""
-        told = []
+        told: list[tuple[EntryKind, dict[str, Any] | bytes]] = []
         for name, text in table.items():
             self.revisions[name] = self.revisions.get(name, 0) + 1
             setting = Setting.parse(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,14 @@ from flowwatch.actuators.wires import Actuator, Broker
 from flowwatch.core.entries import EntryKind
 from flowwatch.journal import JournalError
 from flowwatch.journal.follower import Follower
-from tests.actuators.lab import SITE, Lab, now_us, place
+from tests.actuators.lab import PATIENCE_S, SITE, Lab, now_us, place
 from tests.encrypted import overheard
+from tests.feed.carried import until
 from tests.servers import Mosquitto, users
 
 pytestmark = pytest.mark.slow
+
+DEEP = b'{"x":' * 5_000 + b"1" + b"}" * 5_000
 
 
 def test_a_command_is_obeyed_and_reported_and_the_ledger_knows_of_it(lab: Lab) -> None:
@@ -280,8 +285,43 @@ def test_one_site_that_cannot_be_read_keeps_no_other_waiting(lab: Lab) -> None:
     lab.post.settled(a="out", b="out")
     dispatcher.fire("aa", "F0")
     lab.story.tell((EntryKind.COMMAND, {"site": SITE, "gate": "a"}))
+    for kind, body in itertools.product((EntryKind.COMMAND, EntryKind.ACTION, EntryKind.DOCUMENT), (b"[]", b"null", b"{broken", DEEP)):
+        lab.story.tell((kind, body))
     lab.story.command(a="in")
     lab.post.settled(a="in")
+    assert dispatcher.well
+
+
+def test_a_journal_that_cannot_be_followed_is_seen(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.house(a="out", b="out")
+    dispatcher = lab.dispatcher()
+    lab.story.command(a="in")
+    lab.post.settled(a="in")
+    failed = threading.Event()
+
+    def broken(_self: Follower) -> bool:
+        failed.set()
+        raise JournalError("the disk failed to read it")
+
+    monkeypatch.setattr(Follower, "grew", broken)
+    assert failed.wait(PATIENCE_S)
+    until(lambda: not dispatcher.well)
+    monkeypatch.undo()
+    lab.story.command(a="both")
+    lab.post.settled(a="both")
+    until(lambda: dispatcher.well)
+
+
+def test_a_fire_is_not_taken_for_one_that_is_over_where_the_wall_clock_was_set_back(lab: Lab) -> None:
+    lab.house(a="in", b="out")
+    dispatcher = lab.dispatcher()
+    ahead = now_us() + 3_600_000_000
+    lab.story.tell(lab.story.action("F1", "fire", state="on"), lab.story.action("F1e", "fire", state="off"), at=ahead)
+    lab.story.command(at=ahead, a="in", b="out")
+    lab.post.settled(a="in", b="out")
+    dispatcher.fire(SITE, "F2")
+    lab.post.settled(a="out", b="out")
+    assert dispatcher.latched() == {SITE: ("F2",)}
 
 
 def test_a_ledger_that_cannot_be_written_keeps_no_way_out_shut(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
@@ -16,10 +19,10 @@ from standardwebhooks import Webhook
 from flowwatch.core.entries import Entry, EntryKind, link
 from flowwatch.feed.webhooks import courier as carrying
 from flowwatch.feed.webhooks import outbox as boxes
-from flowwatch.feed.webhooks.outbox import State
+from flowwatch.feed.webhooks.outbox import Due, State
 from flowwatch.handling.records import Said
 from flowwatch.journal import Journal, JournalError
-from tests.feed.carried import alert, carried, now_us, step, subscribe, until, write
+from tests.feed.carried import alert, carried, made, now_us, step, subscribe, until, write
 from tests.feed.receiver import Receiver, receiving
 from tests.servers import free_port
 
@@ -154,10 +157,72 @@ def test_what_cannot_be_noted_is_not_sent_again_without_end_and_is_told(tmp_path
         write(tmp_path, alert(1))
         assert told.wait(30)
         receiver.wait(lambda: len(receiver.requests) >= 5)
-        assert courier._unnoted[one.id] >= 4, "each pause is twice as long as the one before"
+        assert courier._held[one.id][1] >= 8, "each pause is twice as long as the one before"
         monkeypatch.undo()
         until(lambda: courier.outbox.counts().get(one.id) == {"delivered": 1})
-        assert not courier._unnoted
+        write(tmp_path, alert(2))
+        until(lambda: not courier._held)
+
+
+def test_a_disk_that_takes_something_again_ends_the_pauses_of_who_could_not_be_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving(Receiver()) as receiver, carried(tmp_path) as courier:
+        one = subscribe(courier, receiver.url())
+        monkeypatch.setattr(courier, "_held", {one.id: (float("inf"), 300.0)})
+        write(tmp_path, alert(1))
+        receiver.wait(lambda: receiver.taken.keys() == ids(1))
+
+
+def test_several_failures_of_one_moment_are_one_and_a_pause_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(carrying, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    courier = made(tmp_path, faster=1.0)
+    one = subscribe(courier, "http://127.0.0.1:9/x")
+    pauses = []
+    for _ in range(2_000):
+        for _ in range(8):
+            courier._hold(one)
+        now[0], pause = courier._held[one.id]
+        pauses.append(pause)
+    assert pauses[:5] == [1, 2, 4, 8, 16]
+    assert set(pauses[10:]) == {300}
+    courier.store.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("field", "value"), [("priority", "V"), ("areas", "["), ("kinds", "5")])
+def test_a_damaged_subscription_takes_nothing_from_the_others_and_is_seen(tmp_path: Path, field: str, value: str) -> None:
+    with receiving(Receiver()) as receiver, carried(tmp_path) as courier:
+        bad, _ = subscribe(courier, receiver.url("/bad")), subscribe(courier, receiver.url())
+        with closing(sqlite3.connect(tmp_path / "service.db")) as connection, connection:
+            connection.execute(f"UPDATE webhooks SET {field} = ? WHERE id = ?", (value, bad.id))
+        courier.subscriptions.version += 1
+        write(tmp_path, alert(1))
+        receiver.wait(lambda: receiver.taken.keys() == ids(1))
+        assert courier.subscriptions.damaged == {bad.id}
+        assert not courier.well
+
+
+def test_what_waits_is_never_forgotten_silently(tmp_path: Path) -> None:
+    courier = made(tmp_path)
+    one = subscribe(courier, "http://127.0.0.1:9/x")
+    courier.outbox.put([Due(one.id, "book_yuyuan_1", b"{}", 0, 1_000)], [], 1_000)
+    courier.outbox.forget(now_us())
+    assert courier.outbox.counts() == {one.id: {"dead": 1}}
+    courier.outbox.forget(now_us())
+    assert courier.outbox.counts() == {}
+    courier.store.close()  # type: ignore[attr-defined]
+
+
+def test_a_new_life_tries_at_once_what_waited_by_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    with receiving(Receiver()) as receiver:
+        first = made(tmp_path, faster=1.0)
+        one = subscribe(first, receiver.url())
+        ahead = now_us() + 3_600_000_000
+        first.outbox.put([Due(one.id, "book_yuyuan_1", b"{}", 0, now_us())], [], ahead)
+        first.store.close()  # type: ignore[attr-defined]
+        with carried(tmp_path, faster=1.0):
+            receiver.wait(lambda: receiver.taken.keys() == ids(1))
 
 
 def test_one_who_comes_and_goes_is_told_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

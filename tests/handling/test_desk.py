@@ -12,15 +12,19 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import msgspec
 import pytest
 
-from flowwatch.core.entries import Entry, EntryKind, canonical
+from flowwatch.core.entries import GENESIS, Entry, EntryKind, canonical, link
 from flowwatch.handling import clocks, showing
+from flowwatch.handling.book import UnwritableError
 from flowwatch.handling.records import FLOWWATCH, SERVICE, Act, Alert, Handling, Said, Shown, Step, read
 from flowwatch.handling.steps import NotPossibleError
 from flowwatch.handling.ward import Ward
+from flowwatch.handling.wards import Wards
 from flowwatch.journal import Journal, JournalError
 from flowwatch.log.time import Onward
+from tests.handling.made import alert
 from tests.handling.tale import SECOND, START, Clock, Room, Tale
 
 WAIT_S = 60.0
@@ -228,6 +232,36 @@ def test_a_record_that_was_altered_keeps_the_desk_from_nothing(tmp_path: Path, f
     with Journal.open(room.book, create=False) as book:
         steps = [read(entry) for entry in book.entries("yuyuan", EntryKind.HANDLING)]
     assert [(step.incident, step.act) for step in steps if isinstance(step, Step)] == [("yuyuan-i2", Act.ACKNOWLEDGE)]
+
+
+DEEP = b'{"x":' * 5_000 + b"1" + b"}" * 5_000
+
+
+@pytest.mark.parametrize("changes", [{"level": "V"}, {"state": "Raised"}, {"since_us": -1}, {"since_us": 2**70}])
+def test_a_red_with_an_odd_word_in_the_journal_is_before_people_all_the_same(tmp_path: Path, changes: dict[str, object]) -> None:
+    room, tale = Room(tmp_path), Tale()
+    tale.says("i1", str(changes.pop("state", "raised")), 1, what="stage", subject="p", **{"level": "I"} | changes)  # type: ignore[arg-type]
+    tale.write(room.journal)
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    (incident,) = desk.incidents("yuyuan")
+    desk.stop()
+    assert incident.name == "yuyuan-i1"
+    assert incident.priority in ("I", "II")
+
+
+def test_a_body_that_nobody_can_unfold_keeps_no_other_site_waiting(tmp_path: Path) -> None:
+    room, tale = Room(tmp_path), Tale(site="bund")
+    tale.says("i1", "raised", 2, level="I", what="stage", subject="p")
+    tale.write(room.journal)
+    with Journal.open(room.journal) as journal:
+        journal.append([Entry("yuyuan", 1, EntryKind.INCIDENT, START, DEEP, link(GENESIS, EntryKind.INCIDENT, START, DEEP))])
+    desk = room.desk()
+    assert desk.caught_up(WAIT_S)
+    assert [one.name for one in desk.incidents("bund")] == ["bund-i1"]
+    assert [one.name for one in desk.incidents("yuyuan")] == ["yuyuan-e1"]
+    desk.act("bund", "bund-i1", Act.ACKNOWLEDGE, "wang").result(WAIT_S)
+    desk.stop()
 
 
 def test_trouble_of_a_feed_is_an_incident_of_the_service_until_it_is_over(tmp_path: Path) -> None:
@@ -487,3 +521,12 @@ def test_what_was_kept_of_another_book_is_passed_over(tmp_path: Path) -> None:
         assert (tmp_path / "kept").exists()
         assert [alert.entry for alert in room.alerts()] == ["yuyuan-1"]
         room.book.unlink()
+
+
+@pytest.mark.parametrize("changes", [{"priority": "V"}, {"state": "Raised"}, {"told_us": -1}, {"entry_hash": "zz"}])
+def test_nothing_is_written_that_nobody_could_read_again(tmp_path: Path, changes: dict[str, object]) -> None:
+    wards = Wards.open(tmp_path / "handling.db", None)
+    with pytest.raises(UnwritableError):
+        wards.add("yuyuan", START, msgspec.structs.replace(alert(), **changes))
+    assert wards.commit() == {}
+    wards.close()

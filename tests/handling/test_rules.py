@@ -263,3 +263,12 @@ def test_an_old_name_that_is_raised_again_is_a_new_thing() -> None:
     assert told.tell(60, "i1", what="stage", subject="p", level="III").shown is Shown.WORSE
     again = told.ward.incidents["yuyuan-i1"]
     assert (again.what, again.priority, again.handling, again.cycle) == ("stage", "III", Handling.NEW, 2)
+
+
+def test_the_desks_own_incidents_have_names_of_their_own_whatever_was_altered() -> None:
+    told = Told()
+    for digits in (17, 18, 19, 4_000):
+        told.write(START, [alert(f"yuyuan-h{'9' * digits}", what=Own.FLOOD, subject="site")])
+        first = showing.own_name(told.ward)
+        told.write(START, [alert(first, what=Own.FLOOD, subject="site")])
+        assert showing.own_name(told.ward) != first

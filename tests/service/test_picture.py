@@ -25,6 +25,7 @@ def test_what_stands_is_the_same_whether_the_chain_is_read_backwards_or_taken_en
 
 
 DAMAGED = [b"{not JSON", b"\xff", b"[]", b"null", b"{}", b'{"incident":5}', b'{"gate":null,"plan":[],"device":1}']
+DAMAGED += [b'{"incident":"yuyuan-i1","state":"raised"}', b'{"x":' * 5_000 + b"1" + b"}" * 5_000]
 
 
 @pytest.mark.parametrize("body", DAMAGED)

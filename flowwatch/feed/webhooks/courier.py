@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +33,7 @@ from flowwatch.feed.webhooks.guard import ForbiddenError, Goal, Guard
 from flowwatch.feed.webhooks.outbox import KEPT_US, Delivery, Due, Outbox
 from flowwatch.feed.webhooks.subscriptions import GONE, Heard, LiesIn, Subscription, Subscriptions
 from flowwatch.handling.kinds import RANKS
+from flowwatch.handling.readable import bodies, readable
 from flowwatch.handling.records import Said
 from flowwatch.journal import Journal, UnknownIdError
 from flowwatch.journal.database import JournalError
@@ -56,8 +56,9 @@ MOST: Final = 128
 MOST_OF_ONE: Final = 8
 PAGE: Final = 500
 FORGET_S: Final = 60.0
+FIRST_PAUSE_S: Final = 1.0
 MOST_PAUSE_S: Final = 300.0
-"""The longest pause before what could not be noted is sent again."""
+"""The shortest and the longest pause before what could not be noted is sent again; the disk that takes something ends it."""
 GONE_STATUS: Final = 410
 
 
@@ -102,9 +103,9 @@ class Courier:
         """What people were told last of each subscription, in this life."""
         self._failed_at: dict[str, float] = {}
         """Of those in trouble: when something failed last, on the steady clock."""
-        self._unnoted: Counter[str] = Counter()
-        """Receivers whose answers cannot be noted, because the service's database fails: how often in a row."""
-        self._turned_well = True
+        self._held: dict[str, tuple[float, float]] = {}
+        """Receivers whose answers could not be noted, because the service's database fails: until when they wait, and how long that is."""
+        self._turned_well, self._hurried = True, False
         self._well: set[str] = set()
         """Of those in trouble: who took something since."""
         self._checked = -1
@@ -130,8 +131,8 @@ class Courier:
 
     @property
     def well(self) -> bool:
-        """Whether its loop runs, and its last turn did not fail."""
-        return self.alive and self._turned_well
+        """Whether its loop runs, its last turn did not fail, and every subscription can be read."""
+        return self.alive and self._turned_well and not self.subscriptions.damaged
 
     def offer(self, one: Subscription, name: str, body: Mapping[str, Any], rank: int = 0) -> None:
         """Put an event of one's own into the outbox, for one receiver."""
@@ -148,7 +149,8 @@ class Courier:
             count, heard = self.outbox.replay(one.id, now, since_us=since), self.outbox.heard()
             wanted: list[Due] = []
             for entry in self._happened(since):
-                wanted += _readable(entry, partial(self._wanted, one, entry, heard))
+                if one.may_have(entry, self._setting.lies_in):
+                    wanted += self._wanted([one], entry, heard)
                 if len(wanted) >= PAGE:
                     count += self.outbox.put(wanted, [], now)
                     wanted.clear()
@@ -159,8 +161,8 @@ class Courier:
         now = self._now_us()
         known = self.outbox.known(one.id, events)
         found = {name: entry for name in events if name not in known and (entry := self._find(name)) is not None}
-        mine = [entry for entry in found.values() if one.may_have(entry, self._setting.lies_in)]
-        wanted = [due for entry in mine for due in _readable(entry, lambda entry=entry: [self._made(one, entry)])]  # type: ignore[misc]
+        mine = [entry for entry in found.values() if one.may_have(entry, self._setting.lies_in) and _is_readable(entry)]
+        wanted = [self._made(one, entry) for entry in mine]
         count = self.outbox.replay(one.id, now, events=events) + self.outbox.put(wanted, [], now)
         return count, [name for name in events if name not in known and name not in {due.event for due in wanted}]
 
@@ -201,6 +203,7 @@ class Courier:
             tasks: set[asyncio.Task[None]] = set()
             while not self._stopping.is_set():
                 try:
+                    self._hurry_all()
                     self._forget_troubles()
                     self._end_troubles()
                     more = self._collect()
@@ -235,6 +238,13 @@ class Courier:
 
     # ---- what is new
 
+    def _hurry_all(self) -> None:
+        """With a new life everything is tried at once, wherever the clock stood by which it waited."""
+        if not self._hurried:
+            for one in self._enabled():
+                self.outbox.hurry(one.id, self._now_us())
+            self._hurried = True
+
     def _collect(self) -> bool:
         """Read a page of what is new into the outbox; whether there may be more. Not while somebody else fills it."""
         if not self._collecting.acquire(blocking=False):
@@ -257,7 +267,7 @@ class Courier:
             before = follower.place
             for entry in follower.new():
                 if entry.at >= oldest:
-                    due += _readable(entry, partial(self._due, entry, self._heard))
+                    due += self._due(entry, self._heard)
                 count += 1
                 if count >= PAGE:
                     break
@@ -266,6 +276,7 @@ class Courier:
         if read:
             self.outbox.put(due, read, self._now_us(), self._heard)
             self._heard.kept()
+            self._held.clear()
         return count >= PAGE
 
     def _follower(self, source: str) -> Follower | None:
@@ -284,10 +295,14 @@ class Courier:
         return self._followers[source]
 
     def _due(self, entry: Entry, heard: Heard) -> list[Due]:
-        return [due for one in self._enabled() if entry.at >= one.begins_us for due in self._wanted(one, entry, heard)]
+        there = [one for one in self._enabled() if entry.at >= one.begins_us and one.may_have(entry, self._setting.lies_in)]
+        return self._wanted(there, entry, heard)
 
-    def _wanted(self, one: Subscription, entry: Entry, heard: Heard) -> list[Due]:
-        return [self._made(one, entry)] if one.may_have(entry, self._setting.lies_in) and heard.is_urgent(one, entry) else []
+    def _wanted(self, there: Sequence[Subscription], entry: Entry, heard: Heard) -> list[Due]:
+        """What is due of an entry to those of `there` for whom it is urgent enough."""
+        if not there or not _is_readable(entry):
+            return []
+        return [self._made(one, entry) for one in there if heard.is_urgent(one, entry)]
 
     def _made(self, one: Subscription, entry: Entry) -> Due:
         body = msgspec.json.encode(event(entry, self._setting.source, self._setting.links))
@@ -309,6 +324,8 @@ class Courier:
         room -= sum(count - 1 for count in busy.values())
         found: list[tuple[Subscription, Delivery]] = []
         for one in self._enabled():
+            if time.monotonic() < self._held.get(one.id, (0.0, 0.0))[0]:
+                continue
             first = 0 if busy[one.id] else 1
             free = first + max(0, min((1 if one.id in self._failing else MOST_OF_ONE) - busy[one.id] - first, room))
             if free <= 0:
@@ -323,14 +340,19 @@ class Courier:
         try:
             status, retry_after, why = await self._send(client, one, delivery)
             self._note(one, delivery, status, retry_after, why)
-            self._unnoted.pop(one.id, None)
         except Exception:
             LOG.exception("webhooks: %s to %s could not be noted; it is sent again", delivery.event, one.id)
-            self._unnoted[one.id] += 1
+            self._hold(one)
             self._tell(one, "what it answers cannot be noted, so it is sent the same again", on=True)
-            await asyncio.sleep(min(2.0 ** self._unnoted[one.id], MOST_PAUSE_S) / self._setting.steps_faster)
         finally:
             self._under_way.discard((delivery.subscription, delivery.event))
+
+    def _hold(self, one: Subscription) -> None:
+        """Send a receiver nothing for a while, each time for twice as long; several failures of one moment are one."""
+        until, pause = self._held.get(one.id, (0.0, FIRST_PAUSE_S / 2))
+        if time.monotonic() >= until:
+            pause = min(2 * pause, MOST_PAUSE_S)
+            self._held[one.id] = time.monotonic() + pause / self._setting.steps_faster, pause
 
     async def _send(self, client: httpx.AsyncClient, one: Subscription, delivery: Delivery) -> tuple[int | None, float | None, str]:
         """(status, Retry-After in seconds, what went wrong: "" where nothing did)."""
@@ -461,13 +483,10 @@ async def _looked_up(guard: Guard, url: str) -> Goal:
     return await done
 
 
-def _readable(entry: Entry, make: Callable[[], list[Due]]) -> list[Due]:
-    """What is due of an entry; nothing of one that cannot be read (damaged on the disk, or of another version): others do not wait for it."""
-    try:
-        return make()
-    except (msgspec.MsgspecError, ValueError, LookupError, TypeError, AttributeError) as error:
-        LOG.error("webhooks: %s cannot be read (%s); passed over", entry.id, error)  # noqa: TRY400 - the sentence says it
-        return []
+def _is_readable(entry: Entry) -> bool:
+    """Whether an entry can be told; one that was damaged on the disk, or is of another version, is passed over, and others do not wait for it."""
+    kept = (entry,)
+    return next(iter(readable(kept) if entry.kind in BOOK else bodies(kept)), None) is not None
 
 
 def _rank(entry: Entry) -> int:

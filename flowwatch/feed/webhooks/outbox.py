@@ -245,11 +245,13 @@ class Outbox:
         self._database.write(work)
 
     def forget(self, before_us: int) -> None:
-        """Remove what is too old, and what belongs to no subscription any more."""
-        there = select(subscriptions.table.c.id)
+        """Remove what is too old, and what belongs to no subscription any more. What still waits is given up first, and shown."""
+        there, waits = select(subscriptions.table.c.id), outbox.c.state == State.WAITING.value
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(outbox).where((outbox.c.at_us < before_us) | outbox.c.subscription.not_in(there)))
+            connection.execute(delete(outbox).where(((outbox.c.at_us < before_us) & ~waits) | outbox.c.subscription.not_in(there)))
+            too_old = update(outbox).where(waits, outbox.c.at_us < before_us)
+            connection.execute(too_old.values(state=State.DEAD.value, why="it waited until it was too old"))
             connection.execute(delete(heard).where(heard.c.subscription.not_in(there)))
 
         self._database.write(work)

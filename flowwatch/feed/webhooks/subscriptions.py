@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,7 @@ from flowwatch.handling.records import Alert, read
 from flowwatch.journal.database import Database
 from flowwatch.journal.tables import Whole, site_of
 
+LOG: Final = logging.getLogger(__name__)
 OVERLAP_US: Final = 24 * 3_600 * 1_000_000
 """How long the old secret signs beside the new one, so that a receiver can change at its leisure."""
 LiesIn = Callable[[str, Sequence[str]], bool]
@@ -149,11 +151,22 @@ class Subscriptions:
         """`now_us`: the wall clock; `log_us`: the log's time, where that is another."""
         self._database, self._now_us, self._log_us = database, now_us, log_us or now_us
         self.version, self._counting = 0, threading.Lock()
+        self.damaged: frozenset[str] = frozenset()
+        """The subscriptions that could not be read when all were read last."""
 
     def all(self) -> list[Subscription]:
-        """Every subscription, the oldest first."""
+        """Every subscription that can be read, the oldest first."""
+        found: list[Subscription] = []
+        damaged: set[str] = set()
         with self._database.reading() as connection:
-            return [_of(row) for row in connection.execute(select(table).order_by(table.c.created_us, table.c.id))]
+            for row in connection.execute(select(table).order_by(table.c.created_us, table.c.id)):
+                try:
+                    found.append(_of(row))
+                except (ValueError, TypeError, RecursionError) as error:
+                    damaged.add(str(row.id))
+                    LOG.error("webhook %s cannot be read (%s): its receiver hears nothing", row.id, error)  # noqa: TRY400 - the sentence says it
+        self.damaged = frozenset(damaged)
+        return found
 
     def find(self, name: str) -> Subscription | None:
         """One by its id."""
@@ -232,6 +245,9 @@ def _row(one: Subscription) -> dict[str, Any]:
 
 
 def _of(row: Row[Any]) -> Subscription:
+    """The subscription of a row. Raises ValueError or TypeError for one that was damaged."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
     lists = {name: None if values[name] is None else tuple(json.loads(values[name])) for name in ("areas", "sites", "kinds")}
+    if values["priority"] not in RANKS:
+        raise ValueError(f'found the priority "{values["priority"]}", expected I to IV')
     return Subscription(**values | lists)
