@@ -84,18 +84,32 @@ CANNOT_READ: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding bytes can raise that somebody else may have written."""
 
 
+class _Key(msgspec.Struct, frozen=True):
+    """What an entry is about, without the rest of it."""
+
+    plan: str = ""
+    gate: str = ""
+    device: str = ""
+    name: str = ""
+    incident: str = ""
+
+
+_KEY: Final = msgspec.json.Decoder(_Key)
+
+
 def _key(kind: str, seq: int, body: bytes) -> tuple[str, ...]:
     """What an entry is about, so that the last word on it counts. Raises `CANNOT_READ`."""
-    match said := _READ[EntryKind(kind)].decode(body):
-        case _Transition():
-            return "plan", said.plan
-        case _Command():
-            return "gate", said.gate
-        case _Device():
-            return "device", said.device, said.name
-        case _Incident():
-            return "incident", said.incident
-        case _Document():
+    found = _KEY.decode(body)
+    match kind:
+        case EntryKind.TRANSITION:
+            return "plan", found.plan
+        case EntryKind.COMMAND:
+            return "gate", found.gate
+        case EntryKind.DEVICE:
+            return "device", found.device, found.name
+        case EntryKind.INCIDENT:
+            return "incident", found.incident
+        case EntryKind.DOCUMENT:
             return ("document",)
         case _:
             return "action", str(seq)
@@ -164,6 +178,8 @@ class Standing:
                 continue
             try:
                 key = _key(kind, seq, body)
+                if key not in newest:
+                    _READ[EntryKind(kind)].decode(body)
             except CANNOT_READ as error:
                 LOG.error("%s-%d: an entry that cannot be read (%s); passed over", site, seq, error)  # noqa: TRY400 - the sentence says it
                 continue
