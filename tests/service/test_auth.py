@@ -9,11 +9,13 @@ import httpx
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
+from flowwatch.journal.database import JournalError
 from flowwatch.service.auth.authenticate import REMEMBERED_S
 from flowwatch.service.auth.identity import EVERYWHERE, Areas, Grant, Role, Scope, covers
 from flowwatch.service.auth.passwords import Passwords
 from flowwatch.service.auth.rates import Rates
-from flowwatch.service.auth.sessions import IDLE_S, LONGEST_S
+from flowwatch.service.auth.secrets import hash_of
+from flowwatch.service.auth.sessions import IDLE_S, LONGEST_S, Sessions
 from flowwatch.service.auth.slowdown import FREE, Slowdown
 from flowwatch.service.auth.users import UserError
 from tests.service.conftest import Run
@@ -68,6 +70,34 @@ def test_a_session_ends_idle_and_ends_for_good(place: Place, run: Run) -> None:
         assert await who(place, used) == 401
 
     run(work())
+
+
+def test_a_full_disk_shuts_nobody_out_who_is_signed_in(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    users, sessions = place.parts.users, place.parts.authenticator.sessions
+    kept = users.matches("operator", PASSWORD)
+    assert kept is not None
+    cookies = [sessions.begin("operator", kept) for _ in range(2)]
+    used, idle = (hash_of(cookie or "") for cookie in cookies)
+    tries: list[Any] = []
+
+    def full(work: Any) -> None:
+        tries.append(work)
+        raise JournalError("service.db: the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place.store, "write", full)
+        for _ in range(3):
+            place.now.advance(IDLE_S / 2)
+            assert [sessions.user_of(used) for _ in range(3)] == ["operator"] * 3
+        assert len(tries) == 3, "no more than one a minute"
+        assert sessions.user_of(idle) is None
+    assert sessions.begin("operator", kept) is not None, "takes what is idle away"
+    assert sessions.user_of(used) == "operator"
+    place.now.advance(61)
+    assert sessions.user_of(used) == "operator"
+    assert Sessions(place.store, place.now).user_of(used) == "operator", "it is written now"
+    place.now.advance(IDLE_S)
+    assert sessions.user_of(used) is None
 
 
 def test_logging_out_a_new_password_and_being_removed_end_sessions_at_once(place: Place, run: Run) -> None:
@@ -166,6 +196,19 @@ def test_a_restart_forgives_nothing(place: Place, run: Run) -> None:
         place.now.advance(slow.tries("li", "10.0.0.1"))
         slow.tries("li", "10.0.0.1")
     assert Slowdown(place.store, place.now).tries("li", "10.9.9.9") > 0
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait_longer(place: Place) -> None:
+    slow = Slowdown(place.store, place.now)
+    slow.tries("li", "10.0.0.1")
+    place.now.advance(-3600)
+    assert slow.tries("wang", "10.0.0.1") == 0
+    for _ in range(FREE["account"]):
+        slow.tries("li", "10.0.0.1")
+    place.now.advance(-3600)
+    assert slow.tries("li", "10.0.0.1") == 1
+    place.now.advance(1)
+    assert slow.tries("li", "10.0.0.1") == 0
 
 
 def test_attempts_side_by_side_are_no_more_than_one_after_another(place: Place) -> None:

@@ -3,7 +3,8 @@
 The first `FREE` failures cost nothing, each one after doubles the wait, from 1 s to `MOST_S`; after `FORGOTTEN_S` without one all is
 forgotten. An account's wait is short, because whoever knows a name could keep its owner out; an address has no such owner. The counts are
 durable: a restart forgives nothing. An attempt during a wait is not looked at and not counted. Every other one counts as failed from its beginning,
-so that attempts side by side are no more than attempts one after another, and is taken back when it was good.
+so that attempts side by side are no more than attempts one after another, and is taken back when it was good. A clock that was set back makes
+nobody wait longer: a failure that would lie ahead counts as one of now.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Slowdown:
         now, keys = self._now_us(), _keys(account, address)
 
         def work(connection: Connection) -> float:
+            connection.execute(update(failures).where(failures.c.last_us > now).values(last_us=now))
             rows = connection.execute(select(failures).where(failures.c.key.in_(keys))).all()
             waits: list[float] = [(row.last_us + pause_s(row.key, row.times) * SECOND - now) / SECOND for row in rows]
             if (longest := max([0.0, *waits])) > 0:
