@@ -10,12 +10,13 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from flowwatch.core.entries import Estimate
 from flowwatch.feed.frames import DECIDED, HANDLED, Frame, of_entry, of_minute
 from flowwatch.feed.listener import Listener
 from flowwatch.feed.merged import merged
@@ -183,8 +184,8 @@ class Hub:
                 self._at = some[-1][1]
                 yield Batch(str(self._at), frames)
             self._unread = False
-        if self._minutes is not None and self._minutes.grew() and (found := self._minutes.new()):
-            yield Batch(str(self._at), minutes=[of_minute(estimate) for estimate in found])
+        if self._minutes is not None and self._minutes.grew() and (found := list(_frames(self._minutes.new()))):
+            yield Batch(str(self._at), minutes=found)
 
     def _look(self) -> Iterator[Batch]:
         """See whether the files are there, and still the same."""
@@ -201,3 +202,12 @@ class Hub:
             self._at = Places(journal, self._at.handling if handled is None else handled.place, decided.inode)
             self._unread = True
             yield Batch(str(self._at), replaced=any(replaced))
+
+
+def _frames(estimates: Iterable[Estimate]) -> Iterator[Frame]:
+    """The events of minutes; one that is damaged is passed over, so that it takes nothing from the other sites."""
+    for estimate in estimates:
+        try:
+            yield of_minute(estimate)
+        except Exception:
+            LOG.exception("the feed: the newest minute of %s cannot be read; passed over", estimate.site)

@@ -281,7 +281,12 @@ class ZoneStates:
                 self._take(estimate)
                 changed[estimate.site] = None
         for site in changed:
-            self._tell(site)
+            try:
+                self._tell(site)
+            except JournalError:
+                raise
+            except Exception:  # what is damaged of one site takes nothing from the others
+                LOG.exception("zone states: those of %s cannot be told until something is new there", site)
 
     def _take(self, estimate: Estimate) -> None:
         age_s = max(0, self._now_us() - estimate.at) / 1e6

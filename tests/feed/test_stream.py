@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from flowwatch.core.entries import Entry, EntryKind, link
+from flowwatch.core.entries import Entry, EntryKind, Estimate, link
 from flowwatch.feed import hub
 from flowwatch.feed.listener import MOST_BYTES
 from flowwatch.feed.places import CHECKED
@@ -195,6 +195,19 @@ def test_zones_come_as_a_state_without_an_id(there: Live) -> None:
     }
     again = there.listen("?since=j0-h0&kinds=zones")
     assert again.next() == event
+
+
+def test_a_damaged_minute_of_one_site_takes_nothing_from_the_others(there: Live) -> None:
+    ear = there.listen("?kinds=zones")
+    ear.next("snapshot")
+    for number, damaged in enumerate((b'{"zones"', b"[]")):
+        at = LATER + number * 60 * SECOND
+        there.written.journal.append(
+            [], [Estimate("bund", at, damaged), Estimate("yuyuan", at, b'{"zones":{"mall":{"people":%d}}}' % number)]
+        )
+        event = ear.next()
+        assert (event.data["site"], event.data["zones"]["mall"]["people"]) == ("yuyuan", number)
+    assert there.place.service.feed.hub.well()
 
 
 def test_only_the_kinds_and_the_site_that_were_asked_for_come(there: Live) -> None:

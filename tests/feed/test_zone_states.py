@@ -256,6 +256,21 @@ def test_a_zone_that_the_site_has_no_more_is_removed_also_by_a_service_that_came
     assert zones == {MALL, topic("bund", "mall"), topic("bund", "site")}
 
 
+def test_a_damaged_minute_of_one_site_takes_nothing_from_the_others(town: Town) -> None:
+    bodies = (b'{"zones"', b"[]", b"{}", b'{"zones": {"mall": {"known": 1}}}', b'{"zones": ' + b"[" * 100_000)
+    town.written.journal.append([], [Estimate(f"a{number}", now_us(), body) for number, body in enumerate(bodies)])
+    town.minute(10)
+    town.feed()
+    heard = town.listener()
+    heard.people(10)
+    town.written.journal.append([], [Estimate("a0", now_us(), b"null")])
+    town.minute(20)
+    heard.people(20)
+    town.minute(30, name="a0")
+    heard.until(lambda: (heard.last(topic("a0", "mall")) or {}).get("people") == 30)
+    assert ("mqtt/main", True) not in town.troubles
+
+
 def test_a_state_of_a_site_that_is_not_ours_is_left_alone(town: Town) -> None:
     other = Client(CallbackAPIVersion.VERSION2, "other", protocol=MQTTProtocolVersion.MQTTv5)
     other.connect("127.0.0.1", town.broker.port)
