@@ -7,8 +7,8 @@ are still found in the checkpoint at the start of the oldest segment, if they we
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 from flowwatch import checkpoints
 from flowwatch.core.readings import ABSENT, Block, Kind, Reason
 from flowwatch.core.state import StateError
-from flowwatch.log.errors import DiskRefused, RowsOutOfRange
+from flowwatch.log.errors import DiskRefused, LogError, RowsOutOfRange
 from flowwatch.log.frames import Flag
 from flowwatch.log.reader import Reader
 from flowwatch.log.routing import Routing, read_document
@@ -106,24 +106,31 @@ class Evidence:
             self._documents[key] = self._find_document(site, version)
         return self._documents[key]
 
-    def documents(self) -> dict[str, Document]:
-        """The newest compiled site of every site, in one pass over each partition; without those that the log does not have any more."""
+    def documents(self, damaged: Callable[[LogError], None] | None = None) -> dict[str, Document]:
+        """The newest compiled site of every site, in one pass over each partition; without those that the log does not have any more.
+
+        `damaged` is told of what cannot be read, and the newest that can be is found; without it damage is raised.
+        """
         found: dict[str, Document] = {}
         for partition in sorted({place.partition for place in self._places.values()}):
             wanted = {site for site, place in self._places.items() if place.partition == partition}
-            folder = self.path / partition
-            for first in reversed(offsets(folder, ".seg")):
-                for _, payload in reversed(list(_documents_in(folder, first))):
-                    if (site := read_document(payload).site) in wanted:
-                        wanted.discard(site)
-                        found[site] = json.loads(payload)
-                if not wanted:
-                    break
-            for site in wanted:
-                document = self.document(site)
-                if document is not None:
-                    found[site] = document
+            with _passing(damaged):
+                self._find_newest(self.path / partition, wanted, found, damaged)
         return found
+
+    def _find_newest(self, folder: Path, wanted: set[str], found: dict[str, Document], damaged: Callable[[LogError], None] | None) -> None:
+        """Move what is `wanted` of a partition into `found`."""
+        for first in reversed(offsets(folder, ".seg")):
+            for _, payload in reversed(_readable_in(folder, first, damaged)):
+                if (site := read_document(payload).site) in wanted:
+                    wanted.discard(site)
+                    found[site] = json.loads(payload)
+            if not wanted:
+                return
+        for site in wanted:
+            document = self._find_document(site, None, damaged)
+            if document is not None:
+                found[site] = document
 
     def versions(self, site: str) -> list[Version]:
         """The documents of the site that the log still has, the oldest first; none for a site that it does not know."""
@@ -181,13 +188,13 @@ class Evidence:
             names = self._names[partition] = self._reader(partition).names()
         return names[code]
 
-    def _find_document(self, site: str, version: str | None) -> Document | None:
+    def _find_document(self, site: str, version: str | None, damaged: Callable[[LogError], None] | None = None) -> Document | None:
         place = self._places.get(site)
         if place is None:
             return None
         folder = self.path / place.partition
         for first in reversed(offsets(folder, ".seg")):
-            for _, payload in reversed(list(_documents_in(folder, first))):
+            for _, payload in reversed(_readable_in(folder, first, damaged)):
                 if version in (None, sha256(payload).hexdigest()[:12]) and (document := json.loads(payload))["site"] == site:
                     return dict(document)
             try:
@@ -197,6 +204,24 @@ class Evidence:
             if found is not None and version in (None, found[0]):
                 return dict(json.loads(found[1]))
         return None
+
+
+@contextmanager
+def _passing(damaged: Callable[[LogError], None] | None) -> Iterator[None]:
+    try:
+        yield
+    except LogError as error:
+        if damaged is None:
+            raise
+        damaged(error)
+
+
+def _readable_in(folder: Path, first: int, damaged: Callable[[LogError], None] | None) -> list[tuple[int, bytes]]:
+    """The documents in a segment, up to damage that `damaged` is told of."""
+    found: list[tuple[int, bytes]] = []
+    with _passing(damaged):
+        found.extend(_documents_in(folder, first))
+    return found
 
 
 def _documents_in(folder: Path, first: int) -> Iterator[tuple[int, bytes]]:

@@ -1,12 +1,13 @@
 """The sites that the service speaks of: where they lie, their newest documents, and which counters they have.
 
 Read from the log again when something says that documents came: the journal, which tells of them when they come into force; the log's routing,
-for a new site; and in any case once a minute. Names that are not there are told with the near miss, but only among the sites that the asker
-may see.
+for a new site; and in any case once a minute. Where the log is damaged it is read as far as it can be, and what was known before stays known.
+Names that are not there are told with the near miss, but only among the sites that the asker may see.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -16,12 +17,14 @@ from typing import Any, Final
 
 from flowwatch.decided import decided
 from flowwatch.evidence import Document, Evidence, Version
+from flowwatch.log.errors import LogError
 from flowwatch.log.routing import Routing
 from flowwatch.log.settings import Clock, load
 from flowwatch.service.auth.identity import Areas, Identity, Role, Scope
 from flowwatch.service.problems import Problem, unknown
 from flowwatch.workspace import Workspace
 
+LOG: Final = logging.getLogger(__name__)
 ASKED_S: Final = 1.0
 """How often it is asked whether documents came, at most."""
 LOOKED_S: Final = 60.0
@@ -45,6 +48,7 @@ class Sites:
         self._seen = self._signs()
         self._documents: dict[str, Document] = {}
         self._counters: frozenset[str] = frozenset()
+        self._damage: frozenset[str] = frozenset()
         self._read()
 
     def decided_us(self, site: str) -> int | None:
@@ -110,9 +114,15 @@ class Sites:
         return None, self._sign()
 
     def _read(self) -> None:
+        met: list[LogError] = []
         with Evidence(self.log) as evidence:
-            found = evidence.documents()
-        self._documents = found
+            found = evidence.documents(met.append)
+        damage = frozenset(map(str, met))
+        for text in sorted(damage - self._damage):
+            LOG.error("the sites are read as far as the log can be: %s", text)
+        if damage:
+            found = self._documents | found
+        self._damage, self._documents = damage, found
         self._counters = frozenset(f"{site}/{counter['counter']}" for site, document in found.items() for counter in document["counters"])
 
 
