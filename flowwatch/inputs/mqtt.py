@@ -60,6 +60,8 @@ RETRY_S: Final = 0.1
 """How soon what found no room is offered again."""
 DISK_RETRY_S: Final = 1.0
 """How soon what the disk refused is offered again."""
+MOST_TOPICS: Final = 100_000
+"""Topics of which anything is remembered: whoever may send chooses their names."""
 LARGEST: Final = 16 << 20
 """The broker sends no message larger than this."""
 DEVICE: Final = re.compile(r"(?:^|/)(gate|barrier|sign|link)/([A-Za-z0-9][A-Za-z0-9_.:-]{0,63})(?=/|$)")
@@ -297,7 +299,7 @@ class MqttSource:
     def _source_of(self, topic: str) -> MqttInput | None:
         """The input that a topic belongs to: signals first, then in the file's order."""
         if topic not in self._sources:
-            if len(self._sources) > 100_000:
+            if len(self._sources) > MOST_TOPICS:
                 self._sources.clear()
             self._sources[topic] = next((part for part in self._inputs if topic_matches_sub(part.matched, topic)), None)
         return self._sources[topic]
@@ -437,6 +439,8 @@ class MqttSource:
             offered = self._report(site, f"{found[1]}/{found[2]}", there=there)
         if offered is not None:
             with self._changed:
+                if len(self._figures.links) > MOST_TOPICS:
+                    self._figures.links.clear()
                 self._figures.links[arrived.topic] = there
         return offered
 

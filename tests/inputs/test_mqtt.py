@@ -372,6 +372,19 @@ def test_whoever_knows_more_of_a_device_is_told_instead_and_only_of_changes(fold
     assert told == [("a", "barrier/b", True), ("a", "barrier/b", False), ("a", "barrier/b", True)]
 
 
+def test_topics_of_devices_that_nobody_knows_fill_no_memory(
+    folder: Path, mosquitto: Mosquitto, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowwatch.inputs.mqtt.MOST_TOPICS", 10)
+    with Stager(folder) as stager:
+        inputs = source(mosquitto, stager, STATUS, listeners=Listeners(link=lambda *_: None))
+        for number in range(50):
+            sender.send(f"flowwatch/v1/a/barrier/b{number}/status", b"online")
+        until(lambda: inputs.figures.messages == 50 and inputs.figures.waiting == 0)
+        assert len(inputs.figures.links) <= 11
+        inputs.close()
+
+
 def test_a_reader_of_a_device_family_is_called_with_the_topic_and_may_fail(folder: Path, mosquitto: Mosquitto, sender: Sender) -> None:
     seen: list[Message] = []
 
