@@ -1,9 +1,9 @@
 """The inbox: how a process that does not hold the log's lock gets rows into the log.
 
 It buffers rows with the `Writer`'s own verbs and `commit`s them as one file in LOG/inbox, durable when the call returns. The holder of the
-lock takes the files in the order of their names (the time at which they were staged), commits their rows and deletes them. If it dies
-between the two, the rows enter the log twice, and the engine refuses the second: readings by their identity, actions by their id,
-documents by their version. (A raw record that no identity could be read from is then counted twice; it moves nobody.)
+lock takes the files in the order of their names (the time at which they were staged, behind all that waited before), commits their rows and
+deletes them. If it dies between the two, the rows enter the log twice, and the engine refuses the second: readings by their identity, actions
+by their id, documents by their version. (A raw record that no identity could be read from is then counted twice; it moves nobody.)
 
 A staged file is a file of frames like a segment. Its rows carry names, not codes, because only the writer knows those: `counter` is an
 index into the title's `names` (for an action or a report: the site), and every reading brings the bytes that it was read from, in case its counter is
@@ -13,6 +13,7 @@ unknown.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ RAW_BYTES: Final = 4096
 """The most that is kept of bytes that could not be read or routed."""
 
 _STAGED: Final = ".staged"
+_NAMED: Final = re.compile(r"[0-9]{20}(?=-)")
 _BAD: Final = ".bad"
 
 
@@ -55,7 +57,9 @@ class Inbox:
         path = Path(path)
         load(path)
         self._folder = inbox_folder(path)
-        self._last = 0
+        named = [found for file in staged_files(path) if (found := _NAMED.match(file.name))]
+        self._last = max((int(found[0]) for found in named), default=0)
+        """The newest name: behind what waits also where the clock was set back."""
         self._clear()
 
     def append(self, readings: Readings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,18 @@ def test_files_are_drained_in_the_order_in_which_they_were_staged(tmp_path: Path
         assert [row[5] for row in rows(tmp_path, "p00", 1)] == [0, 1, 2, 3]
         assert writer.drain(limit_rows=4).rows == 2
     assert [row[5] for row in rows(tmp_path, "p00", 1)] == [0, 1, 2, 3, 4, 5]
+
+
+def test_files_are_drained_in_their_order_though_the_clock_was_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _log(tmp_path) as writer:
+        now = time.time_ns()
+        for i in range(3):
+            monkeypatch.setattr("time.time_ns", lambda i=i: now - i * 3600 * 10**9)
+            inbox = log.Inbox(tmp_path)
+            inbox.append(readings(["a/x"], i))
+            inbox.commit()
+        assert writer.drain().rows == 3
+    assert [row[5] for row in rows(tmp_path, "p00", 1)] == [0, 1, 2]
 
 
 def test_nothing_is_staged_before_the_commit(tmp_path: Path) -> None:
