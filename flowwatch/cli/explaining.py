@@ -100,21 +100,16 @@ def _show_own(workspace: Workspace, id_: str, *, as_json: bool, lang: options.La
 
 def _told(book: Journal, chain: str, parent: str) -> tuple[dict[str, tuple[int, Alert]], list[str]]:
     """The first alert of each incident of a chain, with its time; and those for which `parent` ever stood. Passes over what cannot be read."""
-    from contextlib import suppress
-
-    import msgspec
-
-    from flowwatch.handling.records import Act, Alert, read
+    from flowwatch.handling.readable import readable
+    from flowwatch.handling.records import Act, Alert
 
     alerts: dict[str, tuple[int, Alert]] = {}
     members: dict[str, None] = {}
-    for entry in book.entries(chain):
-        with suppress(msgspec.MsgspecError):
-            said = read(entry)
-            if isinstance(said, Alert):
-                alerts.setdefault(said.incident, (entry.at, said))
-            if (said.parent if isinstance(said, Alert) else said.to if said.act is Act.SUPPRESS else None) == parent:
-                members[said.incident] = None
+    for entry, said in readable(book.entries(chain)):
+        if isinstance(said, Alert):
+            alerts.setdefault(said.incident, (entry.at, said))
+        if (said.parent if isinstance(said, Alert) else said.to if said.act is Act.SUPPRESS else None) == parent:
+            members[said.incident] = None
     return alerts, [name for name in members if name in alerts]
 
 

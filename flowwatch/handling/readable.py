@@ -26,7 +26,14 @@ CANNOT_READ: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 STATES: Final = ("raised", "updated", "cleared")
 Level = Literal["I", "II", "III", "IV"] | None
 Moment = Annotated[int, Meta(ge=0, le=LATEST_US)]
-Said = dict[Literal["zh", "en"], str] | None
+
+
+class _Words(Struct):
+    zh: str
+    en: str
+
+
+Said = _Words | None
 
 
 class _Transition(Struct):
@@ -77,8 +84,15 @@ class _Incident(Struct):
     state: Literal["raised", "updated", "cleared"]
     since_us: Moment
     level: Level
+    reason: str | None = None
     headline: Said = None
     detail: dict[str, Any] | None = None
+
+
+class _Record(Struct):
+    by: str
+    reason: str
+    answer: str | None = None
 
 
 class _Action(Struct):
@@ -86,7 +100,7 @@ class _Action(Struct):
     type: str
     accepted: bool
     refused: str | None
-    record: dict[str, Any] | None
+    record: _Record
 
 
 class _Refusals(Struct):

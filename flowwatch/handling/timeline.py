@@ -49,14 +49,17 @@ def _decided(entry: Entry, body: dict[str, Any], zh: Names, en: Names) -> Moment
     if entry.kind is EntryKind.ACTION:
         record = body["record"]
         kind = {"zh": word(texts.ACTIONS, body["type"], "zh"), "en": word(texts.ACTIONS, body["type"], "en")}
-        answer = {"yes": ("同意", "yes"), "no": ("不同意", "no")}.get(record.get("answer", ""), ("", ""))
+        answer = {"yes": ("同意", "yes"), "no": ("不同意", "no")}.get(record.get("answer"), ("", ""))
         refused = "" if body["accepted"] else "，未获采纳", "" if body["accepted"] else ", refused"
         text = Said(
             f"{record['by']}{kind['zh']}{f'：{answer[0]}' if answer[0] else ''}{refused[0]}",
             f"{kind['en']} by {record['by']}{f': {answer[1]}' if answer[1] else ''}{refused[1]}",
         )
         return Moment(entry, body["type"], record["by"], None, record["reason"], text)
-    said = Said(texts.incident(body, zh), texts.incident(body, en))
+    try:
+        said = Said(texts.incident(body, zh), texts.incident(body, en))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):  # its details are damaged
+        said = Said(*[f"{body['what']}: {body['subject']}"] * 2)
     return Moment(entry, body["state"], ENGINE, None, body.get("reason"), said)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -144,6 +145,14 @@ def test_explain_tells_all_of_an_incident_of_the_desks_own_in_both_languages(inv
     assert chinese[0] == "2026-10-01 14:00:01　提示：多个设备失联"
     assert chinese[1] == "2026-10-01 14:01:00　wang签收（seen on the camera）"
     assert chinese[2] == "归并的事件（2 起）："
+
+
+def test_explain_passes_over_what_is_damaged_in_the_book(invoke: Invoke, grouped: Path) -> None:
+    whole = invoke("explain", "--data", grouped, "yuyuan-h1", "--lang", "en").stdout
+    with closing(sqlite3.connect(grouped / "handling.db")) as book, book:
+        done = book.execute("UPDATE entries SET body = ? WHERE chain = 'yuyuan' AND seq = 5", (b'{"x":' + b"[" * 100_000,))
+        assert done.rowcount == 1
+    assert invoke("explain", "--data", grouped, "yuyuan-h1", "--lang", "en").stdout == whole
 
 
 def test_explain_as_data_of_an_incident_of_the_desks_own(invoke: Invoke, grouped: Path) -> None:
