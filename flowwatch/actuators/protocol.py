@@ -231,8 +231,3 @@ def read_topic(name: str) -> tuple[str, str, str] | None:
 def moment(us: int) -> datetime:
     """Microseconds since 1970 as a moment."""
     return _EPOCH + timedelta(microseconds=us)
-
-
-def micros(at: datetime) -> int:
-    """A moment as microseconds since 1970."""
-    return (at - _EPOCH) // timedelta(microseconds=1)

@@ -14,8 +14,6 @@ from msgspec.structs import replace
 from flowwatch.handling.kinds import RANKS
 from flowwatch.handling.records import SHOWN, Act, Alert, Handling, Shown, Step
 
-SUPPRESSED: Final = (Shown.PARENT, Shown.GROUP, Shown.FLOOD)
-"""Something else stands for it; its own clocks wait."""
 FOREVER_US: Final = 2**62
 """The end of a shelving that lasts as long as the condition."""
 

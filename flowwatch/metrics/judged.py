@@ -14,6 +14,7 @@ from typing import Final
 
 from prometheus_client.samples import Sample
 
+from flowwatch.handling.load import FLOOD, PER_HOUR
 from flowwatch.metrics.names import PREFIX, TABLE
 from flowwatch.metrics.names import samples as names_of
 
@@ -53,11 +54,6 @@ DESK_ENTRIES: Final = 100
 """500 are told in some 50 ms."""
 WAITING_S: Final = 600.0
 """The fast tries have failed, and the first long one."""
-
-HOURLY: Final = 6.0
-"""The most alerts that one operator can answer in an hour, over a day (EEMUA 191)."""
-WINDOW: Final = 10.0
-"""More alerts than this in ten minutes are a flood (ISA-18.2)."""
 
 Value = float | str | list[str]
 
@@ -201,7 +197,7 @@ def _people(figures: Figures, now_s: float) -> Iterator[Wrong]:
     yield from _by_site("overdue", figures.of("incidents_overdue"))
     hourly = max((one.value for one in figures.of("alarms_per_operator_hour")), default=0.0)
     window = max((one.value for one in figures.of("alarms_worst_window")), default=0.0)
-    if hourly > HOURLY or window > WINDOW:
+    if hourly > PER_HOUR or window > FLOOD:
         yield Wrong("alarms_heavy", {"hourly": hourly, "window": window})
     hidden = figures.total("alarms_red_hidden")
     if hidden:
