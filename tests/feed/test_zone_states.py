@@ -143,7 +143,8 @@ class Town:
         return self.written.decide(name, EntryKind.TRANSITION, now_us(), plan=plan, to=to, **{"from": None}).id
 
     def incident(self, what: str, state: str, name: str = "yu-i1") -> None:
-        self.written.decide("yu", EntryKind.INCIDENT, now_us(), incident=name, what=what, subject=what, state=state, since_us=now_us())
+        body = dict.fromkeys(("level", "reason", "headline", "instruction", "detail")) | {"what": what, "subject": what, "state": state}
+        self.written.decide("yu", EntryKind.INCIDENT, now_us(), incident=name, since_us=now_us(), **body)
 
     def feed(self, pace: Pace = BRISK, clock: Callable[[], int] = now_us, *, broker: Broker | None = None) -> ZoneStates:
         """A service's feed, started."""
