@@ -6,7 +6,6 @@ data), so that a start reads no year of records.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Final, Self
 
@@ -20,7 +19,6 @@ from flowwatch.handling.load import WINDOW_US
 from flowwatch.handling.readable import readable_one
 from flowwatch.handling.records import FLOWWATCH, SHOWN, Act, Alert, Handling, Shown, Step
 
-LOG: Final = logging.getLogger(__name__)
 REMEMBERED_US: Final = 3_600 * 1_000_000
 """How long an incident that ended is remembered, for one that comes back: longer than any `returns_within` that helps."""
 CLOSED_KEPT: Final = 20

@@ -16,6 +16,7 @@ from flowwatch.log.settings import Clock, load
 LEAP_US: Final = 60_000_000
 """A wall clock that is further ahead than this has leapt: time services slew what is less."""
 LASTS_US: Final = 10_000_000
+"""How long a leap stands before it is taken: a time service that was wrong once asks again within seconds. ASSUMED."""
 
 
 def clock_of(log: Path) -> Callable[[], int]:
