@@ -178,7 +178,7 @@ class _Page:
         if not self._ledger.cases:
             yield self._nothing(say("当日无事件。", "There was none."))
             return
-        head: list[Cell] = [say("级别", "level"), say("事件", "incident"), ("n", say("发生", "since")), ("n", say("结束", "ended"))]
+        head: list[Cell] = [say("紧急程度", "priority"), say("事件", "incident"), ("n", say("发生", "since")), ("n", say("结束", "ended"))]
         shown = WAY if self._ledger.handled else ()
         ways = [act for act in shown if act in (Act.ACKNOWLEDGE, Act.CLOSE) or any(act in case.steps for case in self._ledger.cases)]
         head += [("n", ACTS[act][p.lang]) for act in ways]
